@@ -1,0 +1,278 @@
+//! Attempt: one start of one task, from its record before the start to how it ended.
+
+use super::name::{BranchName, Owner, Seat, TaskName, Uid};
+use super::task::Class;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// What the loop knows of a task beyond its file: written at first sight, before anything is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskRecord {
+    /// The name.
+    pub task: TaskName,
+    /// The identity; a task that is deleted and made again gets another.
+    pub uid: Uid,
+    /// When the task was first seen: the order of the queue within one priority.
+    pub created_at: Timestamp,
+    /// The branch, fixed at first sight and free then. `None` for decision tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
+}
+
+impl TaskRecord {
+    /// Returns the mark of everything made for this task.
+    pub fn owner(&self) -> Owner {
+        Owner {
+            task: self.task.clone(),
+            uid: self.uid.clone(),
+        }
+    }
+}
+
+/// Which attempt: the task, its uid and a number from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptId {
+    /// Whose attempt.
+    #[serde(flatten)]
+    pub owner: Owner,
+    /// 1, 2, 3 and so on; never reused.
+    pub number: u32,
+}
+
+impl AttemptId {
+    /// Returns the folder of the task's attempts, `NAME.UID8`; a name has no dot, so no two tasks
+    /// share it.
+    pub fn folder(owner: &Owner) -> String {
+        format!("{}.{}", owner.task, owner.uid.short())
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.owner.task, self.number)
+    }
+}
+
+/// One start of one task: all that the shim needs, written before the session is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Which attempt.
+    pub id: AttemptId,
+    /// Who does it.
+    pub seat: Seat,
+    /// Execution or decision: which log folder.
+    pub class: Class,
+    /// The digest of what runs; an attempt of another digest is not of the committed task.
+    pub run_hash: String,
+    /// When the record was written.
+    pub prepared_at: Timestamp,
+    /// The working directory.
+    pub directory: PathBuf,
+    /// What is started.
+    pub program: Program,
+    /// How often the shim renews its heartbeat, in seconds.
+    pub heartbeat_seconds: u32,
+}
+
+/// What an attempt starts: an argv that no shell reads, and an environment that is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Program {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Run after the program exits with 0; its exit status decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Vec<String>>,
+    /// Variables to set.
+    pub env: BTreeMap<String, String>,
+    /// Names handed on from the environment of the loop.
+    pub env_allow: Vec<String>,
+    /// The same, with their values masked in the log.
+    pub secret_env: Vec<String>,
+    /// Seconds for program and verification together; 0 is without limit.
+    pub timeout_seconds: u32,
+    /// Seconds between SIGTERM and SIGKILL.
+    pub stop_grace_seconds: u32,
+}
+
+/// One process, so that a reused pid is not mistaken for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessId {
+    /// The pid.
+    pub pid: u32,
+    /// Start time in clock ticks after boot (field 22 of `/proc/PID/stat`, see proc(5)).
+    pub start_time: u64,
+    /// The boot it belongs to (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: String,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exit {
+    /// When the program was started; `None` when it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it was over, or was found to be.
+    pub ended_at: Timestamp,
+    /// How.
+    pub reason: ExitReason,
+}
+
+/// How an attempt ended. The JSON form is tagged with `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum ExitReason {
+    /// The program, and the verification if there is one, exited with 0.
+    Succeeded,
+    /// The program exited with another status.
+    Failed {
+        /// Its exit status.
+        status: i32,
+    },
+    /// The program succeeded and its verification did not.
+    VerifyFailed {
+        /// The exit status of the verification.
+        status: i32,
+    },
+    /// The time limit ran out.
+    TimedOut {
+        /// The limit, in seconds.
+        after_seconds: u32,
+    },
+    /// The program could not be started.
+    NotStarted {
+        /// Why.
+        message: String,
+    },
+    /// A signal ended the program that nobody of ours sent.
+    Signalled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The terminal went away: the tmux session or server was killed.
+    HungUp,
+    /// The loop asked it to stop.
+    Stopped {
+        /// Why.
+        why: StopReason,
+    },
+    /// The shim vanished without a word: killed, or the machine stopped.
+    Lost,
+}
+
+impl ExitReason {
+    /// Returns whether this end uses up one of the task's attempts. The others are interruptions:
+    /// they say nothing about the work, and are revived within the restart budget.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed { .. }
+            | Self::VerifyFailed { .. }
+            | Self::TimedOut { .. }
+            | Self::NotStarted { .. } => true,
+            // SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS: the program itself broke.
+            Self::Signalled { signal } => matches!(signal, 3 | 4 | 5 | 6 | 7 | 8 | 11 | 31),
+            Self::Succeeded | Self::HungUp | Self::Stopped { .. } | Self::Lost => false,
+        }
+    }
+
+    /// Returns whether something outside ended it.
+    pub fn is_interruption(&self) -> bool {
+        match self {
+            Self::Signalled { .. } => !self.is_failure(),
+            Self::HungUp | Self::Lost => true,
+            Self::Succeeded
+            | Self::Failed { .. }
+            | Self::VerifyFailed { .. }
+            | Self::TimedOut { .. }
+            | Self::NotStarted { .. }
+            | Self::Stopped { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("succeeded"),
+            Self::Failed { status } => write!(f, "exited with {status}"),
+            Self::VerifyFailed { status } => write!(f, "verification exited with {status}"),
+            Self::TimedOut { after_seconds } => write!(f, "ran out of its {after_seconds} s"),
+            Self::NotStarted { message } => write!(f, "could not be started: {message}"),
+            Self::Signalled { signal } => write!(f, "was ended by signal {signal}"),
+            Self::HungUp => f.write_str("lost its terminal"),
+            Self::Stopped { why } => write!(f, "was stopped: {why}"),
+            Self::Lost => f.write_str("vanished without an exit record"),
+        }
+    }
+}
+
+/// Why the loop stops an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The task is suspended.
+    Suspended,
+    /// The task's file is gone.
+    Deleted,
+    /// The committed task now runs something else.
+    SpecChanged,
+    /// Its worker is gone, suspended or has fewer replicas.
+    WorkerGone,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Suspended => "the task is suspended",
+            Self::Deleted => "the task is deleted",
+            Self::SpecChanged => "the committed task runs something else",
+            Self::WorkerGone => "its worker is gone",
+        })
+    }
+}
+
+/// A request to stop, written beside the attempt before the shim is signalled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StopRequest {
+    /// When it was asked first.
+    pub asked_at: Timestamp,
+    /// Why.
+    pub why: StopReason,
+}
+
+/// What the shim writes when it takes over an attempt, before it starts anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShimRecord {
+    /// The shim.
+    pub process: ProcessId,
+    /// When.
+    pub started_at: Timestamp,
+}
+
+/// An effect that failed for a task, so that the wait before the next try outlives the loop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What was tried, as the plan prints it.
+    pub action: String,
+    /// What went wrong.
+    pub message: String,
+    /// How often in a row.
+    pub count: u32,
+    /// When it went wrong last.
+    pub at: Timestamp,
+}

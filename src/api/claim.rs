@@ -1,0 +1,47 @@
+//! Claim: the record by which one worker holds a task and the paths it may change.
+
+use super::name::{BranchName, Owner, Seat, TaskName, Uid};
+use super::path::PathPattern;
+use super::worker::WorkerType;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Who holds a task, and which paths with it: `.task-locks/TASK.lock`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// The task.
+    #[serde(rename = "taskId")]
+    pub task: TaskName,
+    /// Its uid.
+    pub uid: Uid,
+    /// The worker that holds it.
+    #[serde(rename = "workerId")]
+    pub seat: Seat,
+    /// A program or a person.
+    pub worker_type: WorkerType,
+    /// When it was taken.
+    pub claimed_at: Timestamp,
+    /// The paths it holds: the task's own, and every shared pattern they touch.
+    pub locked_files: Vec<PathPattern>,
+    /// The branch the work goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch_name: Option<BranchName>,
+    /// When it lapses unless renewed. For people to see: the loop never takes a task from a
+    /// worker whose process it can see, or cannot see for certain to be gone.
+    pub expires_at: Timestamp,
+    /// When it was renewed last.
+    pub renewed_at: Timestamp,
+    /// Grows at every change of holder and never otherwise: the fencing number.
+    pub generation: u64,
+}
+
+impl Claim {
+    /// Returns the mark of the task it is for.
+    pub fn owner(&self) -> Owner {
+        Owner {
+            task: self.task.clone(),
+            uid: self.uid.clone(),
+        }
+    }
+}

@@ -1,0 +1,543 @@
+//! `PathPattern`: a glob over paths of the repository, and the exact question whether two of them
+//! can match one path. A pattern also holds everything beneath what it matches.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The longest pattern, in bytes.
+pub const PATTERN_MAX: usize = 300;
+/// How many patterns one `{a,b}` pattern may stand for.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// A glob from the root of the repository: `*` and `?` stay within one name, `**` crosses folders,
+/// `[a-z]`, `[!a]` and `{a,b}` are as in a shell. `src/auth` holds `src/auth/token.rs` too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPattern {
+    text: String,
+    alternatives: Vec<Vec<Segment>>,
+}
+
+/// Why a text is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a path pattern: {why}")]
+pub struct PatternError {
+    text: String,
+    why: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Segment {
+    /// `**`: any number of names.
+    Deep,
+    /// One name.
+    Name(Vec<Token>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Token {
+    /// `*`: any characters within the name.
+    Star,
+    /// One character out of these ranges, which are sorted and disjoint.
+    One(Vec<(char, char)>),
+}
+
+impl PathPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// When the text is not a pattern; the error says what to change.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let fail = |why| PatternError {
+            text: text.to_owned(),
+            why,
+        };
+        if text.len() > PATTERN_MAX {
+            return Err(fail("it is longer than 300 bytes"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(fail("it has a control character"));
+        }
+        let alternatives = expand(text)
+            .map_err(fail)?
+            .iter()
+            .map(|one| segments(one))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(fail)?;
+        Ok(Self {
+            text: text.to_owned(),
+            alternatives,
+        })
+    }
+
+    /// Returns the pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns whether the pattern matches this path, or a folder above it.
+    pub fn covers(&self, path: &str) -> bool {
+        let names: Vec<Segment> = path.split('/').map(literal).collect();
+        self.alternatives
+            .iter()
+            .any(|one| prefix_matches(one, &names))
+    }
+
+    /// Returns a path that both patterns hold, or `None` when there is none at all. The answer is
+    /// exact; two literal patterns cost one comparison, others a walk over pairs of segments.
+    pub fn overlap(&self, other: &Self) -> Option<String> {
+        self.alternatives.iter().find_map(|a| {
+            other.alternatives.iter().find_map(|b| {
+                let mut walk = Walk {
+                    a,
+                    b,
+                    path: Vec::new(),
+                    dead: BTreeSet::new(),
+                };
+                walk.meet(0, 0).then(|| walk.path.join("/"))
+            })
+        })
+    }
+}
+
+/// Returns the first pair of patterns that can match one path, with such a path.
+pub fn first_overlap<'a>(
+    ours: &'a [PathPattern],
+    theirs: &'a [PathPattern],
+) -> Option<(&'a PathPattern, &'a PathPattern, String)> {
+    ours.iter().find_map(|a| {
+        theirs
+            .iter()
+            .find_map(|b| a.overlap(b).map(|witness| (a, b, witness)))
+    })
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = PatternError;
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<PathPattern> for String {
+    fn from(pattern: PathPattern) -> Self {
+        pattern.text
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl JsonSchema for PathPattern {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "PathPattern".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": PATTERN_MAX })
+    }
+}
+
+/// Replaces `{a,b}` by one text for each alternative, innermost last.
+fn expand(text: &str) -> Result<Vec<String>, &'static str> {
+    let Some(open) = text.find('{') else {
+        return if text.contains('}') {
+            Err("`}` has no `{`")
+        } else {
+            Ok(vec![text.to_owned()])
+        };
+    };
+    let (choices, close) = choices(text, open)?;
+    let mut all = Vec::new();
+    for choice in choices {
+        let whole = [&text[..open], choice, &text[close + 1..]].concat();
+        all.extend(expand(&whole)?);
+        if all.len() > ALTERNATIVES_MAX {
+            return Err("its braces stand for more than 64 patterns");
+        }
+    }
+    Ok(all)
+}
+
+/// Returns the alternatives of the brace at `open`, and where it closes.
+fn choices(text: &str, open: usize) -> Result<(Vec<&str>, usize), &'static str> {
+    let (mut depth, mut from, mut found) = (0_usize, open + 1, Vec::new());
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
+        match c {
+            '{' => depth += 1,
+            ',' if depth == 1 => {
+                found.push(&text[from..at]);
+                from = at + 1;
+            }
+            '}' if depth == 1 => {
+                found.push(&text[from..at]);
+                return Ok((found, at));
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    Err("`{` has no `}`")
+}
+
+fn segments(text: &str) -> Result<Vec<Segment>, &'static str> {
+    let text = text.strip_suffix('/').unwrap_or(text);
+    if text.starts_with('/') {
+        return Err("write it from the root of the repository, without a leading `/`");
+    }
+    let mut found = Vec::new();
+    for name in text.split('/') {
+        match name {
+            "" => return Err("it has an empty name"),
+            "." | ".." => return Err("`.` and `..` are not allowed"),
+            "**" => found.push(Segment::Deep),
+            _ => found.push(Segment::Name(tokens(name)?)),
+        }
+    }
+    found.dedup_by(|a, b| *a == Segment::Deep && *b == Segment::Deep);
+    Ok(found)
+}
+
+fn tokens(name: &str) -> Result<Vec<Token>, &'static str> {
+    let mut rest = name.chars();
+    let mut found = Vec::new();
+    while let Some(c) = rest.next() {
+        found.push(match c {
+            '*' if found.last() == Some(&Token::Star) => continue,
+            '*' => Token::Star,
+            '?' => Token::One(complement(&[])),
+            '[' => {
+                let (body, after) = rest.as_str().split_once(']').ok_or("`[` has no `]`")?;
+                rest = after.chars();
+                Token::One(class(body)?)
+            }
+            ']' => return Err("`]` has no `[`"),
+            '\\' => return Err("`\\` is not allowed; write `/` between names"),
+            _ => Token::One(vec![(c, c)]),
+        });
+    }
+    Ok(found)
+}
+
+/// Reads the inside of `[...]`.
+fn class(body: &str) -> Result<Vec<(char, char)>, &'static str> {
+    let (negated, body) = match body.strip_prefix(['!', '^']) {
+        Some(inner) => (true, inner),
+        None => (false, body),
+    };
+    let chars: Vec<char> = body.chars().collect();
+    let mut ranges = Vec::new();
+    let mut at = 0;
+    while let Some(&from) = chars.get(at) {
+        let range = chars
+            .get(at + 2)
+            .filter(|_| chars.get(at + 1) == Some(&'-'));
+        at += if range.is_some() { 3 } else { 1 };
+        let to = *range.unwrap_or(&from);
+        if from > to {
+            return Err("a range in `[...]` runs backwards");
+        }
+        ranges.push((from, to));
+    }
+    if ranges.is_empty() {
+        return Err("`[...]` is empty");
+    }
+    ranges.sort_unstable();
+    let outside = complement(&ranges);
+    Ok(if negated {
+        outside
+    } else {
+        complement(&outside)
+    })
+}
+
+/// Returns every character but `/` and those of the ranges, as sorted, disjoint ranges.
+fn complement(sorted: &[(char, char)]) -> Vec<(char, char)> {
+    let mut holes = sorted.to_vec();
+    holes.push(('/', '/'));
+    holes.sort_unstable();
+    let mut found = Vec::new();
+    let mut next = Some('\u{1}');
+    for (from, to) in holes {
+        let Some(start) = next else { break };
+        if start < from {
+            found.push((start, before(from)));
+        }
+        next = next.max(after(to)).filter(|_| after(to).is_some());
+    }
+    found.extend(next.map(|start| (start, char::MAX)));
+    found
+}
+
+fn after(c: char) -> Option<char> {
+    (c..=char::MAX).nth(1)
+}
+
+fn before(c: char) -> char {
+    ('\u{0}'..c).next_back().unwrap_or('\u{0}')
+}
+
+fn literal(name: &str) -> Segment {
+    Segment::Name(name.chars().map(|c| Token::One(vec![(c, c)])).collect())
+}
+
+fn prefix_matches(pattern: &[Segment], names: &[Segment]) -> bool {
+    match (pattern.split_first(), names.split_first()) {
+        (None, _) => true,
+        (Some((Segment::Deep, rest)), None) => prefix_matches(rest, names),
+        (Some((Segment::Deep, rest)), Some((_, left))) => {
+            prefix_matches(rest, names) || prefix_matches(pattern, left)
+        }
+        (Some((Segment::Name(a), rest)), Some((Segment::Name(b), left))) => {
+            name_overlap(a, b).is_some() && prefix_matches(rest, left)
+        }
+        (Some((Segment::Name(_), _)), None) | (Some(_), Some((Segment::Deep, _))) => false,
+    }
+}
+
+/// A walk over the product of two patterns: a meeting of both ends is a path in both.
+struct Walk<'a> {
+    a: &'a [Segment],
+    b: &'a [Segment],
+    path: Vec<String>,
+    dead: BTreeSet<(usize, usize)>,
+}
+
+impl Walk<'_> {
+    /// Returns whether some path continues both patterns from here; then `path` is one.
+    fn meet(&mut self, i: usize, j: usize) -> bool {
+        if self.dead.contains(&(i, j)) {
+            return false;
+        }
+        let found = match (self.a.get(i), self.b.get(j)) {
+            // One pattern has ended: it holds everything beneath, whatever the other asks for.
+            (None, _) => self.fill(self.b, j),
+            (_, None) => self.fill(self.a, i),
+            (Some(Segment::Deep), Some(Segment::Deep)) => {
+                self.meet(i + 1, j) || self.meet(i, j + 1)
+            }
+            (Some(Segment::Deep), Some(Segment::Name(name))) => {
+                self.meet(i + 1, j) || self.push(name, (i, j + 1))
+            }
+            (Some(Segment::Name(name)), Some(Segment::Deep)) => {
+                self.meet(i, j + 1) || self.push(name, (i + 1, j))
+            }
+            (Some(Segment::Name(one)), Some(Segment::Name(two))) => {
+                name_overlap(one, two).is_some_and(|name| self.enter(name, (i + 1, j + 1)))
+            }
+        };
+        if !found {
+            self.dead.insert((i, j));
+        }
+        found
+    }
+
+    fn push(&mut self, name: &[Token], next: (usize, usize)) -> bool {
+        name_overlap(name, &[Token::Star]).is_some_and(|name| self.enter(name, next))
+    }
+
+    fn enter(&mut self, name: String, next: (usize, usize)) -> bool {
+        self.path.push(name);
+        let found = self.meet(next.0, next.1);
+        if !found {
+            self.path.pop();
+        }
+        found
+    }
+
+    /// Completes the path with the rest of one pattern.
+    fn fill(&mut self, pattern: &[Segment], from: usize) -> bool {
+        let length = self.path.len();
+        for segment in pattern.iter().skip(from) {
+            let Segment::Name(name) = segment else {
+                continue;
+            };
+            let Some(text) = name_overlap(name, &[Token::Star]) else {
+                self.path.truncate(length);
+                return false;
+            };
+            self.path.push(text);
+        }
+        if self.path.is_empty() {
+            self.path.push("x".to_owned());
+        }
+        true
+    }
+}
+
+/// Returns a name that both match.
+fn name_overlap(a: &[Token], b: &[Token]) -> Option<String> {
+    fn walk(
+        pair: (&[Token], &[Token]),
+        name: &mut String,
+        dead: &mut BTreeSet<(usize, usize)>,
+    ) -> bool {
+        let (a, b) = pair;
+        if dead.contains(&(a.len(), b.len())) {
+            return false;
+        }
+        let found = match (a.split_first(), b.split_first()) {
+            (None, None) => true,
+            (Some((Token::Star, rest)), _) if walk((rest, b), name, dead) => true,
+            (_, Some((Token::Star, rest))) if walk((a, rest), name, dead) => true,
+            (Some((one, rest_a)), Some((two, rest_b))) => common(one, two).is_some_and(|c| {
+                // A star stays where it is and eats the character; a single one is used up.
+                let next_a = if *one == Token::Star { a } else { rest_a };
+                let next_b = if *two == Token::Star { b } else { rest_b };
+                let both = *one == Token::Star && *two == Token::Star;
+                name.push(c);
+                let found = !both && walk((next_a, next_b), name, dead);
+                if !found {
+                    name.pop();
+                }
+                found
+            }),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if !found {
+            dead.insert((a.len(), b.len()));
+        }
+        found
+    }
+    let mut name = String::new();
+    walk((a, b), &mut name, &mut BTreeSet::new()).then(|| {
+        // Only stars match the empty name, which no path has; they match any other as well.
+        if name.is_empty() {
+            "x".to_owned()
+        } else {
+            name
+        }
+    })
+}
+
+/// Returns a character that both tokens take, a readable one if possible.
+fn common(a: &Token, b: &Token) -> Option<char> {
+    let any = [('a', 'z'), ('\u{1}', '.'), ('0', char::MAX)];
+    let ranges = |token: &Token| match token {
+        Token::Star => any.to_vec(),
+        Token::One(ranges) => ranges.clone(),
+    };
+    let (a, b) = (ranges(a), ranges(b));
+    let both = |x: &(char, char), y: &(char, char)| {
+        let (from, to) = (x.0.max(y.0), x.1.min(y.1));
+        (from <= to).then_some(if from <= 'a' && 'a' <= to { 'a' } else { from })
+    };
+    a.iter().find_map(|x| b.iter().find_map(|y| both(x, y)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn overlap(a: &str, b: &str) -> Option<String> {
+        PathPattern::parse(a)
+            .unwrap()
+            .overlap(&PathPattern::parse(b).unwrap())
+    }
+
+    #[test]
+    fn patterns_that_can_meet_do() {
+        for (a, b) in [
+            ("src/auth/**", "src/**/token.rs"),
+            ("src", "src/a/b.rs"),
+            ("*.rs", "main.*"),
+            ("**", "anything/at/all"),
+            ("a/**/z", "a/z"),
+            ("[a-m]*", "*[k-z]"),
+            ("docs/{a,b}.md", "docs/b.*"),
+            ("src/**/*.rs", "**/test_?.rs"),
+            ("a*b*c", "*abc*c"),
+            ("src/", "src/x"),
+        ] {
+            let path = overlap(a, b).unwrap_or_else(|| panic!("{a} and {b} meet"));
+            for one in [a, b] {
+                assert!(
+                    PathPattern::parse(one).unwrap().covers(&path),
+                    "{one} covers {path}"
+                );
+            }
+            assert!(overlap(b, a).is_some(), "{b} and {a} meet");
+        }
+    }
+
+    #[test]
+    fn patterns_that_cannot_meet_do_not() {
+        for (a, b) in [
+            ("src/a.rs", "src/b.rs"),
+            ("src/auth", "src/author"),
+            ("src/?.rs", "src/a.md/x"),
+            ("*.rs", "*.md"),
+            ("[a-c]x", "[d-f]x"),
+            ("[!a]", "a"),
+            ("a/**/b.rs", "a/**/b.md"),
+            ("{a,b}/x", "{c,d}/x"),
+        ] {
+            assert_eq!(overlap(a, b), None, "{a} and {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for bad in [
+            "", "/etc", "a//b", "../x", "a/./b", "[", "[]", "a]", "{a", "a}", "a\\b", "[z-a]",
+        ] {
+            assert!(PathPattern::parse(bad).is_err(), "{bad}");
+        }
+        assert!(PathPattern::parse(&"{a,b}".repeat(7)).is_err());
+    }
+
+    fn pattern() -> impl Strategy<Value = String> {
+        let name = prop_oneof![
+            "[ab*?]{1,4}",
+            Just("**".to_owned()),
+            Just("[ab]".to_owned())
+        ];
+        proptest::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
+    }
+
+    /// Every path of up to four names over `a` and `b`, each up to three letters long.
+    fn small_paths() -> Vec<String> {
+        let mut names = vec![String::new()];
+        for _ in 0..3 {
+            let longer: Vec<String> = names
+                .iter()
+                .flat_map(|n| [format!("{n}a"), format!("{n}b")])
+                .collect();
+            names.extend(longer);
+        }
+        names.retain(|name| !name.is_empty());
+        names.sort();
+        names.dedup();
+        let mut paths = names.clone();
+        for _ in 0..1 {
+            let deeper: Vec<String> = paths
+                .iter()
+                .flat_map(|p| names.iter().map(move |n| format!("{p}/{n}")))
+                .collect();
+            paths.extend(deeper);
+        }
+        paths
+    }
+
+    proptest! {
+        #[test]
+        fn a_witness_is_in_both_and_a_common_path_is_never_missed(a in pattern(), b in pattern()) {
+            let (one, two) = (PathPattern::parse(&a).unwrap(), PathPattern::parse(&b).unwrap());
+            match one.overlap(&two) {
+                Some(path) => prop_assert!(one.covers(&path) && two.covers(&path), "{path}"),
+                None => for path in small_paths() {
+                    prop_assert!(!(one.covers(&path) && two.covers(&path)), "{path} is in both");
+                },
+            }
+        }
+    }
+}

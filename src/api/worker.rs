@@ -1,0 +1,71 @@
+//! Worker: who can do tasks, a program or a person.
+
+use super::name::{AgentName, Skill};
+use super::task::{Class, is_false};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Who can do tasks, how many at once and with which skills.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkerSpec {
+    /// `ai_agent` is a program started in a tmux session; `human` is a person.
+    #[serde(default, rename = "type")]
+    pub kind: WorkerType,
+    /// The class of tasks this worker takes.
+    #[serde(default)]
+    pub class: Class,
+    /// The agent this worker runs: a file in `state/agents/`, or the built-in `shell` or `exec`.
+    /// Needed for `ai_agent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// What this worker can do; a task is taken only if all skills it requires are here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub skills: Vec<Skill>,
+    /// How many of this worker there are; they are called NAME-1, NAME-2 and so on.
+    #[serde(default = "one")]
+    #[schemars(range(max = 1000))]
+    pub replicas: u32,
+    /// How many tasks each replica does at once.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_concurrent_tasks: u32,
+    /// What this worker is for, for people and boards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The GitHub user name, for assignments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9](-?[A-Za-z0-9]){0,38}$"))]
+    pub github_username: Option<String>,
+    /// Takes no task, and stops those it has; they go to other workers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub suspend: bool,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A program or a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerType {
+    /// A program.
+    #[default]
+    AiAgent,
+    /// A person. People are never given tasks by the loop: they claim them.
+    Human,
+}
+
+/// What a worker is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Plans and hands out.
+    Coordinator,
+    /// Writes code.
+    Codegen,
+    /// Reads and judges.
+    Review,
+}

@@ -1,0 +1,28 @@
+//! `reconciler` keeps what is committed under `state/` running: tasks, in tmux sessions, in git
+//! worktrees. This file is the map of the house: paths point down, and rooms of one floor do not
+//! know each other (`tests/architecture.rs` holds both).
+
+// Floor 0: vocabulary. Pure; names nothing of ours.
+pub mod api;
+// Floor 1: catalogue of agent programs. Pure.
+pub mod agents;
+// Floor 2: decisions. Pure.
+pub mod plan;
+// Floor 3: the ground every driver stands on.
+pub mod disk;
+pub mod process;
+// Floor 4: drivers, one outside system each.
+pub mod git;
+pub mod locks;
+pub mod records;
+pub mod tmux;
+// Floor 5: ports, where decisions meet drivers.
+pub mod shim;
+pub mod store;
+pub mod world;
+// Floor 6: the loop.
+pub mod engine;
+// Floor 7: every verb a surface may ask.
+pub mod client;
+// Floor 8: command line.
+pub mod cli;
