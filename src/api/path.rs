@@ -1,5 +1,5 @@
 //! `PathPattern`: a glob over paths of the repository, and the exact question whether two of them
-//! can match one path. A pattern also holds everything beneath what it matches.
+//! can match one path. It reads no tree: who can see whether a path is a folder says so.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,15 @@ pub const PATTERN_MAX: usize = 300;
 const ALTERNATIVES_MAX: usize = 64;
 
 /// A glob from the root of the repository: `*` and `?` stay within one name, `**` crosses folders,
-/// `[a-z]`, `[!a]` and `{a,b}` are as in a shell. `src/auth` holds `src/auth/token.rs` too.
+/// `[a-z]`, `[!a]` and `{a,b}` are as in a shell. `src/auth/` is the folder and all that is in it;
+/// without the slash it is so too, unless it is known, or by a dot in its name seems, to be a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
     text: String,
     alternatives: Vec<Vec<Segment>>,
+    /// Whether everything beneath a match is held too.
+    folder: bool,
 }
 
 /// Why a text is not a pattern.
@@ -144,6 +147,10 @@ impl JsonSchema for PathPattern {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": PATTERN_MAX })
     }
+}
+
+fn is_literal(text: &str) -> bool {
+    !text.contains(['*', '?', '[', '{'])
 }
 
 /// Replaces `{a,b}` by one text for each alternative, innermost last.
@@ -289,24 +296,32 @@ fn literal(name: &str) -> Segment {
     Segment::Name(name.chars().map(|c| Token::One(vec![(c, c)])).collect())
 }
 
-fn prefix_matches(pattern: &[Segment], names: &[Segment]) -> bool {
+fn matches(pattern: &[Segment], names: &[Segment], folder: bool) -> bool {
     match (pattern.split_first(), names.split_first()) {
-        (None, _) => true,
-        (Some((Segment::Deep, rest)), None) => prefix_matches(rest, names),
+        (None, left) => folder || left.is_none(),
+        (Some((Segment::Deep, rest)), None) => matches(rest, names, folder),
         (Some((Segment::Deep, rest)), Some((_, left))) => {
-            prefix_matches(rest, names) || prefix_matches(pattern, left)
+            matches(rest, names, folder) || matches(pattern, left, folder)
         }
         (Some((Segment::Name(a), rest)), Some((Segment::Name(b), left))) => {
-            name_overlap(a, b).is_some() && prefix_matches(rest, left)
+            name_overlap(a, b).is_some() && matches(rest, left, folder)
         }
         (Some((Segment::Name(_), _)), None) | (Some(_), Some((Segment::Deep, _))) => false,
     }
+}
+
+fn all_deep(pattern: &[Segment], from: usize) -> bool {
+    pattern
+        .iter()
+        .skip(from)
+        .all(|segment| *segment == Segment::Deep)
 }
 
 /// A walk over the product of two patterns: a meeting of both ends is a path in both.
 struct Walk<'a> {
     a: &'a [Segment],
     b: &'a [Segment],
+    folders: (bool, bool),
     path: Vec<String>,
     dead: BTreeSet<(usize, usize)>,
 }
@@ -318,9 +333,10 @@ impl Walk<'_> {
             return false;
         }
         let found = match (self.a.get(i), self.b.get(j)) {
-            // One pattern has ended: it holds everything beneath, whatever the other asks for.
-            (None, _) => self.fill(self.b, j),
-            (_, None) => self.fill(self.a, i),
+            // One pattern has ended: a folder holds everything beneath, whatever the other asks.
+            (None, None) => self.fill(&[], 0),
+            (None, Some(_)) => (self.folders.0 || all_deep(self.b, j)) && self.fill(self.b, j),
+            (Some(_), None) => (self.folders.1 || all_deep(self.a, i)) && self.fill(self.a, i),
             (Some(Segment::Deep), Some(Segment::Deep)) => {
                 self.meet(i + 1, j) || self.meet(i, j + 1)
             }
@@ -457,6 +473,8 @@ mod tests {
             ("src/**/*.rs", "**/test_?.rs"),
             ("a*b*c", "*abc*c"),
             ("src/", "src/x"),
+            (".github/", ".github/workflows/*.yml"),
+            ("src/auth/**", "src/auth"),
         ] {
             let path = overlap(a, b).unwrap_or_else(|| panic!("{a} and {b} meet"));
             for one in [a, b] {
@@ -474,7 +492,9 @@ mod tests {
         for (a, b) in [
             ("src/a.rs", "src/b.rs"),
             ("src/auth", "src/author"),
-            ("src/?.rs", "src/a.md/x"),
+            ("src/*.rs", "src/*/x"),
+            ("**/*.rs", "**/*.md"),
+            ("Cargo.toml", "**/package.json"),
             ("*.rs", "*.md"),
             ("[a-c]x", "[d-f]x"),
             ("[!a]", "a"),
@@ -483,6 +503,23 @@ mod tests {
         ] {
             assert_eq!(overlap(a, b), None, "{a} and {b}");
         }
+    }
+
+    #[test]
+    fn the_tree_decides_what_a_plain_path_is() {
+        let parse = |text| PathPattern::parse(text).unwrap();
+        let within = parse("**/*.mk");
+        assert!(parse("Makefile").overlap(&within).is_some());
+        assert!(parse("Makefile").known_as_file().overlap(&within).is_none());
+        assert!(parse("rules.d").overlap(&within).is_none());
+        assert!(
+            parse("rules.d")
+                .known_as_folder()
+                .overlap(&within)
+                .is_some()
+        );
+        assert_eq!(parse("rules.d").known_as_folder(), parse("rules.d/"));
+        assert_eq!(parse("src/*").unclear_path(), None);
     }
 
     #[test]
