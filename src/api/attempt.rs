@@ -26,10 +26,7 @@ pub struct TaskRecord {
 impl TaskRecord {
     /// Returns the mark of everything made for this task.
     pub fn owner(&self) -> Owner {
-        Owner {
-            task: self.task.clone(),
-            uid: self.uid.clone(),
-        }
+        Owner { task: self.task.clone(), uid: self.uid.clone() }
     }
 }
 
@@ -128,11 +125,7 @@ pub struct Exit {
 
 /// How an attempt ended. The JSON form is tagged with `kind`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "snake_case",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 pub enum ExitReason {
     /// The program, and the verification if there is one, exited with 0.
     Succeeded,

@@ -39,9 +39,6 @@ pub struct Claim {
 impl Claim {
     /// Returns the mark of the task it is for.
     pub fn owner(&self) -> Owner {
-        Owner {
-            task: self.task.clone(),
-            uid: self.uid.clone(),
-        }
+        Owner { task: self.task.clone(), uid: self.uid.clone() }
     }
 }

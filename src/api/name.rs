@@ -23,9 +23,7 @@ fn is_label(text: &str) -> bool {
     text.len() <= NAME_MAX
         && edge(bytes.first())
         && edge(bytes.last())
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 macro_rules! name {
@@ -114,10 +112,7 @@ impl TryFrom<String> for Seat {
     fn try_from(text: String) -> Result<Self, String> {
         let parse = || {
             let (worker, replica) = text.rsplit_once('-')?;
-            Some(Self {
-                worker: worker.parse().ok()?,
-                replica: replica.parse().ok()?,
-            })
+            Some(Self { worker: worker.parse().ok()?, replica: replica.parse().ok()? })
         };
         parse().ok_or_else(|| format!("`{text}` is not a worker and its number"))
     }
@@ -192,11 +187,7 @@ impl TryFrom<String> for CommitId {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         let good = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if good {
-            Ok(Self(text))
-        } else {
-            Err(format!("`{text}` is not an object id"))
-        }
+        if good { Ok(Self(text)) } else { Err(format!("`{text}` is not an object id")) }
     }
 }
 
@@ -242,16 +233,10 @@ impl TryFrom<String> for BranchName {
                 && !part.starts_with(['.', '-'])
                 && !part.ends_with('.')
                 && !part.contains("..")
-                && std::path::Path::new(part)
-                    .extension()
-                    .is_none_or(|ext| ext != "lock")
+                && std::path::Path::new(part).extension().is_none_or(|ext| ext != "lock")
         };
         let good = text.len() <= 200 && text.split('/').all(good_part);
-        if good {
-            Ok(Self(text))
-        } else {
-            Err(format!("`{text}` is not a branch name"))
-        }
+        if good { Ok(Self(text)) } else { Err(format!("`{text}` is not a branch name")) }
     }
 }
 
@@ -281,10 +266,7 @@ impl Owner {
     pub fn parse(mark: &str) -> Option<Self> {
         let rest = mark.strip_prefix("reconciler:")?;
         let (task, uid) = rest.split_once(':')?;
-        Some(Self {
-            task: task.parse().ok()?,
-            uid: Uid::parse(uid)?,
-        })
+        Some(Self { task: task.parse().ok()?, uid: Uid::parse(uid)? })
     }
 }
 
@@ -304,29 +286,14 @@ mod tests {
             assert!(good.parse::<TaskName>().is_ok(), "{good}");
         }
         let long = "x".repeat(51);
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "A",
-            "a.b",
-            "a:b",
-            "../x",
-            "a b",
-            "é",
-            "a\n",
-            long.as_str(),
-        ] {
+        for bad in ["", "-a", "a-", "A", "a.b", "a:b", "../x", "a b", "é", "a\n", long.as_str()] {
             assert!(bad.parse::<TaskName>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn a_mark_reads_back() {
-        let owner = Owner {
-            task: "fix-login".parse().unwrap(),
-            uid: Uid::derive(7, "fix-login"),
-        };
+        let owner = Owner { task: "fix-login".parse().unwrap(), uid: Uid::derive(7, "fix-login") };
         assert_eq!(Owner::parse(&owner.to_string()), Some(owner));
         assert_eq!(Owner::parse("reconciler:x:123"), None);
         assert_eq!(Owner::parse("mine"), None);

@@ -54,10 +54,7 @@ impl PathPattern {
     /// # Errors
     /// When the text is not a pattern; the error says what to change.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let fail = |why| PatternError {
-            text: text.to_owned(),
-            why,
-        };
+        let fail = |why| PatternError { text: text.to_owned(), why };
         if text.len() > PATTERN_MAX {
             return Err(fail("it is longer than 300 bytes"));
         }
@@ -70,10 +67,28 @@ impl PathPattern {
             .map(|one| segments(one))
             .collect::<Result<Vec<_>, _>>()
             .map_err(fail)?;
-        Ok(Self {
-            text: text.to_owned(),
-            alternatives,
-        })
+        let last = text.rsplit('/').next().unwrap_or_default();
+        let folder = last.is_empty() || (is_literal(text) && !last.contains('.'));
+        Ok(Self { text: text.to_owned(), alternatives, folder })
+    }
+
+    /// Returns the path, if the pattern has no wildcard and does not say itself that it is a
+    /// folder: then only the tree knows, and [`Self::known_as_folder`] takes its word.
+    pub fn unclear_path(&self) -> Option<&str> {
+        (is_literal(&self.text) && !self.text.ends_with('/')).then_some(self.text.as_str())
+    }
+
+    /// Returns the pattern of a path that is known to be a folder.
+    #[must_use]
+    pub fn known_as_folder(mut self) -> Self {
+        self.text.push('/');
+        Self { folder: true, ..self }
+    }
+
+    /// Returns the pattern of a path that is known to be a file.
+    #[must_use]
+    pub fn known_as_file(self) -> Self {
+        Self { folder: false, ..self }
     }
 
     /// Returns the pattern as it was written.
@@ -81,12 +96,14 @@ impl PathPattern {
         &self.text
     }
 
-    /// Returns whether the pattern matches this path, or a folder above it.
+    /// Returns whether the pattern holds this path.
     pub fn covers(&self, path: &str) -> bool {
         let names: Vec<Segment> = path.split('/').map(literal).collect();
-        self.alternatives
-            .iter()
-            .any(|one| prefix_matches(one, &names))
+        let shortest = if self.folder { 1 } else { names.len() };
+        let within = |one: &Vec<Segment>| {
+            (shortest..=names.len()).any(|end| names.get(..end).is_some_and(|n| matches(one, n)))
+        };
+        self.alternatives.iter().any(within)
     }
 
     /// Returns a path that both patterns hold, or `None` when there is none at all. The answer is
@@ -94,12 +111,8 @@ impl PathPattern {
     pub fn overlap(&self, other: &Self) -> Option<String> {
         self.alternatives.iter().find_map(|a| {
             other.alternatives.iter().find_map(|b| {
-                let mut walk = Walk {
-                    a,
-                    b,
-                    path: Vec::new(),
-                    dead: BTreeSet::new(),
-                };
+                let folders = (self.folder, other.folder);
+                let mut walk = Walk { a, b, folders, path: Vec::new(), dead: BTreeSet::new() };
                 walk.meet(0, 0).then(|| walk.path.join("/"))
             })
         })
@@ -111,11 +124,8 @@ pub fn first_overlap<'a>(
     ours: &'a [PathPattern],
     theirs: &'a [PathPattern],
 ) -> Option<(&'a PathPattern, &'a PathPattern, String)> {
-    ours.iter().find_map(|a| {
-        theirs
-            .iter()
-            .find_map(|b| a.overlap(b).map(|witness| (a, b, witness)))
-    })
+    ours.iter()
+        .find_map(|a| theirs.iter().find_map(|b| a.overlap(b).map(|witness| (a, b, witness))))
 }
 
 impl TryFrom<String> for PathPattern {
@@ -156,11 +166,7 @@ fn is_literal(text: &str) -> bool {
 /// Replaces `{a,b}` by one text for each alternative, innermost last.
 fn expand(text: &str) -> Result<Vec<String>, &'static str> {
     let Some(open) = text.find('{') else {
-        return if text.contains('}') {
-            Err("`}` has no `{`")
-        } else {
-            Ok(vec![text.to_owned()])
-        };
+        return if text.contains('}') { Err("`}` has no `{`") } else { Ok(vec![text.to_owned()]) };
     };
     let (choices, close) = choices(text, open)?;
     let mut all = Vec::new();
@@ -244,9 +250,7 @@ fn class(body: &str) -> Result<Vec<(char, char)>, &'static str> {
     let mut ranges = Vec::new();
     let mut at = 0;
     while let Some(&from) = chars.get(at) {
-        let range = chars
-            .get(at + 2)
-            .filter(|_| chars.get(at + 1) == Some(&'-'));
+        let range = chars.get(at + 2).filter(|_| chars.get(at + 1) == Some(&'-'));
         at += if range.is_some() { 3 } else { 1 };
         let to = *range.unwrap_or(&from);
         if from > to {
@@ -259,11 +263,7 @@ fn class(body: &str) -> Result<Vec<(char, char)>, &'static str> {
     }
     ranges.sort_unstable();
     let outside = complement(&ranges);
-    Ok(if negated {
-        outside
-    } else {
-        complement(&outside)
-    })
+    Ok(if negated { outside } else { complement(&outside) })
 }
 
 /// Returns every character but `/` and those of the ranges, as sorted, disjoint ranges.
@@ -296,25 +296,22 @@ fn literal(name: &str) -> Segment {
     Segment::Name(name.chars().map(|c| Token::One(vec![(c, c)])).collect())
 }
 
-fn matches(pattern: &[Segment], names: &[Segment], folder: bool) -> bool {
+fn matches(pattern: &[Segment], names: &[Segment]) -> bool {
     match (pattern.split_first(), names.split_first()) {
-        (None, left) => folder || left.is_none(),
-        (Some((Segment::Deep, rest)), None) => matches(rest, names, folder),
+        (None, left) => left.is_none(),
+        (Some((Segment::Deep, rest)), None) => matches(rest, names),
         (Some((Segment::Deep, rest)), Some((_, left))) => {
-            matches(rest, names, folder) || matches(pattern, left, folder)
+            matches(rest, names) || matches(pattern, left)
         }
         (Some((Segment::Name(a), rest)), Some((Segment::Name(b), left))) => {
-            name_overlap(a, b).is_some() && matches(rest, left, folder)
+            name_overlap(a, b).is_some() && matches(rest, left)
         }
         (Some((Segment::Name(_), _)), None) | (Some(_), Some((Segment::Deep, _))) => false,
     }
 }
 
 fn all_deep(pattern: &[Segment], from: usize) -> bool {
-    pattern
-        .iter()
-        .skip(from)
-        .all(|segment| *segment == Segment::Deep)
+    pattern.iter().skip(from).all(|segment| *segment == Segment::Deep)
 }
 
 /// A walk over the product of two patterns: a meeting of both ends is a path in both.
@@ -426,11 +423,7 @@ fn name_overlap(a: &[Token], b: &[Token]) -> Option<String> {
     let mut name = String::new();
     walk((a, b), &mut name, &mut BTreeSet::new()).then(|| {
         // Only stars match the empty name, which no path has; they match any other as well.
-        if name.is_empty() {
-            "x".to_owned()
-        } else {
-            name
-        }
+        if name.is_empty() { "x".to_owned() } else { name }
     })
 }
 
@@ -455,9 +448,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn overlap(a: &str, b: &str) -> Option<String> {
-        PathPattern::parse(a)
-            .unwrap()
-            .overlap(&PathPattern::parse(b).unwrap())
+        PathPattern::parse(a).unwrap().overlap(&PathPattern::parse(b).unwrap())
     }
 
     #[test]
@@ -478,10 +469,7 @@ mod tests {
         ] {
             let path = overlap(a, b).unwrap_or_else(|| panic!("{a} and {b} meet"));
             for one in [a, b] {
-                assert!(
-                    PathPattern::parse(one).unwrap().covers(&path),
-                    "{one} covers {path}"
-                );
+                assert!(PathPattern::parse(one).unwrap().covers(&path), "{one} covers {path}");
             }
             assert!(overlap(b, a).is_some(), "{b} and {a} meet");
         }
@@ -512,32 +500,23 @@ mod tests {
         assert!(parse("Makefile").overlap(&within).is_some());
         assert!(parse("Makefile").known_as_file().overlap(&within).is_none());
         assert!(parse("rules.d").overlap(&within).is_none());
-        assert!(
-            parse("rules.d")
-                .known_as_folder()
-                .overlap(&within)
-                .is_some()
-        );
+        assert!(parse("rules.d").known_as_folder().overlap(&within).is_some());
         assert_eq!(parse("rules.d").known_as_folder(), parse("rules.d/"));
         assert_eq!(parse("src/*").unclear_path(), None);
     }
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for bad in [
-            "", "/etc", "a//b", "../x", "a/./b", "[", "[]", "a]", "{a", "a}", "a\\b", "[z-a]",
-        ] {
+        for bad in
+            ["", "/etc", "a//b", "../x", "a/./b", "[", "[]", "a]", "{a", "a}", "a\\b", "[z-a]"]
+        {
             assert!(PathPattern::parse(bad).is_err(), "{bad}");
         }
         assert!(PathPattern::parse(&"{a,b}".repeat(7)).is_err());
     }
 
     fn pattern() -> impl Strategy<Value = String> {
-        let name = prop_oneof![
-            "[ab*?]{1,4}",
-            Just("**".to_owned()),
-            Just("[ab]".to_owned())
-        ];
+        let name = prop_oneof!["[ab*?]{1,4}", Just("**".to_owned()), Just("[ab]".to_owned())];
         proptest::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
     }
 
@@ -545,10 +524,8 @@ mod tests {
     fn small_paths() -> Vec<String> {
         let mut names = vec![String::new()];
         for _ in 0..3 {
-            let longer: Vec<String> = names
-                .iter()
-                .flat_map(|n| [format!("{n}a"), format!("{n}b")])
-                .collect();
+            let longer: Vec<String> =
+                names.iter().flat_map(|n| [format!("{n}a"), format!("{n}b")]).collect();
             names.extend(longer);
         }
         names.retain(|name| !name.is_empty());
@@ -556,10 +533,8 @@ mod tests {
         names.dedup();
         let mut paths = names.clone();
         for _ in 0..1 {
-            let deeper: Vec<String> = paths
-                .iter()
-                .flat_map(|p| names.iter().map(move |n| format!("{p}/{n}")))
-                .collect();
+            let deeper: Vec<String> =
+                paths.iter().flat_map(|p| names.iter().map(move |n| format!("{p}/{n}"))).collect();
             paths.extend(deeper);
         }
         paths

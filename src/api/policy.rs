@@ -74,9 +74,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_concurrent_tasks: 50,
-        }
+        Self { max_concurrent_tasks: 50 }
     }
 }
 
@@ -91,9 +89,7 @@ pub struct Locks {
 
 impl Default for Locks {
     fn default() -> Self {
-        Self {
-            expiry_seconds: 3600,
-        }
+        Self { expiry_seconds: 3600 }
     }
 }
 
@@ -112,10 +108,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self {
-            base_seconds: 10,
-            cap_seconds: 300,
-        }
+        Self { base_seconds: 10, cap_seconds: 300 }
     }
 }
 
@@ -141,12 +134,7 @@ pub struct Restart {
 
 impl Default for Restart {
     fn default() -> Self {
-        Self {
-            budget: 5,
-            window_seconds: 600,
-            base_seconds: 1,
-            cap_seconds: 300,
-        }
+        Self { budget: 5, window_seconds: 600, base_seconds: 1, cap_seconds: 300 }
     }
 }
 
@@ -162,10 +150,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            trash_seconds: 7 * 86_400,
-            attempts_seconds: 30 * 86_400,
-        }
+        Self { trash_seconds: 7 * 86_400, attempts_seconds: 30 * 86_400 }
     }
 }
 
@@ -183,9 +168,6 @@ pub struct Intervals {
 
 impl Default for Intervals {
     fn default() -> Self {
-        Self {
-            resync_seconds: 30,
-            heartbeat_seconds: 10,
-        }
+        Self { resync_seconds: 30, heartbeat_seconds: 10 }
     }
 }

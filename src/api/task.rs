@@ -85,10 +85,7 @@ fn default_timeout() -> u32 {
 fn default_retries() -> u32 {
     2
 }
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
