@@ -1,1 +1,124 @@
-//! disk.
+//! The disk: files that are published whole or not at all, and reads that are bounded. It knows no
+//! format; it never deletes what it did not make.
+
+mod publish;
+
+pub use publish::{Published, create, replace};
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+/// The largest record that is read, in bytes: a longer one is damage.
+pub const RECORD_MAX: u64 = 4 * 1024 * 1024;
+
+/// What the disk refused, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {verb} {}", path.display())]
+pub struct Error {
+    verb: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Error {
+    pub(crate) fn new(verb: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { verb, path: path.to_owned(), source }
+    }
+
+    /// Returns what the system said.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+/// Returns a file's bytes, or `None` when there is no such file.
+///
+/// # Errors
+/// When it cannot be read, or is longer than `limit` bytes: then its content is unknown.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let fail = |source| Error::new("read", path, source);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fail(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > limit {
+        return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long")));
+    }
+    Ok(Some(bytes))
+}
+
+/// Returns the names in a folder, sorted; an absent folder has none. Names that are not UTF-8 are
+/// left out: nothing of ours is called so.
+///
+/// # Errors
+/// When the folder cannot be read: then its content is unknown.
+pub fn list(folder: &Path) -> Result<Vec<String>, Error> {
+    let fail = |source| Error::new("list", folder, source);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fail(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(fail)?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Makes a folder, and those above it, for the user alone.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|source| Error::new("make", folder, source))
+}
+
+/// Makes a folder that git does not see: its `.gitignore` ignores everything, itself included.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_ignored_folder(folder: &Path) -> Result<(), Error> {
+    make_folder(folder)?;
+    let path = folder.join(".gitignore");
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
+    match made.and_then(|mut file| file.write_all(b"*\n")) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map_err(|source| Error::new("write", &path, source)),
+    }
+}
+
+/// Removes a file; an absent one is removed already.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::new("remove", path, error))
+        }
+        Ok(()) | Err(_) => publish::sync_folder_of(path),
+    }
+}
+
+/// Returns whether something is at this path, a dangling link included.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn is_there(path: &Path) -> Result<bool, Error> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::new("look at", path, error)),
+    }
+}

@@ -1,1 +1,7 @@
-//! process.
+//! Processes and time: who a process is, how it is started and asked to end, and the one clock. It
+//! never signals a process whose identity it did not compare.
+
+pub mod clock;
+pub mod identity;
+pub mod signal;
+pub mod spawn;

@@ -1,0 +1,92 @@
+//! Publishing a record: temporary file, fsync, rename or link, fsync of the folder. A reader sees
+//! the old record or the new one, also after a power cut; never a half or an empty one.
+
+use super::{Error, make_folder};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Whether a record was published, or one stood there already.
+#[must_use = "a record that stood there already is not the one that was to be published"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is the new one.
+    New,
+    /// Another was first; nothing was changed.
+    Existed,
+}
+
+/// Publishes a record, in place of the one that may stand there.
+///
+/// # Errors
+/// When it cannot be made durable; what stood there before still stands.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = write(path, bytes)?;
+    temporary.persist(path).map_err(|error| Error::new("publish", path, error.error))?;
+    sync_folder_of(path)
+}
+
+/// Publishes a record where none stands: of several who try at once, one succeeds.
+///
+/// # Errors
+/// When it cannot be made durable, or it cannot be seen whether one stands there.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<Published, Error> {
+    let temporary = write(path, bytes)?;
+    match temporary.persist_noclobber(path) {
+        Ok(_) => sync_folder_of(path).map(|()| Published::New),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Existed),
+        Err(error) => Err(Error::new("publish", path, error.error)),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let fail = |source| Error::new("write", path, source);
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    Ok(file)
+}
+
+pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    match File::open(folder).and_then(|file| file.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::new("sync", folder, error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_to_create_wins_and_nothing_is_left_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/record.json");
+        let wins = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..8)
+                .map(|n: u8| {
+                    let path = &path;
+                    scope.spawn(move || create(path, &[n]).unwrap() == Published::New)
+                })
+                .collect();
+            tries.into_iter().map(|t| t.join().unwrap()).filter(|won| *won).count()
+        });
+        assert_eq!(wins, 1);
+        assert_eq!(super::super::list(&folder.path().join("a")).unwrap(), ["record.json"]);
+    }
+
+    #[test]
+    fn a_record_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.json");
+        replace(&path, b"old and long").unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(super::super::read(&path, 100).unwrap().as_deref(), Some(&b"new"[..]));
+        super::super::read(&path, 2).unwrap_err();
+    }
+}

@@ -1,0 +1,106 @@
+//! Who a process is: pid, start time and boot. A pid alone is nobody; a zombie is dead.
+
+use crate::api::attempt::ProcessId;
+use std::io;
+use std::sync::OnceLock;
+
+/// Returns the id of this boot.
+///
+/// # Errors
+/// When the system does not tell it.
+pub fn boot_id() -> io::Result<&'static str> {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(id) = BOOT.get() {
+        return Ok(id);
+    }
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(BOOT.get_or_init(|| id.trim().to_owned()))
+}
+
+/// Returns the identity of a running process; `None` when there is none of this pid, or a zombie.
+///
+/// # Errors
+/// When it cannot be seen.
+pub fn of(pid: u32) -> io::Result<Option<ProcessId>> {
+    let stat = match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some((state, start_time)) = state_and_start(&stat) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat")));
+    };
+    let alive = !matches!(state, 'Z' | 'X');
+    Ok(alive.then_some(ProcessId { pid, start_time, boot_id: boot_id()?.to_owned() }))
+}
+
+/// Returns the identity of this process.
+///
+/// # Errors
+/// When the system does not tell it.
+pub fn own() -> io::Result<ProcessId> {
+    of(std::process::id())?.ok_or_else(|| io::Error::other("this process is not in /proc"))
+}
+
+/// Returns whether this very process still runs.
+///
+/// # Errors
+/// When it cannot be seen.
+pub fn is_alive(process: &ProcessId) -> io::Result<bool> {
+    Ok(process.boot_id == boot_id()? && of(process.pid)?.as_ref() == Some(process))
+}
+
+/// Returns the running processes, but this one, whose environment has the line `NAME=value`.
+/// Processes of other users cannot be read and are not ours.
+///
+/// # Errors
+/// When the list of processes cannot be read.
+pub fn with_mark(name: &str, value: &str) -> io::Result<Vec<ProcessId>> {
+    let line = format!("{name}={value}");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { continue };
+        let marked = environment.split(|byte| *byte == 0).any(|one| one == line.as_bytes());
+        if marked && pid != std::process::id() {
+            found.extend(of(pid)?);
+        }
+    }
+    Ok(found)
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    // Reading of a process that ends meanwhile gives ESRCH.
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3)
+}
+
+/// Reads fields 3 and 22; the command in field 2 may hold spaces and brackets (see proc(5)).
+fn state_and_start(stat: &str) -> Option<(char, u64)> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_itself_and_a_reused_pid_is_not() {
+        let own = own().unwrap();
+        assert!(is_alive(&own).unwrap());
+        let other = ProcessId { start_time: own.start_time + 1, ..own.clone() };
+        assert!(!is_alive(&other).unwrap());
+        let earlier_boot = ProcessId { boot_id: "another".to_owned(), ..own };
+        assert!(!is_alive(&earlier_boot).unwrap());
+    }
+
+    #[test]
+    fn a_command_with_brackets_and_spaces_is_read_past() {
+        let stat = "7 (a) b) (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4242 20";
+        assert_eq!(state_and_start(stat), Some(('S', 4242)));
+    }
+}

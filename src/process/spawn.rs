@@ -1,0 +1,231 @@
+//! The door to other programs: argv without a shell, a deadline on each, and nobody left behind
+//! when we stop waiting.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::Path;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+
+/// Why a program gave no usable answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It could not be started.
+    #[error("cannot start {program}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It was not done in time, and was killed; what it did is unknown.
+    #[error("{program} did not answer within {} s", after.as_secs())]
+    Deadline {
+        /// The program and what it was asked.
+        program: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// It ended with another status than 0.
+    #[error("{program} failed ({status}): {stderr}")]
+    Failed {
+        /// The program and what it was asked.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The end of what it said, on one line.
+        stderr: String,
+    },
+}
+
+impl Error {
+    /// Returns the exit status, if the program ended by itself.
+    pub fn status(&self) -> Option<i32> {
+        match self {
+            Self::Failed { status, .. } => status.code(),
+            Self::Start { .. } | Self::Deadline { .. } => None,
+        }
+    }
+
+    /// Returns what the program said before it failed.
+    pub fn stderr(&self) -> &str {
+        match self {
+            Self::Failed { stderr, .. } => stderr,
+            Self::Start { .. } | Self::Deadline { .. } => "",
+        }
+    }
+}
+
+/// One call of a program.
+#[derive(Debug)]
+pub struct Call {
+    command: tokio::process::Command,
+    program: String,
+    deadline: Duration,
+    input: Input,
+}
+
+#[derive(Debug)]
+enum Input {
+    None,
+    Bytes(Vec<u8>),
+}
+
+impl Call {
+    /// Prepares a call of `program` with no arguments and no input.
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub fn new(program: &str, deadline: Duration) -> Self {
+        let mut command = tokio::process::Command::new(program);
+        command.kill_on_drop(true).process_group(0).stdin(Stdio::null());
+        Self { command, program: program.to_owned(), deadline, input: Input::None }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn directory(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Writes these bytes to its standard input, then closes it.
+    #[must_use]
+    pub fn input(mut self, bytes: Vec<u8>) -> Self {
+        self.command.stdin(Stdio::piped());
+        self.input = Input::Bytes(bytes);
+        self
+    }
+
+    /// Hands it an open file as its standard input. A guard handed on so stays locked until the
+    /// program ends, also when we are killed before it.
+    #[must_use]
+    pub fn holding(mut self, file: File) -> Self {
+        self.command.stdin(Stdio::from(file));
+        self
+    }
+
+    /// Runs it to its end and returns what it printed, whatever its exit status.
+    ///
+    /// # Errors
+    /// When it cannot be started or misses its deadline; then its whole process group is killed.
+    pub async fn output(mut self) -> Result<Output, Error> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let start = |source| Error::Start { program: self.program.clone(), source };
+        let mut child = self.command.spawn().map_err(start)?;
+        let group = child.id();
+        let stdin = child.stdin.take();
+        let feed = async {
+            if let (Some(mut stdin), Input::Bytes(bytes)) = (stdin, &self.input) {
+                // A program that stops reading says why in its exit status.
+                drop(stdin.write_all(bytes).await);
+            }
+        };
+        let run = async { tokio::join!(feed, child.wait_with_output()).1 };
+        if let Ok(output) = tokio::time::timeout(self.deadline, run).await {
+            return output.map_err(start);
+        }
+        if let Some(group) = group {
+            super::signal::kill_group(group);
+        }
+        Err(Error::Deadline { program: self.describe(), after: self.deadline })
+    }
+
+    /// Runs it to its end and returns what it printed on standard output.
+    ///
+    /// # Errors
+    /// Also when its exit status is not 0; the error holds what it said.
+    pub async fn run(self) -> Result<Vec<u8>, Error> {
+        let program = self.describe();
+        let output = self.output().await?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let stderr = last_words(&output.stderr);
+        Err(Error::Failed { program, status: output.status, stderr })
+    }
+
+    /// Starts it with pipes to its standard input and output, for a conversation. It is killed when
+    /// the child is dropped.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn converse(mut self) -> Result<tokio::process::Child, Error> {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let program = self.program;
+        self.command.spawn().map_err(|source| Error::Start { program, source })
+    }
+
+    fn describe(&self) -> String {
+        let args = self.command.as_std().get_args().map(OsStr::to_string_lossy);
+        let mut words = vec![self.program.clone().into()];
+        words.extend(args);
+        let mut text = words.join(" ");
+        if text.len() > 300 {
+            text.truncate(text.floor_char_boundary(300));
+            text.push('…');
+        }
+        text
+    }
+}
+
+/// Returns the end of a program's complaint on one line, fit for a message.
+fn last_words(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = lines.len().saturating_sub(4);
+    lines.get(last..).unwrap_or_default().join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_misses_its_deadline_is_killed_with_its_children() {
+        let call =
+            Call::new("sh", Duration::from_millis(100)).args(["-c", "sleep 60 & echo $!; wait"]);
+        let error = call.output().await.unwrap_err();
+        assert!(matches!(error, Error::Deadline { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_what_the_program_said() {
+        let call = Call::new("sh", Duration::from_secs(10)).args(["-c", "echo no >&2; exit 3"]);
+        let error = call.run().await.unwrap_err();
+        assert_eq!((error.status(), error.stderr()), (Some(3), "no"));
+    }
+
+    #[tokio::test]
+    async fn input_is_fed_whatever_its_length() {
+        let call = Call::new("cat", Duration::from_secs(10)).input(vec![b'x'; 1_000_000]);
+        assert_eq!(call.run().await.unwrap().len(), 1_000_000);
+    }
+}
