@@ -1,1 +1,197 @@
-//! plan.
+//! The decisions: `plan(desired, observed)` returns what to do next and why. Pure: no clock, I/O,
+//! log or randomness; the same values always give the same plan, and it cannot fail.
+
+pub mod action;
+pub mod backoff;
+pub mod check;
+pub mod desired;
+pub mod observed;
+pub mod report;
+
+mod admission;
+mod claim;
+mod cleanup;
+mod order;
+mod revive;
+mod schedule;
+mod spawn;
+
+use crate::api::name::TaskName;
+use crate::api::policy::PolicySpec;
+use action::{Action, Subject};
+use desired::Desired;
+use jiff::Timestamp;
+use observed::{EmptyState, Observed, Sighting};
+use report::{Reason, Report, TaskReport};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What to do next, why, and when to look again if nothing happens before.
+#[must_use = "a plan nobody runs or reads was computed for nothing"]
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The effects. Those of one subject are done in this order; an effect that fails or is refused
+    /// ends the row of its subject.
+    pub actions: Vec<Action>,
+    /// Why.
+    pub report: Report,
+    /// When the plan wants to look again.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// What every step reads.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    policy: &'a PolicySpec,
+}
+
+/// What one step decided for one task.
+struct Step {
+    actions: Vec<Action>,
+    report: TaskReport,
+}
+
+/// Decides what to do next. Same values in, same plan out; cannot fail.
+pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
+    let desired = match desired {
+        Sighting::Known(desired) => *desired,
+        Sighting::Unknown(why) => {
+            return Plan::idle(format!("the desired state cannot be read, nothing is done: {why}"));
+        }
+    };
+    let policy = desired.policy();
+    let scene = Scene { desired, observed, policy: &policy };
+    let (Sighting::Known(tasks), Sighting::Known(claims)) = (&observed.tasks, &observed.claims)
+    else {
+        let why = observed.tasks.why_unknown().or(observed.claims.why_unknown());
+        return Plan::idle(format!(
+            "our records cannot be read, nothing is done: {}",
+            why.unwrap_or("")
+        ));
+    };
+
+    let wanted = admission::decide(scene, tasks);
+    let settled = revive::decide(scene, &wanted, tasks);
+    let placed = schedule::decide(scene, &wanted, settled, claims);
+    let started = spawn::decide(scene, placed, claims);
+    let finished = cleanup::decide(scene, &wanted, started, claims);
+    let steps = hold_failed(scene, finished);
+
+    let mut plan = Plan::gather(steps, cleanup::leftovers(scene, tasks, claims));
+    plan.report.notices.splice(0..0, notices(scene, tasks));
+    plan
+}
+
+impl Plan {
+    /// Returns the plan that does nothing, with the reason.
+    fn idle(notice: String) -> Self {
+        let report = Report { notices: vec![notice], ..Report::default() };
+        Self { report, ..Self::default() }
+    }
+
+    fn gather(steps: BTreeMap<TaskName, Step>, leftovers: (Vec<Action>, Vec<String>)) -> Self {
+        let mut plan = Self::default();
+        for (name, step) in steps {
+            plan.actions.extend(step.actions);
+            if let (Some(seat), Some(_)) = (&step.report.seat, step.report.attempt)
+                && matches!(
+                    step.report.reason,
+                    Reason::Starting | Reason::Running | Reason::Stopping | Reason::Ending
+                )
+            {
+                plan.report.seats.entry(seat.clone()).or_default().push(name.clone());
+            }
+            plan.wake_at = [plan.wake_at, step.report.wake_at].into_iter().flatten().min();
+            plan.report.tasks.insert(name, step.report);
+        }
+        plan.actions.extend(leftovers.0);
+        plan.report.notices.extend(leftovers.1);
+        plan
+    }
+
+    /// Returns the actions by subject, each row in order.
+    pub fn rows(&self) -> BTreeMap<Subject, Vec<&Action>> {
+        let mut rows: BTreeMap<Subject, Vec<&Action>> = BTreeMap::new();
+        for action in &self.actions {
+            rows.entry(action.subject()).or_default().push(action);
+        }
+        rows
+    }
+}
+
+/// Cuts a task's actions before the one that failed last, until it is time to try it again.
+fn hold_failed(scene: Scene<'_>, mut steps: BTreeMap<TaskName, Step>) -> BTreeMap<TaskName, Step> {
+    let Some(tasks) = scene.observed.tasks.known() else { return steps };
+    for (name, step) in &mut steps {
+        let Some(failure) = tasks.get(name).and_then(|task| task.failure.as_ref()) else {
+            continue;
+        };
+        let Some(at) = step.actions.iter().position(|one| one.to_string() == failure.action) else {
+            continue;
+        };
+        let until = backoff::effect_retry_at(failure.at, failure.count, name.as_str());
+        if until <= scene.observed.now || failure.at > scene.observed.now {
+            continue;
+        }
+        step.actions.truncate(at);
+        step.report.reason = Reason::EffectFailed;
+        step.report.message = format!(
+            "could not {} ({} times): {}; tried again at {until:.0}",
+            failure.action, failure.count, failure.message
+        );
+        step.report.wake_at = [step.report.wake_at, Some(until)].into_iter().flatten().min();
+    }
+    steps
+}
+
+/// Says what concerns no single task.
+fn notices(scene: Scene<'_>, tasks: &BTreeMap<TaskName, observed::TaskSighting>) -> Vec<String> {
+    let mut found = Vec::new();
+    if holds_deletes(scene) && !tasks.is_empty() {
+        found.push(format!(
+            "state/ is empty at {}: {} known tasks are kept; if that is meant, `reconciler run --allow-empty`",
+            scene.desired.revision.short(),
+            tasks.len()
+        ));
+    }
+    found.extend(wrong_ref(scene));
+    let sections = [
+        ("tmux sessions", scene.observed.sessions.why_unknown()),
+        ("worktrees", scene.observed.worktrees.why_unknown()),
+        ("branches", scene.observed.branches.why_unknown()),
+        ("the approvals of this machine", scene.observed.trusted.why_unknown()),
+        ("the trash", scene.observed.leftovers.why_unknown()),
+    ];
+    for (what, why) in sections {
+        found.extend(why.map(|why| {
+            format!("{what} cannot be seen, so nothing is made or removed there: {why}")
+        }));
+    }
+    found.extend(scene.desired.strays.iter().cloned());
+    let entries = scene.desired.policy.problems.iter();
+    let workers = scene.desired.workers.values().flat_map(|entry| &entry.problems);
+    let agents = scene.desired.agents.values().flat_map(|entry| &entry.problems);
+    let stale: BTreeSet<&String> = entries.chain(workers).chain(agents).collect();
+    found.extend(stale.into_iter().map(|problem| format!("not in effect: {problem}")));
+    found
+}
+
+/// Returns whether an empty `state/` keeps everything from being deleted.
+fn holds_deletes(scene: Scene<'_>) -> bool {
+    scene.desired.is_empty() && scene.observed.empty_state == EmptyState::Doubted
+}
+
+/// Returns why nothing starts, when the policy expects to be read from another ref.
+fn wrong_ref(scene: Scene<'_>) -> Option<String> {
+    let meant = scene.policy.state_ref.as_ref()?;
+    (*meant != scene.desired.state_ref).then(|| {
+        format!(
+            "the policy is meant for {meant}, this clone reads {}: nothing starts; `reconciler init --ref {meant}` corrects the clone",
+            scene.desired.state_ref
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,47 @@
-//! world.
+//! The port between decisions and the world: look at all of it, perform one effect. Nothing outside
+//! this room turns an action into a deed; the real world and the simulated one pass one suite.
+
+use crate::plan::action::Action;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{Observed, Sighting};
+use std::future::Future;
+use std::sync::Arc;
+
+/// One look at everything.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// What is wanted, as the pinned ref says it.
+    pub desired: Sighting<Arc<Desired>>,
+    /// What there is.
+    pub observed: Observed,
+}
+
+/// What performing an action came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// It was so already.
+    AlreadySo,
+    /// It was not done, because what it presupposes is no longer true.
+    Refused(String),
+}
+
+/// Why an action could not be performed. It does not mean that nothing happened: the next look
+/// tells.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ActionError(pub String);
+
+/// The world, as the loop sees it.
+pub trait World: Sync {
+    /// Looks once. What cannot be seen is [`Sighting::Unknown`], never empty.
+    fn observe(&self) -> impl Future<Output = Look> + Send;
+
+    /// Performs one action, after checking that what it presupposes is still true.
+    ///
+    /// # Errors
+    /// When it could not be performed, or it is unknown whether it was.
+    fn perform(&self, action: &Action)
+    -> impl Future<Output = Result<Outcome, ActionError>> + Send;
+}

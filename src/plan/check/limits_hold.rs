@@ -1,0 +1,38 @@
+//! No plan runs more attempts than the policy, or more on a seat than its worker, allows.
+
+use super::Case;
+use crate::api::name::Seat;
+use crate::plan::action::Action;
+use std::collections::BTreeMap;
+
+pub(super) fn broken(case: Case<'_>) -> Vec<String> {
+    let mut taken: BTreeMap<&Seat, u32> = BTreeMap::new();
+    let mut starts = 0;
+    for action in &case.plan.actions {
+        if let Action::PrepareAttempt(attempt) = action {
+            *taken.entry(&attempt.seat).or_default() += 1;
+            starts += 1;
+        }
+    }
+    let mut running = starts;
+    let tasks = case.observed.tasks.known().into_iter().flat_map(|tasks| tasks.values());
+    for last in tasks.filter_map(|task| task.attempts.last()) {
+        if let (true, Ok(attempt)) = (last.state.may_live(), &last.attempt) {
+            running += 1;
+            taken.entry(&attempt.seat).and_modify(|count| *count += 1);
+        }
+    }
+    let mut found = Vec::new();
+    let limit = case.desired.policy().limits.max_concurrent_tasks;
+    if starts > 0 && running > limit {
+        found.push(format!("{running} attempts would run, {limit} may"));
+    }
+    for (seat, count) in taken {
+        let worker = case.desired.workers.get(&seat.worker).and_then(|entry| entry.spec.as_ref());
+        let limit = worker.map_or(0, |worker| worker.max_concurrent_tasks);
+        if count > limit {
+            found.push(format!("{seat} would run {count} attempts, it may run {limit}"));
+        }
+    }
+    found
+}

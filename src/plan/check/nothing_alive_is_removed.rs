@@ -1,0 +1,40 @@
+//! No plan takes a worktree, a branch or the record away while an attempt of its task may live.
+
+use super::Case;
+use crate::api::name::Owner;
+use crate::plan::action::Action;
+use crate::plan::observed::AttemptState;
+
+pub(super) fn broken(case: Case<'_>) -> Vec<String> {
+    let removed = |action: &Action| {
+        let (Action::Retire { owner, .. }
+        | Action::RepairWorktree { owner, .. }
+        | Action::DropBranch { owner, .. }
+        | Action::Forget(owner)) = action
+        else {
+            return None;
+        };
+        Some(owner.clone())
+    };
+    let lives = |owner: &Owner| {
+        let task = case.observed.tasks.known()?.get(&owner.task)?;
+        let ours = task.record.as_ref().is_ok_and(|record| record.uid == owner.uid);
+        let last = task.attempts.last().filter(|_| ours)?;
+        let alive = match &last.state {
+            AttemptState::Running { .. }
+            | AttemptState::Ending { .. }
+            | AttemptState::Unknown(_) => true,
+            AttemptState::Lost { survivors, .. } => survivors.known().is_none_or(|s| !s.is_empty()),
+            AttemptState::Prepared | AttemptState::Ended(_) => false,
+        };
+        alive.then_some(last.number)
+    };
+    case.plan
+        .actions
+        .iter()
+        .filter_map(|action| {
+            let number = lives(&removed(action)?)?;
+            Some(format!("`{action}` while attempt {number} may live"))
+        })
+        .collect()
+}

@@ -1,0 +1,54 @@
+//! No plan removes a session or a worktree that does not carry the very mark it names, or a branch
+//! that is not its task's by record. An equal name is not ownership.
+
+use super::Case;
+use crate::plan::action::Action;
+use crate::plan::observed::WorktreeState;
+
+pub(super) fn broken(case: Case<'_>) -> Vec<String> {
+    let observed = case.observed;
+    let ours = |action: &Action| match action {
+        Action::KillSession { session, owner } => {
+            let mut sessions = observed.sessions.known().into_iter().flatten();
+            sessions.any(|one| one.id == *session && one.owner.as_ref() == Some(owner))
+        }
+        Action::Rescue { owner, path, .. } | Action::Retire { owner, path, .. } => {
+            let mut worktrees = observed.worktrees.known().into_iter().flatten();
+            worktrees.any(|one| one.path == *path && one.owner.as_ref() == Some(owner))
+        }
+        Action::RepairWorktree { owner, path, .. } => {
+            let mut worktrees = observed.worktrees.known().into_iter().flatten();
+            observed.places.is_ours(path)
+                && worktrees.any(|one| {
+                    let marked = one.owner.as_ref().is_none_or(|holder| holder.task == owner.task);
+                    one.path == *path && one.state != WorktreeState::Ready && marked
+                })
+        }
+        Action::DropBranch { owner, branch, .. } => observed.tasks.known().is_some_and(|tasks| {
+            let record = tasks.get(&owner.task).and_then(|task| task.record.as_ref().ok());
+            record.is_some_and(|one| one.uid == owner.uid && one.branch.as_ref() == Some(branch))
+        }),
+        Action::Register(_)
+        | Action::Claim(_)
+        | Action::Renew { .. }
+        | Action::Release { .. }
+        | Action::CreateBranch { .. }
+        | Action::AddWorktree { .. }
+        | Action::PrepareAttempt(_)
+        | Action::NewSession { .. }
+        | Action::AskToStop { .. }
+        | Action::KillProcesses { .. }
+        | Action::CloseAttempt { .. }
+        | Action::NoteFailure { .. }
+        | Action::ClearFailure(_)
+        | Action::Forget(_)
+        | Action::EmptyTrash { .. }
+        | Action::SweepAttempts { .. } => true,
+    };
+    case.plan
+        .actions
+        .iter()
+        .filter(|action| !ours(action))
+        .map(|action| format!("`{action}`, which is not ours"))
+        .collect()
+}

@@ -1,0 +1,201 @@
+//! What is over: finished and deleted tasks, and things that belong to nobody any more. Work is
+//! saved before anything goes, and what has no mark of ours is never touched.
+
+use super::admission::Wanted;
+use super::revive::Next;
+use super::spawn::{Started, trash_name};
+use super::{Scene, Step, claim};
+use crate::api::attempt::{AttemptId, TaskRecord};
+use crate::api::name::{Owner, TaskName};
+use crate::plan::action::Action;
+use crate::plan::observed::{ClaimSighting, TaskSighting, WorktreeState};
+use crate::plan::report::{Reason, TaskReport};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Plans the end of every task that is at its end, and the renewal of the claims of the others.
+pub(super) fn decide<'a>(
+    scene: Scene<'a>,
+    wanted: &BTreeMap<&'a TaskName, Wanted<'a>>,
+    started: BTreeMap<&'a TaskName, Started<'a>>,
+    claims: &BTreeMap<TaskName, ClaimSighting>,
+) -> BTreeMap<TaskName, Step> {
+    let mut steps = BTreeMap::new();
+    for (name, Started { mut step, next }) in started {
+        let tasks = scene.observed.tasks.known();
+        let record = tasks.and_then(|tasks| tasks.get(name)?.record.as_ref().ok());
+        let claim = claims.get(name);
+        let owner = record.map(TaskRecord::owner);
+        match (next, &owner, record) {
+            (Next::Wait | Next::Start { .. }, Some(owner), _) => {
+                keep_claim(scene, &mut step, owner, claim);
+            }
+            (Next::Rest, Some(owner), _) => step.actions.extend(release(owner, claim)),
+            (Next::Done, Some(owner), _) => {
+                retire(scene, &mut step, owner);
+                step.actions.extend(release(owner, claim));
+            }
+            (Next::Leave, Some(owner), Some(record)) => {
+                leave(scene, &mut step, record, (owner, claim));
+            }
+            (Next::Wait | Next::Start { .. } | Next::Rest | Next::Done | Next::Leave, _, _) => {}
+        }
+        let known = wanted.contains_key(name) && (record.is_some() || !step.actions.is_empty());
+        if known || scene.desired.tasks.contains_key(name) {
+            steps.insert(name.clone(), step);
+        }
+    }
+    steps
+}
+
+/// Renews the claim of a task that keeps it.
+fn keep_claim(scene: Scene<'_>, step: &mut Step, owner: &Owner, claim: Option<&ClaimSighting>) {
+    let Some(Ok(claim)) = claim else { return };
+    let replaced = step.actions.iter().any(|action| matches!(action, Action::Claim(_)));
+    if claim.uid != owner.uid || replaced {
+        return;
+    }
+    match claim::renew(scene, claim) {
+        Ok(renew) => step.actions.push(renew),
+        Err(due) => {
+            step.report.wake_at = [step.report.wake_at, Some(due)].into_iter().flatten().min();
+        }
+    }
+}
+
+fn release(owner: &Owner, claim: Option<&ClaimSighting>) -> Option<Action> {
+    let claim = claim?.as_ref().ok().filter(|claim| claim.uid == owner.uid)?;
+    Some(Action::Release { owner: owner.clone(), generation: claim.generation })
+}
+
+/// Saves what is in the task's worktree, then moves it to the trash.
+fn retire(scene: Scene<'_>, step: &mut Step, owner: &Owner) {
+    let Some(worktrees) = scene.observed.worktrees.known() else {
+        hold(step, "worktrees cannot be seen");
+        return;
+    };
+    let attempt = step.report.attempt.unwrap_or(0);
+    for worktree in worktrees.iter().filter(|one| one.owner.as_ref() == Some(owner)) {
+        let path = worktree.path.clone();
+        let trash = trash_name(scene, owner);
+        step.actions.extend(match worktree.state {
+            WorktreeState::Ready => vec![
+                Action::Rescue { owner: owner.clone(), path: path.clone(), attempt },
+                Action::Retire { owner: owner.clone(), path, trash },
+            ],
+            WorktreeState::HalfMade | WorktreeState::Missing => {
+                vec![Action::RepairWorktree { owner: owner.clone(), path, trash }]
+            }
+        });
+    }
+}
+
+/// Plans the way out of a deleted task: worktree, branch, claim, record.
+fn leave(
+    scene: Scene<'_>,
+    step: &mut Step,
+    record: &TaskRecord,
+    (owner, claim): (&Owner, Option<&ClaimSighting>),
+) {
+    if scene.observed.worktrees.known().is_none() || scene.observed.branches.known().is_none() {
+        hold(step, "worktrees or branches cannot be seen");
+        return;
+    }
+    retire(scene, step, owner);
+    if let (Some(branch), Some(branches)) = (&record.branch, scene.observed.branches.known())
+        && branches.contains_key(branch)
+    {
+        let contained_in = scene.desired.revision.clone();
+        let drop =
+            Action::DropBranch { owner: owner.clone(), branch: branch.clone(), contained_in };
+        step.actions.push(drop);
+    }
+    step.actions.extend(release(owner, claim));
+    step.actions.push(Action::Forget(owner.clone()));
+}
+
+fn hold(step: &mut Step, why: &str) {
+    let report = &mut step.report;
+    *report = TaskReport { reason: Reason::Unknown, message: why.to_owned(), ..report.clone() };
+}
+
+/// Plans what becomes of things that belong to no task any more, and says what it leaves alone.
+pub(super) fn leftovers(
+    scene: Scene<'_>,
+    tasks: &BTreeMap<TaskName, TaskSighting>,
+    claims: &BTreeMap<TaskName, ClaimSighting>,
+) -> (Vec<Action>, Vec<String>) {
+    let (mut actions, mut notices) = (Vec::new(), Vec::new());
+    let known = |owner: &Owner| {
+        let record = tasks.get(&owner.task).map(|task| task.record.as_ref());
+        match record {
+            // A damaged record may be the owner's: it is not known to belong to nobody.
+            Some(Err(_)) => true,
+            Some(Ok(record)) => record.uid == owner.uid,
+            None => super::holds_deletes(scene),
+        }
+    };
+    let replaced: BTreeSet<&TaskName> = scene.desired.tasks.keys().collect();
+    for session in scene.observed.sessions.known().into_iter().flatten() {
+        if let Some(owner) = session.owner.as_ref().filter(|owner| !known(owner)) {
+            let session = session.id.clone();
+            actions.push(Action::KillSession { session, owner: owner.clone() });
+        }
+    }
+    for worktree in scene.observed.worktrees.known().into_iter().flatten() {
+        let Some(owner) = worktree.owner.as_ref().filter(|owner| !known(owner)) else { continue };
+        // A worktree of a wanted task without a record is adopted when the task is registered.
+        if replaced.contains(&owner.task) || !scene.observed.places.is_ours(&worktree.path) {
+            continue;
+        }
+        let (owner, path) = (owner.clone(), worktree.path.clone());
+        let trash = trash_name(scene, &owner);
+        if worktree.state == WorktreeState::Ready {
+            actions.push(Action::Rescue { owner: owner.clone(), path: path.clone(), attempt: 0 });
+            actions.push(Action::Retire { owner, path, trash });
+        } else {
+            actions.push(Action::RepairWorktree { owner, path, trash });
+        }
+    }
+    for (name, claim) in claims {
+        match claim {
+            Ok(claim) if !known(&claim.owner()) => actions.push(Action::Release {
+                owner: claim.owner(),
+                generation: claim.generation,
+            }),
+            Ok(_) => {}
+            Err(damage) => notices.push(format!(
+                "the lock of {name} is damaged, so it counts as held: {damage}; delete the file if its task is not running"
+            )),
+        }
+    }
+    actions.extend(outlived(scene, tasks));
+    (actions, notices)
+}
+
+/// Plans the end of what was kept long enough.
+fn outlived(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<Action> {
+    let Some(leftovers) = scene.observed.leftovers.known() else { return Vec::new() };
+    let retention = scene.policy.retention;
+    let is_over = |since: &Timestamp, seconds: u32| {
+        scene.observed.now.duration_since(*since) >= SignedDuration::from_secs(seconds.into())
+    };
+    let mut actions = Vec::new();
+    for (trash, since) in &leftovers.trash {
+        if is_over(since, retention.trash_seconds) {
+            actions.push(Action::EmptyTrash { trash: trash.clone() });
+        }
+    }
+    let in_use: BTreeSet<String> = tasks
+        .values()
+        .filter_map(|task| task.record.as_ref().ok())
+        .map(|record| AttemptId::folder(&record.owner()))
+        .collect();
+    let any_damaged = tasks.values().any(|task| task.record.is_err());
+    for (folder, since) in &leftovers.attempts {
+        if !any_damaged && !in_use.contains(folder) && is_over(since, retention.attempts_seconds) {
+            actions.push(Action::SweepAttempts { folder: folder.clone() });
+        }
+    }
+    actions
+}

@@ -1,0 +1,234 @@
+//! Observed: what one look at the whole world found. What could not be seen is `Unknown`, which
+//! permits neither making nor removing anything.
+
+use crate::api::attempt::{Attempt, Exit, Failure, ProcessId, StopRequest, TaskRecord};
+use crate::api::claim::Claim;
+use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What one look at one outside system found. There is no default: unknown is not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sighting<T> {
+    /// It was seen, all of it.
+    Known(T),
+    /// It was not, and this is why.
+    Unknown(String),
+}
+
+impl<T> Sighting<T> {
+    /// Returns what was seen.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(seen) => Some(seen),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// Returns why it was not seen.
+    pub fn why_unknown(&self) -> Option<&str> {
+        match self {
+            Self::Known(_) => None,
+            Self::Unknown(why) => Some(why),
+        }
+    }
+}
+
+impl<T, E: std::error::Error> From<Result<T, E>> for Sighting<T> {
+    fn from(result: Result<T, E>) -> Self {
+        match result {
+            Ok(seen) => Self::Known(seen),
+            Err(error) => {
+                let mut why = error.to_string();
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    why = format!("{why}: {cause}");
+                    source = cause.source();
+                }
+                Self::Unknown(why)
+            }
+        }
+    }
+}
+
+/// What one look at the whole world found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// The wall time of the look.
+    pub now: Timestamp,
+    /// 128 random bits of this look, from which new uids are derived.
+    pub nonce: u128,
+    /// Where things live.
+    pub places: Places,
+    /// The records of tasks, with their attempts.
+    pub tasks: Sighting<BTreeMap<TaskName, TaskSighting>>,
+    /// The claims.
+    pub claims: Sighting<BTreeMap<TaskName, ClaimSighting>>,
+    /// The tmux sessions of our server.
+    pub sessions: Sighting<Vec<Session>>,
+    /// The linked worktrees, but those in the trash.
+    pub worktrees: Sighting<Vec<Worktree>>,
+    /// The local branches and their tips.
+    pub branches: Sighting<BTreeMap<BranchName, CommitId>>,
+    /// The digests of the agents that the user approved.
+    pub trusted: Sighting<BTreeSet<String>>,
+    /// What was retired and is kept for a while.
+    pub leftovers: Sighting<Leftovers>,
+    /// Whether the user said that an empty `state/` is meant.
+    pub empty_state: EmptyState,
+}
+
+/// What an empty `state/` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmptyState {
+    /// A doubt: nothing is deleted.
+    Doubted,
+    /// The user's word: everything is deleted.
+    Meant,
+}
+
+/// Where things live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The root of the repository: the main worktree, or the git directory of a bare one.
+    pub root: PathBuf,
+}
+
+impl Places {
+    /// Returns where the worktree of a task is.
+    pub fn worktree(&self, task: &TaskName) -> PathBuf {
+        self.worktrees().join(task.as_str())
+    }
+
+    /// Returns the folder of all worktrees.
+    pub fn worktrees(&self) -> PathBuf {
+        self.root.join(".worktrees")
+    }
+
+    /// Returns the folder of retired worktrees.
+    pub fn trash(&self) -> PathBuf {
+        self.root.join(".reconciler/trash")
+    }
+
+    /// Returns whether a path is one of our worktrees' places.
+    pub fn is_ours(&self, path: &Path) -> bool {
+        path.parent() == Some(&self.worktrees())
+    }
+}
+
+/// A task's record and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskSighting {
+    /// The record, or what is wrong with it: then the task is left alone.
+    pub record: Result<TaskRecord, String>,
+    /// Its attempts, by number.
+    pub attempts: Vec<AttemptSighting>,
+    /// The effect that failed last, if its success has not been seen since.
+    pub failure: Option<Failure>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptSighting {
+    /// Its number.
+    pub number: u32,
+    /// Its record, or what is wrong with it.
+    pub attempt: Result<Attempt, String>,
+    /// Where it is.
+    pub state: AttemptState,
+}
+
+/// Where an attempt is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttemptState {
+    /// Its record is written; no shim has taken it.
+    Prepared,
+    /// Its shim lives.
+    Running {
+        /// The shim.
+        shim: ProcessId,
+        /// The loop asked it to stop.
+        asked: Option<StopRequest>,
+        /// When the shim took it.
+        started_at: Timestamp,
+    },
+    /// Its exit is recorded, and the shim still lives.
+    Ending {
+        /// The shim.
+        shim: ProcessId,
+        /// How it ended.
+        exit: Exit,
+    },
+    /// Its shim is gone without an exit record.
+    Lost {
+        /// Processes that still carry the task's mark.
+        survivors: Sighting<Vec<ProcessId>>,
+        /// When the shim took it.
+        started_at: Timestamp,
+        /// The loop had asked it to stop.
+        asked: Option<StopRequest>,
+    },
+    /// It is over.
+    Ended(Exit),
+    /// It cannot be told.
+    Unknown(String),
+}
+
+impl AttemptState {
+    /// Returns whether something of the attempt may live and keeps its seat and its files. One
+    /// that is prepared or lost is closed before its task goes on, and keeps nothing.
+    pub fn may_live(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Ending { .. } | Self::Unknown(_) => true,
+            Self::Prepared | Self::Lost { .. } | Self::Ended(_) => false,
+        }
+    }
+}
+
+/// A claim, or what is wrong with its file: then it is held, by nobody knows whom.
+pub type ClaimSighting = Result<Claim, String>;
+
+/// A tmux session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// tmux's own id, as `$3`.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// Its mark; `None` is a session of somebody else.
+    pub owner: Option<Owner>,
+    /// The attempt it was made for.
+    pub attempt: Option<u32>,
+}
+
+/// A linked worktree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worktree {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mark; `None` is a worktree of somebody else.
+    pub owner: Option<Owner>,
+    /// What can be said of it.
+    pub state: WorktreeState,
+}
+
+/// What can be said of a worktree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorktreeState {
+    /// It is whole.
+    Ready,
+    /// Its making was cut off in the middle.
+    HalfMade,
+    /// Its folder is gone.
+    Missing,
+}
+
+/// What was retired and is kept for a while.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Retired worktrees: the name in the trash, and when it was put there.
+    pub trash: Vec<(String, Timestamp)>,
+    /// Folders of attempts, by the task's mark as `NAME.UID8`, and when they changed last.
+    pub attempts: Vec<(String, Timestamp)>,
+}

@@ -1,0 +1,453 @@
+//! The last attempt of each task: whether it goes on, is to stop, is over, or is lost. What is over
+//! is judged: done, used up, or due again.
+
+use super::admission::Wanted;
+use super::backoff::{self, Verdict};
+use super::{Scene, spawn};
+use crate::api::attempt::{
+    Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
+};
+use crate::api::name::{Owner, TaskName};
+use crate::api::task::{TaskSpec, TaskState};
+use crate::plan::action::Action;
+use crate::plan::desired::run_hash;
+use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting, TaskSighting};
+use crate::plan::report::{Reason, TaskReport};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// How long a session may take until its shim has taken the attempt, in seconds.
+const START_GRACE_SECONDS: i64 = 10;
+/// How much longer than the program's own grace a shim may take to stop, in seconds.
+const STOP_MARGIN_SECONDS: i64 = 10;
+
+/// A task after its last attempt was looked at.
+pub(super) struct Settled<'a> {
+    /// What is to be done before anything else.
+    pub(super) actions: Vec<Action>,
+    /// Where it is so far.
+    pub(super) report: TaskReport,
+    /// What may come next.
+    pub(super) next: Next<'a>,
+}
+
+/// What may come next for a task.
+pub(super) enum Next<'a> {
+    /// Nothing with this plan.
+    Wait,
+    /// The next attempt, if a worker and the files are free.
+    Start {
+        /// What is to be done.
+        spec: &'a TaskSpec,
+        /// Its record; a task seen for the first time gets one with this plan.
+        record: TaskRecord,
+        /// The number of the next attempt.
+        number: u32,
+    },
+    /// It is done: its worktree can go.
+    Done,
+    /// It is to rest, or its attempts are used up: others may have its files.
+    Rest,
+    /// It is to leave.
+    Leave,
+}
+
+/// Looks at the last attempt of every task.
+pub(super) fn decide<'a>(
+    scene: Scene<'a>,
+    wanted: &BTreeMap<&'a TaskName, Wanted<'a>>,
+    tasks: &'a BTreeMap<TaskName, TaskSighting>,
+) -> BTreeMap<&'a TaskName, Settled<'a>> {
+    wanted.iter().map(|(name, want)| (*name, settle(scene, name, want, tasks.get(*name)))).collect()
+}
+
+fn settle<'a>(
+    scene: Scene<'a>,
+    name: &'a TaskName,
+    want: &Wanted<'a>,
+    sighting: Option<&'a TaskSighting>,
+) -> Settled<'a> {
+    let report = blank(scene, name);
+    let Some(sighting) = sighting else { return first_sight(scene, name, want, report) };
+    let record = match &sighting.record {
+        Ok(record) => record,
+        Err(damage) => {
+            let message = format!("its record is damaged, nothing of it is touched: {damage}");
+            return wait(report, Reason::Damaged, message);
+        }
+    };
+    let mut report = TaskReport {
+        uid: Some(record.uid.clone()),
+        branch: record.branch.clone(),
+        since: Some(record.created_at),
+        ..report
+    };
+    if let Some(last) = sighting.attempts.last() {
+        report.attempt = Some(last.number);
+        report.seat = last.attempt.as_ref().ok().map(|attempt| attempt.seat.clone());
+    }
+    let life = Life { scene, want, record, attempts: &sighting.attempts };
+    life.settle(report)
+}
+
+fn first_sight<'a>(
+    scene: Scene<'a>,
+    name: &TaskName,
+    want: &Wanted<'a>,
+    report: TaskReport,
+) -> Settled<'a> {
+    match want {
+        Wanted::Invalid => wait(report, Reason::Invalid, "its file is not valid".to_owned()),
+        Wanted::Gone | Wanted::Unclear(_) => {
+            wait(report, Reason::OnHold, "it has neither a file nor a record".to_owned())
+        }
+        Wanted::Run(spec) | Wanted::Suspended(spec) => {
+            let Some(record) = spawn::record(scene, name, spec) else {
+                let message = "branches cannot be seen, so no name can be chosen".to_owned();
+                return wait(report, Reason::Unknown, message);
+            };
+            let report = TaskReport {
+                uid: Some(record.uid.clone()),
+                branch: record.branch.clone(),
+                ..report
+            };
+            let actions = vec![Action::Register(record.clone())];
+            if spec.suspend {
+                let report = suspended(report);
+                return Settled { actions, report, next: Next::Rest };
+            }
+            Settled { actions, report, next: Next::Start { spec, record, number: 1 } }
+        }
+    }
+}
+
+/// One task with its record.
+struct Life<'a, 'b> {
+    scene: Scene<'a>,
+    want: &'b Wanted<'a>,
+    record: &'a TaskRecord,
+    attempts: &'a [AttemptSighting],
+}
+
+impl<'a> Life<'a, '_> {
+    fn settle(&self, report: TaskReport) -> Settled<'a> {
+        if let Wanted::Unclear(why) = self.want {
+            return wait(report, Reason::OnHold, (*why).to_owned());
+        }
+        let Some(last) = self.attempts.last() else { return self.over(report, Vec::new(), None) };
+        let attempt = match &last.attempt {
+            Ok(attempt) => attempt,
+            Err(damage) => {
+                let message = format!("the record of attempt {} is damaged: {damage}", last.number);
+                return wait(report, Reason::Damaged, message);
+            }
+        };
+        match &last.state {
+            AttemptState::Unknown(why) => wait(
+                report,
+                Reason::Unknown,
+                format!("attempt {} cannot be seen: {why}", last.number),
+            ),
+            AttemptState::Prepared => self.prepared(report, attempt),
+            AttemptState::Running { shim, asked, started_at } => {
+                let report = TaskReport { since: Some(*started_at), ..report };
+                self.running(report, attempt, shim, asked.as_ref())
+            }
+            AttemptState::Ending { shim, exit } => self.ending(report, shim, exit),
+            AttemptState::Lost { survivors, started_at, asked } => {
+                self.lost(report, attempt, (survivors, *started_at, asked.as_ref()))
+            }
+            AttemptState::Ended(_) => self.over(report, Vec::new(), None),
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        self.record.owner()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.scene.observed.now
+    }
+
+    /// Its record is written and no shim has taken it: its session is starting, or never was.
+    fn prepared(&self, mut report: TaskReport, attempt: &Attempt) -> Settled<'a> {
+        let Sighting::Known(sessions) = &self.scene.observed.sessions else {
+            return wait(report, Reason::Unknown, "tmux cannot be seen".to_owned());
+        };
+        let deadline = attempt.prepared_at.saturating_add(seconds(START_GRACE_SECONDS));
+        let deadline = deadline.unwrap_or(attempt.prepared_at);
+        let starting = sessions.iter().any(|session| self.is_of(session, attempt.id.number));
+        if starting && self.now() < deadline && attempt.prepared_at <= self.now() {
+            report.wake_at = Some(deadline);
+            let message = format!("attempt {} is starting", attempt.id.number);
+            return wait(report, Reason::Starting, message);
+        }
+        // Closing goes before anything else: a shim that comes late finds it closed and leaves.
+        let exit = Exit { started_at: None, ended_at: self.now(), reason: ExitReason::Lost };
+        let close = Action::CloseAttempt { attempt: attempt.id.clone(), exit: exit.clone() };
+        self.over(report, vec![close], Some(&exit))
+    }
+
+    fn running(
+        &self,
+        mut report: TaskReport,
+        attempt: &Attempt,
+        shim: &ProcessId,
+        asked: Option<&StopRequest>,
+    ) -> Settled<'a> {
+        report.state = TaskState::InProgress;
+        let why = asked.map(|request| request.why).or_else(|| self.stop_reason(attempt));
+        let Some(why) = why else {
+            let message = format!("attempt {} runs on {}", attempt.id.number, attempt.seat);
+            return wait(report, Reason::Running, message);
+        };
+        let message = format!("attempt {} is stopping: {why}", attempt.id.number);
+        let Some(request) = asked else {
+            report.wake_at = Some(self.now());
+            let ask = Action::AskToStop {
+                attempt: attempt.id.clone(),
+                shim: Some(shim.clone()),
+                why,
+                at: self.now(),
+            };
+            return Settled { actions: vec![ask], ..wait(report, Reason::Stopping, message) };
+        };
+        let grace = i64::from(attempt.program.stop_grace_seconds) + STOP_MARGIN_SECONDS;
+        self.kill_after(report, shim, (request.asked_at, grace), message)
+    }
+
+    fn ending(&self, report: TaskReport, shim: &ProcessId, exit: &Exit) -> Settled<'a> {
+        let report = TaskReport { state: TaskState::InProgress, ..report };
+        let message = format!("its attempt {} and its shim is leaving", exit.reason);
+        let mut settled =
+            self.kill_after(report, shim, (exit.ended_at, STOP_MARGIN_SECONDS), message);
+        settled.report.reason = Reason::Ending;
+        settled
+    }
+
+    /// Waits until the grace is over, then kills.
+    fn kill_after(
+        &self,
+        mut report: TaskReport,
+        shim: &ProcessId,
+        (from, grace): (Timestamp, i64),
+        message: String,
+    ) -> Settled<'a> {
+        let deadline = from.saturating_add(seconds(grace)).unwrap_or(from);
+        let mut actions = Vec::new();
+        if self.now() >= deadline || from > self.now() {
+            let processes = vec![shim.clone()];
+            actions.push(Action::KillProcesses { owner: self.owner(), processes });
+        } else {
+            report.wake_at = Some(deadline);
+        }
+        Settled { actions, ..wait(report, Reason::Stopping, message) }
+    }
+
+    /// Its shim is gone without a word. Its record is closed only when nothing of it lives.
+    fn lost(
+        &self,
+        report: TaskReport,
+        attempt: &Attempt,
+        (survivors, started_at, asked): (
+            &Sighting<Vec<ProcessId>>,
+            Timestamp,
+            Option<&StopRequest>,
+        ),
+    ) -> Settled<'a> {
+        let survivors = match survivors {
+            Sighting::Known(survivors) => survivors,
+            Sighting::Unknown(why) => {
+                let message = format!("whether its processes live cannot be seen: {why}");
+                return wait(report, Reason::Unknown, message);
+            }
+        };
+        if !survivors.is_empty() {
+            let kill = Action::KillProcesses { owner: self.owner(), processes: survivors.clone() };
+            let report = TaskReport { wake_at: Some(self.now()), ..report };
+            let message =
+                format!("attempt {} lost its shim; what outlived it is killed", attempt.id.number);
+            return Settled { actions: vec![kill], ..wait(report, Reason::Stopping, message) };
+        }
+        let reason = match asked {
+            Some(request) => ExitReason::Stopped { why: request.why },
+            None => ExitReason::Lost,
+        };
+        let exit = Exit { started_at: Some(started_at), ended_at: self.now(), reason };
+        let close = Action::CloseAttempt { attempt: attempt.id.clone(), exit: exit.clone() };
+        self.over(report, vec![close], Some(&exit))
+    }
+
+    /// No attempt lives. `closing` is the end of the last one, if it is recorded with this plan.
+    fn over(
+        &self,
+        mut report: TaskReport,
+        mut actions: Vec<Action>,
+        closing: Option<&Exit>,
+    ) -> Settled<'a> {
+        let Sighting::Known(sessions) = &self.scene.observed.sessions else {
+            return Settled {
+                actions,
+                ..wait(report, Reason::Unknown, "tmux cannot be seen".to_owned())
+            };
+        };
+        let owner = self.owner();
+        for session in sessions.iter().filter(|session| session.owner.as_ref() == Some(&owner)) {
+            actions.push(Action::KillSession { session: session.id.clone(), owner: owner.clone() });
+        }
+        let spec = match self.want {
+            Wanted::Gone => {
+                report.reason = Reason::Deleting;
+                "its file is gone; its work is saved before it leaves"
+                    .clone_into(&mut report.message);
+                return Settled { actions, report, next: Next::Leave };
+            }
+            Wanted::Invalid | Wanted::Unclear(_) => {
+                let message = "its file is not valid, and no valid version is known".to_owned();
+                return Settled { actions, ..wait(report, Reason::Invalid, message) };
+            }
+            Wanted::Suspended(_) => {
+                return Settled { actions, report: suspended(report), next: Next::Rest };
+            }
+            Wanted::Run(spec) => *spec,
+        };
+        let number = self.attempts.last().map_or(1, |last| last.number.saturating_add(1));
+        let hash = run_hash(spec);
+        let ended = self.ended(&hash, closing);
+        let policy = self.scene.policy;
+        let verdict = backoff::judge(
+            &ended,
+            spec.retries,
+            (policy.retry, policy.restart),
+            (&self.record.uid, self.now()),
+        );
+        let next = judged(&mut report, &verdict, &ended, || Next::Start {
+            spec,
+            record: self.record.clone(),
+            number,
+        });
+        Settled { actions, report, next }
+    }
+
+    /// Returns the ends of the attempts that ran what is committed now, oldest first.
+    fn ended<'b>(&'b self, hash: &str, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
+        let of_this = |one: &&AttemptSighting| {
+            one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
+        };
+        let exit_of = |one: &'b AttemptSighting| match &one.state {
+            AttemptState::Ended(exit) => Some(exit),
+            AttemptState::Prepared | AttemptState::Lost { .. } => closing,
+            AttemptState::Running { .. }
+            | AttemptState::Ending { .. }
+            | AttemptState::Unknown(_) => None,
+        };
+        self.attempts.iter().filter(of_this).filter_map(exit_of).collect()
+    }
+
+    /// Returns why a running attempt is to stop, if it is.
+    fn stop_reason(&self, attempt: &Attempt) -> Option<StopReason> {
+        let spec = match self.want {
+            Wanted::Gone => return Some(StopReason::Deleted),
+            Wanted::Suspended(_) => return Some(StopReason::Suspended),
+            Wanted::Invalid | Wanted::Unclear(_) => return None,
+            Wanted::Run(spec) => spec,
+        };
+        if attempt.run_hash != run_hash(spec) {
+            return Some(StopReason::SpecChanged);
+        }
+        let assigned_away =
+            spec.assigned_to.as_ref().is_some_and(|one| *one != attempt.seat.worker);
+        let Some(worker) = self.scene.desired.workers.get(&attempt.seat.worker) else {
+            return Some(StopReason::WorkerGone);
+        };
+        let worker = worker.spec.as_ref()?;
+        if assigned_away || worker.suspend || attempt.seat.replica > worker.replicas {
+            return Some(StopReason::WorkerGone);
+        }
+        let agent = worker.agent.as_ref()?;
+        if !spawn::is_trusted(self.scene, agent) {
+            return None;
+        }
+        let id = AttemptId { owner: self.owner(), number: attempt.id.number };
+        let program = spawn::program(self.scene, spec, (self.record, &attempt.seat), &id)?;
+        (program != attempt.program).then_some(StopReason::SpecChanged)
+    }
+
+    fn is_of(&self, session: &Session, number: u32) -> bool {
+        session.owner.as_ref() == Some(&self.owner()) && session.attempt == Some(number)
+    }
+}
+
+/// Reports the verdict and returns what may come next.
+fn judged<'a>(
+    report: &mut TaskReport,
+    verdict: &Verdict,
+    ended: &[&Exit],
+    start: impl FnOnce() -> Next<'a>,
+) -> Next<'a> {
+    let last = ended.last().map(|exit| exit.reason.to_string()).unwrap_or_default();
+    report.since = ended.last().map(|exit| exit.ended_at).or(report.since);
+    match verdict {
+        Verdict::Due => start(),
+        Verdict::Succeeded => {
+            report.state = TaskState::Completed;
+            report.reason = Reason::Succeeded;
+            report.message = match &report.branch {
+                Some(branch) => format!("done; its work is on branch {branch}"),
+                None => "done".to_owned(),
+            };
+            Next::Done
+        }
+        Verdict::UsedUp { failures } => {
+            report.state = TaskState::Failed;
+            report.reason = Reason::AttemptsUsedUp;
+            report.message =
+                format!("{failures} of {failures} attempts failed; the last one {last}");
+            Next::Rest
+        }
+        Verdict::Wait { until, reason, count } => {
+            report.state = TaskState::Claimed;
+            report.reason = *reason;
+            report.wake_at = Some(*until);
+            report.message = if *reason == Reason::RetryBackOff {
+                format!("attempt failed ({last}), {count} so far; the next starts at {until:.0}")
+            } else {
+                format!("attempt {last}; {count} interruptions lately; revived at {until:.0}")
+            };
+            Next::Wait
+        }
+    }
+}
+
+fn suspended(report: TaskReport) -> TaskReport {
+    let message = "suspended; its worktree and branch stay".to_owned();
+    TaskReport { state: TaskState::Pending, reason: Reason::Suspended, message, ..report }
+}
+
+fn wait<'a>(report: TaskReport, reason: Reason, message: String) -> Settled<'a> {
+    Settled {
+        actions: Vec::new(),
+        report: TaskReport { reason, message, ..report },
+        next: Next::Wait,
+    }
+}
+
+fn blank(scene: Scene<'_>, name: &TaskName) -> TaskReport {
+    let entry = scene.desired.tasks.get(name);
+    TaskReport {
+        state: TaskState::Pending,
+        reason: Reason::Starting,
+        message: String::new(),
+        since: None,
+        wake_at: None,
+        seat: None,
+        attempt: None,
+        uid: None,
+        branch: None,
+        problems: entry.map(|entry| entry.problems.clone()).unwrap_or_default(),
+    }
+}
+
+fn seconds(count: i64) -> SignedDuration {
+    SignedDuration::from_secs(count)
+}

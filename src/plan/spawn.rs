@@ -1,0 +1,283 @@
+//! The start of an attempt: claim, branch, worktree, record, session, in this order, each only if
+//! it is not there yet.
+
+use super::revive::Next;
+use super::schedule::Placed;
+use super::{Scene, Step, claim};
+use crate::agents::{self, Occasion};
+use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
+use crate::api::claim::Claim;
+use crate::api::name::{AgentName, BranchName, Owner, Seat, TaskName, Uid};
+use crate::api::path::PathPattern;
+use crate::api::task::{Class, TaskSpec, TaskState};
+use crate::plan::action::Action;
+use crate::plan::desired::{Desired, run_hash};
+use crate::plan::observed::{ClaimSighting, Sighting, Worktree, WorktreeState};
+use crate::plan::report::{Reason, TaskReport};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The longest description within a branch name, in bytes.
+const DESCRIPTION_MAX: usize = 40;
+
+/// A task after its start was planned, and what is left to be decided for it.
+pub(super) struct Started<'a> {
+    /// The actions so far, and where it is.
+    pub(super) step: Step,
+    /// What may come next.
+    pub(super) next: Next<'a>,
+}
+
+/// Plans the start of every task that has a seat.
+pub(super) fn decide<'a>(
+    scene: Scene<'a>,
+    placed: BTreeMap<&'a TaskName, Placed<'a>>,
+    claims: &BTreeMap<TaskName, ClaimSighting>,
+) -> BTreeMap<&'a TaskName, Started<'a>> {
+    placed
+        .into_iter()
+        .map(|(name, Placed { settled, start })| {
+            let mut step = Step { actions: settled.actions, report: settled.report };
+            if let (Next::Start { spec, record, number }, Some((seat, paths))) =
+                (&settled.next, start)
+            {
+                let start = Start { scene, spec, record, number: *number, seat, paths };
+                let claim = claims.get(name).and_then(|claim| claim.as_ref().ok());
+                start.plan(&mut step, claim);
+            }
+            (name, Started { step, next: settled.next })
+        })
+        .collect()
+}
+
+struct Start<'a, 'b> {
+    scene: Scene<'a>,
+    spec: &'b TaskSpec,
+    record: &'b TaskRecord,
+    number: u32,
+    seat: Seat,
+    paths: Vec<PathPattern>,
+}
+
+impl Start<'_, '_> {
+    fn plan(&self, step: &mut Step, claim: Option<&Claim>) {
+        let report = &mut step.report;
+        report.state = TaskState::Claimed;
+        report.attempt = Some(self.number);
+        report.reason = Reason::Starting;
+        report.message = format!("attempt {} starts on {}", self.number, self.seat);
+        let directory = match self.directory() {
+            Ok((actions, directory)) => {
+                step.actions.extend(self.claim(claim));
+                step.actions.extend(actions);
+                directory
+            }
+            Err(why) => {
+                *report = TaskReport { reason: Reason::Unknown, message: why, ..report.clone() };
+                return;
+            }
+        };
+        let owner = self.record.owner();
+        let id = AttemptId { owner, number: self.number };
+        let Some(program) = program(self.scene, self.spec, (self.record, &self.seat), &id) else {
+            return;
+        };
+        step.actions.push(Action::PrepareAttempt(Attempt {
+            id: id.clone(),
+            seat: self.seat.clone(),
+            class: self.spec.class,
+            run_hash: run_hash(self.spec),
+            prepared_at: self.scene.observed.now,
+            directory: directory.clone(),
+            program,
+            heartbeat_seconds: self.scene.policy.intervals.heartbeat_seconds,
+        }));
+        step.actions.push(Action::NewSession { attempt: id, directory });
+    }
+
+    /// Returns the claim to publish, unless the one that is there says the same.
+    fn claim(&self, before: Option<&Claim>) -> Option<Action> {
+        let same = before.is_some_and(|claim| {
+            claim.uid == self.record.uid
+                && claim.seat == self.seat
+                && claim.locked_files == self.paths
+        });
+        (!same).then(|| {
+            let who = (self.record, &self.seat);
+            Action::Claim(claim::take(self.scene, who, self.paths.clone(), before))
+        })
+    }
+
+    /// Returns where the attempt works, and what makes that place.
+    fn directory(&self) -> Result<(Vec<Action>, PathBuf), String> {
+        let places = &self.scene.observed.places;
+        let branch = match (&self.spec.class, &self.record.branch) {
+            (Class::Decision, _) => return Ok((Vec::new(), places.root.clone())),
+            (Class::Execution, Some(branch)) => branch,
+            (Class::Execution, None) => {
+                return Err("its record has no branch: delete and add the task anew".to_owned());
+            }
+        };
+        let (Sighting::Known(worktrees), Sighting::Known(branches)) =
+            (&self.scene.observed.worktrees, &self.scene.observed.branches)
+        else {
+            return Err("its worktree or its branch cannot be seen".to_owned());
+        };
+        let path = places.worktree(&self.record.task);
+        let owner = self.record.owner();
+        let mut actions = Vec::new();
+        let found = worktrees.iter().find(|worktree| worktree.path == path);
+        if let Some(Worktree { state: WorktreeState::Ready, owner: Some(holder), .. }) = found
+            && *holder == owner
+        {
+            return Ok((actions, path));
+        }
+        if let Some(worktree) = found {
+            actions.extend(clear(self.scene, worktree, &owner)?);
+        }
+        if !branches.contains_key(branch) {
+            let at = self.scene.desired.revision.clone();
+            actions.push(Action::CreateBranch { owner: owner.clone(), branch: branch.clone(), at });
+        }
+        actions.push(Action::AddWorktree { owner, path: path.clone(), branch: branch.clone() });
+        Ok((actions, path))
+    }
+}
+
+/// Returns what frees the place of a worktree that is not this task's, or not whole.
+fn clear(scene: Scene<'_>, worktree: &Worktree, owner: &Owner) -> Result<Vec<Action>, String> {
+    let path = worktree.path.clone();
+    match (worktree.state, &worktree.owner) {
+        (WorktreeState::HalfMade | WorktreeState::Missing, holder)
+            if holder.as_ref().is_none_or(|holder| holder.task == owner.task) =>
+        {
+            let trash = trash_name(scene, owner);
+            Ok(vec![Action::RepairWorktree { owner: owner.clone(), path, trash }])
+        }
+        (WorktreeState::Ready, Some(other)) if other.task == owner.task => {
+            // Made for an earlier task of this name: its work is saved, then it goes.
+            let trash = trash_name(scene, other);
+            let rescue = Action::Rescue { owner: other.clone(), path: path.clone(), attempt: 0 };
+            Ok(vec![rescue, Action::Retire { owner: other.clone(), path, trash }])
+        }
+        (_, _) => Err(format!("{} is somebody else's worktree: move it away", path.display())),
+    }
+}
+
+/// Returns the name of a worktree in the trash: the task, the uid and the time.
+pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
+    format!("{}.{}", AttemptId::folder(owner), scene.observed.now.as_second())
+}
+
+/// Returns the record of a task seen for the first time. A worktree or a session that carries the
+/// task's mark, but has lost its record, gives the new record its uid. `None` when the branches
+/// cannot be seen, so that no free name can be chosen.
+pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
+    let observed = scene.observed;
+    let marked = observed.worktrees.known()?.iter().filter_map(|one| one.owner.as_ref());
+    let adopted = marked.into_iter().find(|owner| owner.task == *name).map(|owner| &owner.uid);
+    let uid = adopted.cloned().unwrap_or_else(|| Uid::derive(observed.nonce, name.as_str()));
+    let branch = match spec.class {
+        Class::Decision => None,
+        Class::Execution => {
+            let branches = observed.branches.known()?;
+            let plain = branch_name(&scene.policy.branch_format, name, spec);
+            let marked = format!("{plain}-{}", uid.short());
+            let free = |text: String| {
+                let branch = BranchName::try_from(text).ok()?;
+                (!branches.contains_key(&branch)).then_some(branch)
+            };
+            Some(free(plain).or_else(|| BranchName::try_from(marked).ok())?)
+        }
+    };
+    Some(TaskRecord { task: name.clone(), uid, created_at: observed.now, branch })
+}
+
+/// Fills in the policy's branch format.
+fn branch_name(format: &str, name: &TaskName, spec: &TaskSpec) -> String {
+    let issue = spec.issue_number.map(|number| number.to_string()).unwrap_or_default();
+    let description = slug(&spec.title);
+    let gap = |text: &str, separator: &str, placeholder: &str| {
+        let around = [format!("{separator}{placeholder}"), format!("{placeholder}{separator}")];
+        around.iter().fold(text.to_owned(), |text, one| text.replace(one, ""))
+    };
+    let mut text = format.to_owned();
+    if issue.is_empty() {
+        text = gap(&text, "-", "{issue}");
+    }
+    if description.is_empty() {
+        text = gap(&text, "-", "{description}");
+    }
+    text.replace("{type}", spec.kind.branch_prefix())
+        .replace("{issue}", &issue)
+        .replace("{task}", name.as_str())
+        .replace("{description}", &description)
+}
+
+/// Returns a title as lower-case words joined by `-`.
+fn slug(title: &str) -> String {
+    let mut text = String::new();
+    for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        if text.len() + word.len() >= DESCRIPTION_MAX {
+            break;
+        }
+        if !text.is_empty() {
+            text.push('-');
+        }
+        text.push_str(&word.to_ascii_lowercase());
+    }
+    text
+}
+
+/// Returns whether the user of this machine approved an agent as it is committed.
+pub(super) fn is_trusted(scene: Scene<'_>, agent: &AgentName) -> bool {
+    let Some(spec) = scene.desired.agent(agent) else { return false };
+    let digest = Desired::trust_digest(agent, spec);
+    scene.observed.trusted.known().is_some_and(|trusted| trusted.contains(&digest))
+}
+
+/// Returns what an attempt starts; `None` when its worker or agent is not there.
+pub(super) fn program(
+    scene: Scene<'_>,
+    spec: &TaskSpec,
+    (record, seat): (&TaskRecord, &Seat),
+    id: &AttemptId,
+) -> Option<Program> {
+    let worker = scene.desired.workers.get(&seat.worker)?.spec.as_ref()?;
+    let agent = scene.desired.agent(worker.agent.as_ref()?)?;
+    let worker = seat.to_string();
+    let branch = record.branch.as_ref().map(BranchName::as_str).unwrap_or_default();
+    let occasion =
+        Occasion { task: record.task.as_str(), worker: &worker, branch, attempt: id.number };
+    let places = &scene.observed.places;
+    let directory = match spec.class {
+        Class::Execution => places.worktree(&record.task),
+        Class::Decision => places.root.clone(),
+    };
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let ours = [
+        ("RECONCILER", "1".to_owned()),
+        ("RECONCILER_OWNER", id.owner.to_string()),
+        ("RECONCILER_TASK", record.task.to_string()),
+        ("RECONCILER_TASK_UID", record.uid.to_string()),
+        ("RECONCILER_WORKER", worker.clone()),
+        ("RECONCILER_CLASS", spec.class.to_string()),
+        ("RECONCILER_ATTEMPT", id.number.to_string()),
+        ("RECONCILER_BRANCH", branch.to_owned()),
+        ("RECONCILER_WORKTREE", text(&directory)),
+        ("RECONCILER_REPO", text(&places.root)),
+        ("RECONCILER_STATE_REF", scene.desired.state_ref.clone()),
+    ];
+    let mut env = agent.env.clone();
+    env.extend(ours.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    let shell = |command: &String| vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()];
+    Some(Program {
+        argv: agents::argv(agent, spec, occasion),
+        verify: spec.verify.as_ref().map(shell),
+        env,
+        env_allow: agent.env_allow.clone(),
+        secret_env: agent.secret_env.clone(),
+        timeout_seconds: spec.timeout_seconds,
+        stop_grace_seconds: agent.stop_grace_seconds,
+    })
+}
