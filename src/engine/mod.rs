@@ -5,4 +5,4 @@ mod executor;
 mod tick;
 
 pub use executor::Deed;
-pub use tick::{Tick, tick};
+pub use tick::{Tick, decide, tick};

@@ -65,9 +65,16 @@ pub(super) fn decide<'a>(
                 one.start = Some(start);
             }
             Err((reason, message)) => {
+                // Who waits for a seat keeps its files, because a seat comes free; who waits for
+                // anything else lets go of them, or two could wait for each other for ever.
+                let keeps = matches!(reason, Reason::WorkersBusy | Reason::LimitReached);
+                let holds = keeps && claimed.is_some();
+                let state = if holds { TaskState::Claimed } else { TaskState::Pending };
                 let report = &mut one.settled.report;
-                let state = if claimed.is_some() { TaskState::Claimed } else { TaskState::Pending };
                 *report = TaskReport { state, reason, message, ..report.clone() };
+                if !keeps {
+                    one.settled.next = Next::Rest;
+                }
             }
         }
     }

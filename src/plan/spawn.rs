@@ -66,6 +66,11 @@ impl Start<'_, '_> {
         report.attempt = Some(self.number);
         report.reason = Reason::Starting;
         report.message = format!("attempt {} starts on {}", self.number, self.seat);
+        if let Some(why) = self.scene.observed.sessions.why_unknown() {
+            let message = format!("tmux cannot be seen: {why}");
+            *report = TaskReport { reason: Reason::Unknown, message, ..report.clone() };
+            return;
+        }
         let directory = match self.directory() {
             Ok((actions, directory)) => {
                 step.actions.extend(self.claim(claim));

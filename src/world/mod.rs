@@ -1,10 +1,11 @@
 //! The port between decisions and the world: look at all of it, perform one effect. Nothing outside
 //! this room turns an action into a deed; the real world and the simulated one pass one suite.
 
+pub mod sim;
+
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Observed, Sighting};
-use std::future::Future;
 use std::sync::Arc;
 
 /// One look at everything.
