@@ -188,18 +188,24 @@ pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
         .map(|(_, known)| known)
 }
 
+/// Returns whether a character is none to be seen, but steers a terminal or turns the direction of
+/// what follows.
+pub(super) fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Escapes control characters: what a file holds must not steer the terminal that shows it.
 fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if steers(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
     shown
 }
 
 /// Like [`printable`], one for one, so that columns stay.
 fn visible(c: char) -> char {
-    if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
+    if steers(c) && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 #[cfg(test)]
@@ -244,7 +250,7 @@ error: unknown field `priorty`
 
     #[test]
     fn a_problem_cannot_steer_the_terminal() {
-        let problem = Problem::of_file("state/\u{1b}[2J", "\u{9b}2J".to_owned(), None);
-        assert_eq!(problem.to_string(), r"state/\u{1b}[2J:1:1: error: \u{9b}2J");
+        let problem = Problem::of_file("state/\u{1b}[2J", "\u{9b}2J\u{202e}".to_owned(), None);
+        assert_eq!(problem.to_string(), r"state/\u{1b}[2J:1:1: error: \u{9b}2J\u{202e}");
     }
 }

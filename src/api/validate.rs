@@ -8,7 +8,7 @@ use super::name::TaskName;
 use super::placeholder::{self, IN_ARGV, IN_BRANCH};
 use super::policy::PolicySpec;
 use super::position::child;
-use super::problem::{Report, did_you_mean};
+use super::problem::{Report, did_you_mean, steers};
 use super::task::{Class, TaskSpec, TaskType};
 use super::worker::{WorkerSpec, WorkerType};
 use super::{Kind, Metadata};
@@ -67,11 +67,11 @@ fn not_a_label(text: &str) -> Option<String> {
     if count > LABEL_MAX {
         return Some(format!("has {count} characters, at most {LABEL_MAX} are allowed"));
     }
-    text.chars().any(char::is_control).then(|| "has a control character".to_owned())
+    text.chars().any(steers).then(|| "has a control character".to_owned())
 }
 
 fn one_line(pointer: &str, text: &str, report: &mut Report<'_>) {
-    if text.chars().any(char::is_control) {
+    if text.chars().any(steers) {
         let message = "expected one line without control characters".to_owned();
         report.at_value(pointer, message, None);
     }

@@ -163,12 +163,12 @@ fn is_of_kind(key: &Key, value: &Value, report: &mut Report<'_>) -> bool {
     false
 }
 
-/// Refuses `1.0` for a whole number: a schema takes it, the type does not.
+/// Refuses `1.0` and `-0` for a whole number: a schema takes it, the type does not.
 fn fractions(compiled: &Compiled, report: &mut Report<'_>) {
     let document = report.document();
     for (pointer, written) in document.values() {
         let is_number = written.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-        let is_fraction = is_number && written.contains(['.', 'e', 'E']);
+        let is_fraction = is_number && (written.contains(['.', 'e', 'E']) || written == "-0");
         let Some(schema) = compiled.at(pointer).filter(|_| is_fraction) else { continue };
         if schema["type"] == "integer" {
             violation::not_as_expected(schema, pointer, report);

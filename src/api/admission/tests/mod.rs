@@ -178,13 +178,12 @@ proptest! {
     #[test]
     fn a_valid_task_comes_back_as_it_was(
         title in "[^\\p{C}]{0,50}",
-        prompt in "(?s).{1,50}",
+        prompt in "[^\\x00]{1,50}",
         priority in 1_u8..=5,
         files in prop::collection::vec("[a-z]{1,5}(/[a-z*é]{1,5}){0,2}", 0..4),
         labels in prop::collection::btree_map("[a-z./~]{1,9}", "[^\\p{C}]{0,9}", 0..3),
         issue in prop::option::of(0_u64..1 << 53),
     ) {
-        prop_assume!(!prompt.contains('\0'));
         let Ok(Admitted::Task(mut task)) = admit(PATH, task("\"retries\": 1").as_bytes()) else {
             return Err(TestCaseError::fail("the task is valid"));
         };

@@ -5,6 +5,10 @@ use super::{PATH, task, told};
 /// Fields of a task, and what is said after `PATH:6:`.
 const TASKS: &[(&str, &[&str])] = &[
     (
+        r#""retries": -0"#,
+        &["16: error: expected a whole number from 0 to 100, found -0 (/spec/retries)"],
+    ),
+    (
         r#""priorty": 5"#,
         &["5: error: unknown field `priorty` in spec (/spec/priorty); did you mean `priority`?"],
     ),
