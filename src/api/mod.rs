@@ -1,15 +1,22 @@
 //! Vocabulary: the kinds people commit, the records the loop keeps, and the one gate by which
 //! bytes become them. Pure: it reads no file, clock or environment.
 
+pub mod admission;
 pub mod agent;
 pub mod attempt;
 pub mod claim;
 pub mod condition;
 pub mod hash;
+pub mod key;
 pub mod name;
 pub mod path;
+pub mod placeholder;
 pub mod policy;
+pub mod position;
+pub mod problem;
+pub mod schema;
 pub mod task;
+mod validate;
 pub mod worker;
 
 use schemars::JsonSchema;
@@ -78,6 +85,15 @@ pub struct Object<S> {
     pub spec: S,
 }
 
+/// The file of a task.
+pub type Task = Object<task::TaskSpec>;
+/// The file of a worker.
+pub type Worker = Object<worker::WorkerSpec>;
+/// The file of an agent.
+pub type Agent = Object<agent::AgentSpec>;
+/// The file of the policy.
+pub type Policy = Object<policy::PolicySpec>;
+
 /// Name and labels of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -87,10 +103,10 @@ pub struct Metadata {
     pub name: String,
     /// For selecting objects: short texts by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(extend("maxProperties" = 64))]
     pub labels: BTreeMap<String, String>,
     /// For people and tools; `reconciler` reads none of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(extend("maxProperties" = 64))]
     pub annotations: BTreeMap<String, String>,
 }

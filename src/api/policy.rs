@@ -12,7 +12,7 @@ pub struct PolicySpec {
     /// The ref that desired state is meant to be read from, as `refs/heads/main`. `init` records
     /// it in the clone; a clone that reads another ref starts nothing and says so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^refs/[^ ~^:?*\\[\\\\]+$"))]
+    #[schemars(regex(pattern = "^refs/[^\\x00-\\x20\\x7f~^:?*\\[\\\\]+$"))]
     pub state_ref: Option<String>,
     /// How the branch of a task is called. `{type}`, `{issue}`, `{task}` and `{description}` are
     /// replaced; `{issue}-` and `-{description}` fall away when there is none.
