@@ -159,9 +159,10 @@ impl Run {
         Ok(world.unsettled(&tick.plan))
     }
 
+    #[expect(clippy::print_stderr, reason = "the history of one seed is asked for")]
     fn say(&self, text: impl FnOnce() -> String) {
         if self.verbose {
-            println!("{}", text());
+            eprintln!("{}", text());
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::api::agent::AgentSpec;
 use crate::api::name::AgentName;
+use crate::api::placeholder;
 use crate::api::task::TaskSpec;
 use std::sync::LazyLock;
 
@@ -23,10 +24,6 @@ pub fn built_in() -> &'static [(AgentName, AgentSpec)] {
     &PARSED
 }
 
-/// The placeholders of an agent's argv, besides `{argv}`.
-pub const PLACEHOLDERS: [&str; 7] =
-    ["command", "prompt", "title", "task", "worker", "branch", "attempt"];
-
 /// What one attempt puts in place of an agent's placeholders.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'a> {
@@ -42,7 +39,7 @@ pub struct Occasion<'a> {
 
 /// Returns the first field that the agent needs and the task lacks.
 pub fn lacks(agent: &AgentSpec, task: &TaskSpec) -> Option<&'static str> {
-    let names = |word: &str| agent.argv.iter().any(|arg| arg.contains(&format!("{{{word}}}")));
+    let names = |word: &str| agent.argv.iter().any(|arg| placeholder::words(arg).contains(&word));
     let missing = |word: &'static str, there: bool| (!there && names(word)).then_some(word);
     missing("command", task.command.is_some())
         .or_else(|| missing("prompt", task.prompt.is_some()))
@@ -51,44 +48,26 @@ pub fn lacks(agent: &AgentSpec, task: &TaskSpec) -> Option<&'static str> {
 
 /// Returns the agent's argv for one attempt. What the task lacks becomes empty: see [`lacks`].
 pub fn argv(agent: &AgentSpec, task: &TaskSpec, occasion: Occasion<'_>) -> Vec<String> {
+    let attempt = occasion.attempt.to_string();
+    let value = |word: &str| match word {
+        "command" => Some(task.command.as_deref().unwrap_or_default()),
+        "prompt" => Some(task.prompt.as_deref().unwrap_or_default()),
+        "title" => Some(task.title.as_str()),
+        "task" => Some(occasion.task),
+        "worker" => Some(occasion.worker),
+        "branch" => Some(occasion.branch),
+        "attempt" => Some(attempt.as_str()),
+        _ => None,
+    };
     let mut found = Vec::with_capacity(agent.argv.len());
     for arg in &agent.argv {
         if arg == "{argv}" {
             found.extend(task.argv.iter().cloned());
         } else {
-            found.push(fill(arg, task, occasion));
+            found.push(placeholder::fill(arg, value));
         }
     }
     found
-}
-
-/// Replaces the placeholders of one argument, each once and from left to right, so that a text put
-/// in is never itself read for placeholders.
-fn fill(arg: &str, task: &TaskSpec, occasion: Occasion<'_>) -> String {
-    let mut filled = String::new();
-    let mut rest = arg;
-    while let Some((before, from)) = rest.split_once('{') {
-        filled.push_str(before);
-        let word = from.split_once('}').map(|(word, _)| word).unwrap_or_default();
-        let attempt = occasion.attempt.to_string();
-        let value = match word {
-            "command" => task.command.as_deref().unwrap_or_default(),
-            "prompt" => task.prompt.as_deref().unwrap_or_default(),
-            "title" => &task.title,
-            "task" => occasion.task,
-            "worker" => occasion.worker,
-            "branch" => occasion.branch,
-            "attempt" => &attempt,
-            _ => {
-                filled.push('{');
-                rest = from;
-                continue;
-            }
-        };
-        filled.push_str(value);
-        rest = &from[word.len() + 1..];
-    }
-    filled + rest
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn first_sight<'a>(
         }
         Wanted::Run(spec) | Wanted::Suspended(spec) => {
             let Some(record) = spawn::record(scene, name, spec) else {
-                let message = "branches cannot be seen, so no name can be chosen".to_owned();
+                let message = "no free name can be chosen for its branch".to_owned();
                 return wait(report, Reason::Unknown, message);
             };
             let report = TaskReport {

@@ -9,6 +9,7 @@ use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::name::{AgentName, BranchName, Owner, Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
+use crate::api::placeholder;
 use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::{Desired, run_hash};
@@ -175,8 +176,8 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 }
 
 /// Returns the record of a task seen for the first time. A worktree or a session that carries the
-/// task's mark, but has lost its record, gives the new record its uid. `None` when the branches
-/// cannot be seen, so that no free name can be chosen.
+/// task's mark, but has lost its record, gives the new record its uid. `None` when no free branch
+/// name can be chosen, as when the branches cannot be seen.
 pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
     let observed = scene.observed;
     let marked = observed.worktrees.known()?.iter().filter_map(|one| one.owner.as_ref());
@@ -186,37 +187,18 @@ pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Opti
         Class::Decision => None,
         Class::Execution => {
             let branches = observed.branches.known()?;
-            let plain = branch_name(&scene.policy.branch_format, name, spec);
-            let marked = format!("{plain}-{}", uid.short());
-            let free = |text: String| {
-                let branch = BranchName::try_from(text).ok()?;
-                (!branches.contains_key(&branch)).then_some(branch)
+            let format = &scene.policy.branch_format;
+            let make = |description: &str| {
+                placeholder::branch_name(format, spec.kind, spec.issue_number, name, description)
             };
-            Some(free(plain).or_else(|| BranchName::try_from(marked).ok())?)
+            let description = slug(&spec.title);
+            let marked = format!("{description}-{}", uid.short());
+            let free = |branch: &BranchName| !branches.contains_key(branch);
+            let plain = make(&description).ok().filter(free);
+            Some(plain.or_else(|| make(marked.trim_start_matches('-')).ok().filter(free))?)
         }
     };
     Some(TaskRecord { task: name.clone(), uid, created_at: observed.now, branch })
-}
-
-/// Fills in the policy's branch format.
-fn branch_name(format: &str, name: &TaskName, spec: &TaskSpec) -> String {
-    let issue = spec.issue_number.map(|number| number.to_string()).unwrap_or_default();
-    let description = slug(&spec.title);
-    let gap = |text: &str, separator: &str, placeholder: &str| {
-        let around = [format!("{separator}{placeholder}"), format!("{placeholder}{separator}")];
-        around.iter().fold(text.to_owned(), |text, one| text.replace(one, ""))
-    };
-    let mut text = format.to_owned();
-    if issue.is_empty() {
-        text = gap(&text, "-", "{issue}");
-    }
-    if description.is_empty() {
-        text = gap(&text, "-", "{description}");
-    }
-    text.replace("{type}", spec.kind.branch_prefix())
-        .replace("{issue}", &issue)
-        .replace("{task}", name.as_str())
-        .replace("{description}", &description)
 }
 
 /// Returns a title as lower-case words joined by `-`.
