@@ -5,6 +5,7 @@ pub mod agent;
 pub mod attempt;
 pub mod claim;
 pub mod condition;
+pub mod event;
 pub mod hash;
 pub mod name;
 pub mod path;
