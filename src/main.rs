@@ -1,3 +1,7 @@
 //! Hands the arguments to the command line and its answer to the shell.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reconciler::cli::main()
+}

@@ -1,1 +1,212 @@
-//! shim.
+//! What runs in each tmux pane: it starts the program of one attempt, writes its log and heartbeat,
+//! and records its end when nothing of it lives. It never starts an attempt that another shim took
+//! or that the loop closed, and never decides whether to try again.
+
+mod children;
+mod ending;
+mod environment;
+mod log;
+mod mask;
+mod pane;
+mod program;
+
+use crate::api::attempt::{Attempt, AttemptId, Exit, ExitReason, ShimRecord};
+use crate::disk::Published;
+use crate::process::{clock, identity};
+use crate::records::{self, Records};
+use ending::Ended;
+use environment::Environment;
+use jiff::Timestamp;
+use log::Log;
+use pane::Pane;
+use std::convert::Infallible;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Sleep;
+
+/// The waits between two tries to write the exit record.
+const CLOSE_WAIT: Duration = Duration::from_millis(100);
+const CLOSE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Why a shim started nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The attempt could not be read or taken.
+    #[error(transparent)]
+    Records(#[from] records::Error),
+    /// The system refused what a shim needs before it may take an attempt.
+    #[error("cannot prepare for {attempt}")]
+    System {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another shim was first.
+    #[error("{0} is taken by another shim")]
+    Taken(AttemptId),
+    /// The loop has closed the attempt.
+    #[error("{0} is closed already")]
+    Closed(AttemptId),
+}
+
+/// Runs the attempt in this folder to its end and returns the exit status for the pane. It needs a
+/// current-thread runtime with signals, time and I/O, and the process for itself.
+///
+/// # Errors
+/// When nothing was started, and there is nothing to clean up: show the error and exit.
+pub async fn run(folder: &Path) -> Result<i32, Error> {
+    let (records, attempt) = Records::around(folder)?;
+    let fail = |source| Error::System { attempt: attempt.id.clone(), source };
+    // Before the attempt is taken: whoever reads who took it may signal at once.
+    let signals = Signals::listen().map_err(fail)?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|errno| fail(errno.into()))?;
+    let process = identity::own().map_err(fail)?;
+    take(&records, &attempt.id, &ShimRecord { process, started_at: clock::now() })?;
+    tokio::select! {
+        biased;
+        reason = see_through(&records, &attempt, signals) => Ok(ending::code(&reason)),
+        never = beat(&records, &attempt) => match never {},
+    }
+}
+
+/// Sets our flag, then looks at the loop's; the loop does it the other way round. So at least one
+/// of the two sees the other, and no attempt runs that the loop has given up.
+fn take(records: &Records, id: &AttemptId, shim: &ShimRecord) -> Result<(), Error> {
+    if records.take(id, shim)? == Published::Existed {
+        return Err(Error::Taken(id.clone()));
+    }
+    let closed = records.attempt(id)?.is_none_or(|files| files.exit.is_some());
+    if closed { Err(Error::Closed(id.clone())) } else { Ok(()) }
+}
+
+async fn see_through(records: &Records, attempt: &Attempt, signals: Signals) -> ExitReason {
+    let (started_at, reason) = match stop_reason(records, &attempt.id) {
+        Some(reason) => (None, reason),
+        None => work(records, attempt, signals).await,
+    };
+    let exit = Exit { started_at, ended_at: clock::now(), reason };
+    close(records, &attempt.id, &exit).await;
+    exit.reason
+}
+
+async fn work(
+    records: &Records,
+    attempt: &Attempt,
+    signals: Signals,
+) -> (Option<Timestamp>, ExitReason) {
+    let mut shim = match Shim::new(records, attempt, signals) {
+        Ok(shim) => shim,
+        Err(error) => {
+            let message = format!("cannot open the terminal: {error}");
+            return (None, ExitReason::NotStarted { message });
+        }
+    };
+    let reason = shim.work().await;
+    shim.log.finish();
+    shim.pane.close().await;
+    (shim.started_at, reason)
+}
+
+/// Writes the exit record, however long the disk refuses it: without it, the end is lost.
+async fn close(records: &Records, id: &AttemptId, exit: &Exit) {
+    let mut wait = CLOSE_WAIT;
+    while records.close(id, exit).is_err() {
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(CLOSE_WAIT_MAX);
+    }
+}
+
+async fn beat(records: &Records, attempt: &Attempt) -> Infallible {
+    let pause = Duration::from_secs(attempt.heartbeat_seconds.max(1).into());
+    loop {
+        // One that fails is made up for by the next.
+        records.beat(&attempt.id).ok();
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Returns how an attempt ends that the loop asked to stop; `None` when it did not.
+fn stop_reason(records: &Records, id: &AttemptId) -> Option<ExitReason> {
+    let stop = records.attempt(id).ok()??.stop?;
+    Some(match stop {
+        Ok(stop) => ExitReason::Stopped { why: stop.why },
+        // Asked for a reason that cannot be read: an end from outside.
+        Err(_) => ExitReason::Signalled { signal: rustix::process::Signal::TERM.as_raw() },
+    })
+}
+
+/// One attempt at work.
+struct Shim<'a> {
+    records: &'a Records,
+    attempt: &'a Attempt,
+    environment: Environment,
+    signals: Signals,
+    pane: Pane,
+    log: Log,
+    limit: Option<Pin<Box<Sleep>>>,
+    started_at: Option<Timestamp>,
+}
+
+impl<'a> Shim<'a> {
+    fn new(records: &'a Records, attempt: &'a Attempt, signals: Signals) -> io::Result<Self> {
+        let own: Environment = std::env::vars_os().collect();
+        let secrets = environment::secrets(&attempt.program, &own);
+        let limit = attempt.program.timeout_seconds;
+        Ok(Self {
+            records,
+            attempt,
+            environment: environment::of(&attempt.program, &own),
+            signals,
+            pane: Pane::open()?,
+            log: Log::new(records.log_path(attempt), &secrets),
+            limit: (limit > 0)
+                .then(|| Box::pin(tokio::time::sleep(Duration::from_secs(limit.into())))),
+            started_at: None,
+        })
+    }
+
+    /// Runs the program, and its verification if it succeeded.
+    async fn work(&mut self) -> ExitReason {
+        let attempt = self.attempt;
+        let ended = program::run(self, &attempt.program.argv).await;
+        match &attempt.program.verify {
+            Some(verify) if ended == Ended::Exited(0) => {
+                self.say(&format!("verifying: {}", verify.join(" "))).await;
+                program::run(self, verify).await.verified()
+            }
+            Some(_) | None => ended.reason(),
+        }
+    }
+
+    async fn say(&mut self, text: &str) {
+        let line = format!("\r\nreconciler: {text}\r\n");
+        self.log.write(line.as_bytes());
+        self.pane.screen.show(line.as_bytes()).await;
+    }
+}
+
+/// The signals a shim takes. Those for the keyboard are ignored: keys are the program's.
+struct Signals {
+    hung_up: Signal,
+    terminated: Signal,
+    died: Signal,
+    resized: Signal,
+    _ignored: [Signal; 2],
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hung_up: signal(SignalKind::hangup())?,
+            terminated: signal(SignalKind::terminate())?,
+            died: signal(SignalKind::child())?,
+            resized: signal(SignalKind::window_change())?,
+            _ignored: [signal(SignalKind::interrupt())?, signal(SignalKind::quit())?],
+        })
+    }
+}

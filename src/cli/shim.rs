@@ -1,0 +1,22 @@
+//! `reconciler shim`: what the loop starts in each tmux pane. Not for people.
+
+use clap::Args;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs one attempt to its end.
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(super) struct Shim {
+    /// The folder of the attempt.
+    folder: PathBuf,
+}
+
+impl Shim {
+    pub(super) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let code = runtime.block_on(crate::shim::run(&self.folder))?;
+        Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
+    }
+}
