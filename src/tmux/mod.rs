@@ -2,6 +2,7 @@
 //! touches a session without our mark, and never takes "could not see" for "not there".
 
 mod connection;
+mod endpoint;
 mod format;
 mod protocol;
 mod quote;
@@ -26,6 +27,9 @@ pub enum Error {
     /// The tmux program could not be started or gave no usable answer.
     #[error(transparent)]
     Program(#[from] spawn::Error),
+    /// The folder of the socket could not be made.
+    #[error(transparent)]
+    Disk(#[from] crate::disk::Error),
     /// Whether there is a server could not be seen.
     #[error("cannot reach the tmux server at {}", socket.display())]
     Unreachable {

@@ -1,17 +1,15 @@
 //! The handle on the server: what the rest of the program asks of it, as command lines. It never
-//! starts a server to look at it.
+//! touches a session without comparing its mark.
 
 use super::connection::Connection;
+use super::endpoint::{Endpoint, IfAbsent};
 use super::protocol::Block;
 use super::quote::{quote, quote_directory};
 use super::{Error, NewSession, Session, SessionId, format};
 use crate::api::name::Owner;
-use crate::process::spawn::Call;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
@@ -20,19 +18,6 @@ pub const KEEPER: &str = "_keeper";
 
 /// The usual deadline of one command.
 pub const DEADLINE: Duration = Duration::from_secs(5);
-
-/// The server's options, said at each connection. History is the server's memory: 2,000 full lines
-/// are 2 MiB a session. Names must stay as they are because people attach by them.
-const OPTIONS: &str = "\
-set-option -s exit-empty on
-set-option -s escape-time 10
-set-option -g history-limit 2000
-set-option -g mouse on
-set-option -g status-left-length 60
-set-option -g status-left '#S '
-set-option -wg remain-on-exit off
-set-option -wg automatic-rename off
-set-option -wg allow-rename off";
 
 /// Where the server is, and how long to wait for it.
 #[derive(Debug, Clone)]
@@ -51,7 +36,7 @@ pub struct ServerConfig {
 /// the connection and do not wait for each other.
 #[derive(Debug)]
 pub struct Server {
-    config: ServerConfig,
+    endpoint: Endpoint,
     connection: Mutex<Option<Arc<Connection>>>,
     wakes: watch::Sender<u64>,
 }
@@ -59,7 +44,11 @@ pub struct Server {
 impl Server {
     /// Returns a handle; reads nothing and starts nothing.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config, connection: Mutex::new(None), wakes: watch::Sender::new(0) }
+        Self {
+            endpoint: Endpoint::new(config),
+            connection: Mutex::new(None),
+            wakes: watch::Sender::new(0),
+        }
     }
 
     /// Returns every session but the keeper, ours and others, by their ids. Where no server is there
@@ -130,11 +119,7 @@ impl Server {
     /// shell it is shown to (zsh expands a leading `=`).
     pub fn attach_command(&self, session: &str) -> Vec<String> {
         let mut words = vec!["tmux".to_owned(), "-N".to_owned()];
-        match &self.config.tmux_tmpdir {
-            None => words.extend(["-L".to_owned(), self.config.socket_name.clone()]),
-            // The person's shell may have another TMUX_TMPDIR than we had.
-            Some(_) => words.extend(["-S".to_owned(), self.socket().display().to_string()]),
-        }
+        words.extend(self.endpoint.options());
         words.extend(["attach-session".to_owned(), "-t".to_owned(), format!("={session}")]);
         words
     }
@@ -167,53 +152,21 @@ impl Server {
         Ok(())
     }
 
-    /// Returns the path of the socket.
-    fn socket(&self) -> PathBuf {
-        let user = rustix::process::getuid().as_raw();
-        let folder = self.tmpdir().unwrap_or_else(|| PathBuf::from("/tmp"));
-        folder.join(format!("tmux-{user}")).join(&self.config.socket_name)
-    }
-
-    /// Returns the whole path of `TMUX_TMPDIR`; like tmux, nothing where there is no such place.
-    fn tmpdir(&self) -> Option<PathBuf> {
-        self.config.tmux_tmpdir.as_ref().and_then(|path| path.canonicalize().ok())
-    }
-
-    /// Returns the open connection, or opens one; `None` where no server is and none was wanted.
+    /// Returns the connection, or opens one; `None` where no server is and none is wanted.
     async fn connect(&self, if_absent: IfAbsent) -> Result<Option<Arc<Connection>>, Error> {
         self.in_time(async {
             let mut held = self.connection.lock().await;
-            if let Some(connection) = held.as_ref().filter(|one| one.is_open()) {
-                return Ok(Some(Arc::clone(connection)));
+            // One that has not come through yet is waited for by everyone.
+            if held.as_ref().is_none_or(|connection| !connection.is_open()) {
+                let opened = self.endpoint.open(if_absent, &self.wakes).await?;
+                *held = opened.map(Arc::new);
             }
-            *held = None;
-            let start = match (is_served(&self.socket()).await?, if_absent) {
-                (true, IfAbsent::Leave | IfAbsent::Start) => false,
-                (false, IfAbsent::Start) => true,
-                (false, IfAbsent::Leave) => return Ok(None),
-            };
-            let call = if start { self.client() } else { self.client().arg("-N") };
-            // Creates the keeper where there is none and attaches to it, in one step.
-            let call = call.args(["-C", "new-session", "-A", "-s", KEEPER]);
-            let call = call.args(["-f", "no-output,ignore-size", "--", "cat"]);
-            let connection = Connection::open(call, self.wakes.clone())?;
-            for block in connection.ask(OPTIONS).await?.iter().filter(|block| block.failed) {
-                tracing::warn!(said = block.lines.join(" "), "tmux refused an option");
-            }
-            Ok(Some(Arc::clone(held.insert(Arc::new(connection)))))
+            let Some(connection) = held.clone() else { return Ok(None) };
+            drop(held);
+            connection.through().await?;
+            Ok(Some(connection))
         })
         .await
-    }
-
-    fn client(&self) -> Call {
-        let call = Call::new("tmux", self.config.deadline);
-        // A server started here stays in the directory and the environment of its first client.
-        let call = call.directory(Path::new("/")).without("TMUX").without("TMUX_PANE");
-        let call = match self.tmpdir() {
-            Some(path) => call.env("TMUX_TMPDIR", path),
-            None => call.without("TMUX_TMPDIR"),
-        };
-        call.args(["-u", "-L", &self.config.socket_name, "-f", "/dev/null"])
     }
 
     async fn ask(&self, connection: &Connection, line: &str) -> Result<Vec<Block>, Error> {
@@ -226,27 +179,8 @@ impl Server {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let after = self.config.deadline;
+        let after = self.endpoint.deadline();
         timeout(after, work).await.unwrap_or(Err(Error::Deadline { after }))
-    }
-}
-
-/// What to do where no server is.
-#[derive(Debug, Clone, Copy)]
-enum IfAbsent {
-    Leave,
-    Start,
-}
-
-/// Returns whether a server listens at this socket. Only two things mean that there is none: no file,
-/// or nobody behind it.
-async fn is_served(socket: &Path) -> Result<bool, Error> {
-    match UnixStream::connect(socket).await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(false),
-            _ => Err(Error::Unreachable { socket: socket.to_owned(), source: error }),
-        },
     }
 }
 
