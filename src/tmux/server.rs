@@ -1,0 +1,207 @@
+//! The handle on the server: what the rest of the program asks of it, as command lines. It never
+//! touches a session without comparing its mark.
+
+use super::connection::Connection;
+use super::endpoint::{Endpoint, IfAbsent};
+use super::protocol::Block;
+use super::quote::{quote, quote_directory};
+use super::{Error, NewSession, Session, SessionId, format};
+use crate::api::name::Owner;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+
+/// The session that keeps the server alive between tasks, and to which our connections attach.
+pub const KEEPER: &str = "_keeper";
+
+/// The usual deadline of one command.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Where the server is, and how long to wait for it.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The name of its socket, as for `tmux -L`.
+    pub socket_name: String,
+    /// The value of `TMUX_TMPDIR`.
+    pub tmux_tmpdir: Option<PathBuf>,
+    /// How long one command may take, usually [`DEADLINE`]; connecting may take as long again.
+    pub deadline: Duration,
+}
+
+/// The handle on one private tmux server.
+///
+/// It connects when first asked and again after a connection is lost. Commands of many callers share
+/// the connection and do not wait for each other.
+#[derive(Debug)]
+pub struct Server {
+    endpoint: Endpoint,
+    connection: Mutex<Option<Arc<Connection>>>,
+    wakes: watch::Sender<u64>,
+}
+
+impl Server {
+    /// Returns a handle; reads nothing and starts nothing.
+    pub fn new(config: ServerConfig) -> Self {
+        Self {
+            endpoint: Endpoint::new(config),
+            connection: Mutex::new(None),
+            wakes: watch::Sender::new(0),
+        }
+    }
+
+    /// Returns every session but the keeper, ours and others, by their ids. Where no server is there
+    /// are none, and none is started.
+    ///
+    /// # Errors
+    /// When the sessions could not be seen: they are unknown, act on none of them.
+    pub async fn list(&self) -> Result<Vec<Session>, Error> {
+        let Some(connection) = self.connect(IfAbsent::Leave).await? else { return Ok(Vec::new()) };
+        let question = format!("list-panes -a -F '{}'", format::FORMAT);
+        let blocks = self.ask(&connection, &question).await?;
+        let panes = format::sessions(&blocks);
+        // We are attached to the keeper: a list without it is not the whole list.
+        let Some(mut sessions) = panes.filter(|all| all.iter().any(|one| one.name == KEEPER))
+        else {
+            connection.close();
+            return Err(Error::Garbled { answer: format!("{blocks:?}") });
+        };
+        sessions.retain(|session| session.name != KEEPER);
+        Ok(sessions)
+    }
+
+    /// Makes a session with its mark, in one step: there is no moment in which it is without. Starts
+    /// the server where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Unquotable`] and [`Error::NoArgument`] when nothing was made.
+    /// After any other it may have been made: look with [`Self::list`].
+    pub async fn new_session(&self, new: &NewSession) -> Result<Session, Error> {
+        let line = new_session_line(new)?;
+        let connection = self.connect(IfAbsent::Start).await?.ok_or(Error::Lost)?;
+        let blocks = match self.ask(&connection, &line).await {
+            Err(Error::Refused { said }) if said.starts_with("duplicate session") => {
+                return Err(Error::Exists { name: new.owner.task.to_string() });
+            }
+            other => other?,
+        };
+        let printed = blocks.first().and_then(|block| block.lines.first());
+        let made = printed.and_then(|line| format::session(line));
+        let Some(made) = made else {
+            connection.close();
+            return Err(Error::Garbled { answer: format!("{blocks:?}") });
+        };
+        // It was printed before it was marked.
+        Ok(Session { owner: Some(new.owner.clone()), attempt: Some(new.attempt), ..made })
+    }
+
+    /// Ends a session if it still bears this mark. The server compares and ends in one step. Returns
+    /// `false` when the session is gone or another's.
+    ///
+    /// # Errors
+    /// When it is unknown whether the session was ended. The processes in it may live on after
+    /// either answer: look for them by their own mark.
+    pub async fn kill_session(&self, id: SessionId, only_if: &Owner) -> Result<bool, Error> {
+        let Some(connection) = self.connect(IfAbsent::Leave).await? else { return Ok(false) };
+        // The id is compared too: of an absent target tmux takes the current session's values.
+        let same_id = format!("#{{==:#{{session_id}},{id}}}");
+        let same_owner = format!("#{{==:#{{@reconciler-owner}},{only_if}}}");
+        let line = format!(
+            "if-shell -F -t '{id}' '#{{&&:{same_id},{same_owner}}}' \
+             {{ kill-session -t '{id}' ; display-message -p killed }}"
+        );
+        let blocks = self.ask(&connection, &line).await?;
+        Ok(blocks.iter().any(|block| block.lines == ["killed"]))
+    }
+
+    /// Returns the command with which a person attaches to a session, as words; quote them for the
+    /// shell it is shown to (zsh expands a leading `=`).
+    pub fn attach_command(&self, session: &str) -> Vec<String> {
+        let mut words = vec!["tmux".to_owned(), "-N".to_owned()];
+        words.extend(self.endpoint.options());
+        words.extend(["attach-session".to_owned(), "-t".to_owned(), format!("={session}")]);
+        words
+    }
+
+    /// Returns a counter that changes when sessions came or went or the server ended, as far as
+    /// there is a connection. A hint only: look with [`Self::list`].
+    pub fn wakes(&self) -> watch::Receiver<u64> {
+        self.wakes.subscribe()
+    }
+
+    /// Ends the server if no session but the keeper is left; else leaves it as it is and detaches.
+    ///
+    /// # Errors
+    /// When it is unknown whether the server ended; it harms nobody if it did not.
+    pub async fn shut_down(&self) -> Result<(), Error> {
+        let sessions = self.list().await?;
+        let Some(connection) = self.connection.lock().await.take() else { return Ok(()) };
+        if sessions.is_empty() {
+            // Only the keeper: if a session was made meanwhile, the server stays for it.
+            let line = format!("kill-session -t '={KEEPER}'");
+            self.in_time(async {
+                // The server may end before it answers.
+                drop(connection.ask(&line).await);
+                connection.ended().await;
+                Ok(())
+            })
+            .await?;
+        }
+        connection.close();
+        Ok(())
+    }
+
+    /// Returns the connection, or opens one; `None` where no server is and none is wanted.
+    async fn connect(&self, if_absent: IfAbsent) -> Result<Option<Arc<Connection>>, Error> {
+        self.in_time(async {
+            let mut held = self.connection.lock().await;
+            // One that has not come through yet is waited for by everyone.
+            if held.as_ref().is_none_or(|connection| !connection.is_open()) {
+                let opened = self.endpoint.open(if_absent, &self.wakes).await?;
+                *held = opened.map(Arc::new);
+            }
+            let Some(connection) = held.clone() else { return Ok(None) };
+            drop(held);
+            connection.through().await?;
+            Ok(Some(connection))
+        })
+        .await
+    }
+
+    async fn ask(&self, connection: &Connection, line: &str) -> Result<Vec<Block>, Error> {
+        let blocks =
+            self.in_time(connection.ask(line)).await.inspect_err(|_| connection.close())?;
+        match blocks.iter().find(|block| block.failed) {
+            Some(block) => Err(Error::Refused { said: block.lines.join(" / ") }),
+            None => Ok(blocks),
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let after = self.endpoint.deadline();
+        timeout(after, work).await.unwrap_or(Err(Error::Deadline { after }))
+    }
+}
+
+/// Returns the line that makes a session and marks it; the server executes it as a whole.
+fn new_session_line(new: &NewSession) -> Result<String, Error> {
+    if new.command.len() < 2 {
+        return Err(Error::NoArgument { command: new.command.clone() });
+    }
+    let name = &new.owner.task;
+    let directory = quote_directory(&new.directory)?;
+    let mut line = format!("new-session -d -P -F '{}' -s {name} -c {directory}", format::FORMAT);
+    for (variable, value) in &new.environment {
+        line.push_str(" -e ");
+        line.push_str(&quote(&format!("{variable}={value}"))?);
+    }
+    line.push_str(" --");
+    for word in &new.command {
+        line.push(' ');
+        line.push_str(&quote(word)?);
+    }
+    let set = format!("set-option -t '={name}:'");
+    let (owner, attempt) = (&new.owner, new.attempt);
+    Ok(format!("{line} ; {set} @reconciler-owner {owner} ; {set} @reconciler-attempt {attempt}"))
+}
