@@ -1,0 +1,123 @@
+//! Exit: from an error to an exit code, a sentence and a hint. The only place that knows them.
+
+use crate::client;
+use std::any::Any;
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// The exit codes, as `reconciler help` documents them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// It is as asked.
+    Success = 0,
+    /// It failed, or what was waited for can no longer come.
+    Failed = 1,
+    /// The command was not understood.
+    Usage = 2,
+    /// It is still pending.
+    Pending = 8,
+    /// The time was up.
+    TimedOut = 124,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+/// Why a verb did not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Makes a failure of a verb.
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { code: Code::Failed, message: message.into(), hint: None }
+    }
+
+    /// Makes a failure to understand the command line.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self { code: Code::Usage, ..Self::new(message) }
+    }
+
+    /// Makes a failure with a code of its own.
+    pub(super) fn coded(code: Code, message: impl Into<String>) -> Self {
+        Self { code, ..Self::new(message) }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Says it on stderr and returns the exit code.
+    pub(super) fn report(self) -> ExitCode {
+        if self.code != Code::Success {
+            let hint = self.hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+            // Nobody is left to complain to when this fails.
+            write!(io::stderr(), "error: {}\n{hint}", self.message).ok();
+        }
+        self.code.into()
+    }
+
+    fn of_client(error: &client::Error) -> Self {
+        let failure = Self::new(error.to_string());
+        match error {
+            client::Error::NotARepository(_) => {
+                failure.hint("go to a git repository, or name one: reconciler -C DIR ...")
+            }
+            client::Error::NotInitialised(_) => failure.hint("set it up: reconciler init"),
+            client::Error::NoState(_) => {
+                failure.hint("make a first task: reconciler new task NAME")
+            }
+            client::Error::Failed(_) => failure,
+        }
+    }
+}
+
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let any: &dyn Any = &error;
+        if let Some(error) = any.downcast_ref::<client::Error>() {
+            return Self::of_client(error);
+        }
+        let gone = any.downcast_ref::<io::Error>().map(io::Error::kind);
+        if gone == Some(io::ErrorKind::BrokenPipe) {
+            // The reader has seen enough: `reconciler get tasks | head -1`.
+            return Self::coded(Code::Success, "");
+        }
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self::new(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(failure.code, Code::Success);
+        assert_eq!(Failure::from(io::Error::other("disk full")).code, Code::Failed);
+    }
+
+    #[test]
+    fn the_first_steps_name_the_next_one() {
+        let failure = Failure::from(client::Error::NotInitialised("/shop".into()));
+        assert_eq!(failure.message, "reconciler is not set up in /shop");
+        assert_eq!(failure.hint.as_deref(), Some("set it up: reconciler init"));
+    }
+}
