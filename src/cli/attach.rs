@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
-/// Looks into the session of a task and types into it.
+/// Opens the terminal of a running task.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Detach with Ctrl-b d; the task goes on. Inside tmux, a new window is opened.
@@ -26,7 +26,7 @@ pub(super) struct Attach {
 impl Attach {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let argv = context.block_on(async {
+        let argv = Context::block_on(async {
             let client = context.client().await?;
             let task = logs::find(&client.snapshot().await?, &self.name)?;
             let name: TaskName = task.metadata.name.parse()?;

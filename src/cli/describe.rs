@@ -6,6 +6,7 @@ use super::listing::{Columns, attempt_rows, event_row, list, tone};
 use super::print::{self, Long, Row, Table, Tone, ago, or_dash, paint, printable};
 use super::reference::{self, Type};
 use super::watch;
+use crate::api::path::PathPattern;
 use crate::api::task::TaskSpec;
 use crate::client::Snapshot;
 use crate::client::view::task::{TaskView, tasks};
@@ -20,6 +21,7 @@ const EVENTS_MAX: usize = 10;
 
 /// Shows everything about one object: where it is and why, its attempts, its events.
 #[derive(Debug, Args)]
+#[command(override_usage = "reconciler describe [FLAGS] [TYPE] NAME")]
 #[command(after_help = "\
 Examples:
   reconciler describe fix-login          a task, by its name alone
@@ -33,14 +35,14 @@ pub(super) struct Describe {
 impl Describe {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        context.block_on(async {
+        Context::block_on(async {
             let snapshot = context.client().await?.snapshot().await?;
             watch::say_notices(&snapshot, context);
             let (kind, name) = which(&self.what, &snapshot)?;
             let listing = list(kind, &snapshot, Columns::All)?;
             let item = listing.items.iter().find(|item| item.name == name).ok_or_else(|| {
                 let known: Vec<&str> = listing.items.iter().map(|one| one.name.as_str()).collect();
-                reference::unknown(kind, &name, &known)
+                reference::unknown(kind, &name, &known, &snapshot)
             })?;
             let text = match (context.output, kind) {
                 (Output::Json, _) => print::json(&item.json)?,
@@ -119,7 +121,7 @@ pub(super) fn draw_task(task: &TaskView, snapshot: &Snapshot, look: Look) -> Str
     }
     if let Some(at) = status.next_at.filter(|at| *at > now) {
         let wait = print::span(at.duration_since(now).as_secs());
-        text += &field("Looked at", &format!("in {wait}"));
+        text += &field("Next look", &format!("in {wait}"));
     }
     if let Some(spec) = &task.spec {
         text += &draw_wishes(spec);
@@ -176,9 +178,13 @@ fn draw_places(task: &TaskView, snapshot: &Snapshot) -> String {
         None => String::new(),
     };
     let lock = status.claim.as_ref().map(|claim| {
-        let paths: Vec<&str> = claim.locked_files.iter().map(|path| path.as_str()).collect();
-        let left = print::span(claim.expires_at.duration_since(now).as_secs());
-        format!("{} by {}, lapses in {left}", or_dash(paths.join(", ")), claim.seat)
+        let paths: Vec<&str> = claim.locked_files.iter().map(PathPattern::as_str).collect();
+        let left = claim.expires_at.duration_since(now).as_secs();
+        let end = match left {
+            1.. => format!("lapses in {} unless renewed", print::span(left)),
+            _ => format!("lapsed {} ago", print::span(-left)),
+        };
+        format!("{} by {}, {end}", or_dash(paths.join(", ")), claim.seat)
     });
     [
         field("Worker", &text(&status.worker)),

@@ -34,7 +34,7 @@ impl Events {
         // What was printed stays where it is, on a terminal too.
         let watched = if self.follow { Watched::Changes } else { Watched::Once };
         let mut shown = Shown { last: None, is_follow: self.follow };
-        context.block_on(async {
+        Context::block_on(async {
             let client = context.client().await?;
             watch::show(&client, context, watched, |snapshot| {
                 shown.draw(snapshot, object.as_deref(), context)

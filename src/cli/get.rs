@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 /// Lists tasks, workers, agents, the policy, events or attempts.
 #[derive(Debug, Args)]
+#[command(override_usage = "reconciler get [FLAGS] TYPE [NAME...]")]
 #[command(after_help = "\
 Types: tasks (task, tk), workers (worker, wk), agents, policy, events (ev), attempts.
 Who needs a person comes first. Names of events and attempts are those of their tasks.
@@ -24,12 +25,12 @@ Examples:
   reconciler get workers -w                who does what, again each second")]
 pub(super) struct Get {
     /// What to list: `tasks`, `task NAME...` or `task/NAME...`.
-    #[arg(required = true, value_name = "TYPE [NAME...]")]
+    #[arg(required = true, value_name = "TYPE")]
     what: Vec<String>,
     /// Only objects with these labels: key=value, key!=value, key; joined by commas.
     #[arg(short = 'l', long, value_name = "LABELS")]
     selector: Option<Selector>,
-    /// Only tasks of these states or reasons: failed, `in_progress`, Suspended, FilesHeld ...
+    /// Only tasks of these, as in the columns STATUS and STATE: suspended, failed.
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     status: Vec<String>,
     /// Look again each second; in a pipe, print what changed.
@@ -45,18 +46,24 @@ impl Get {
             return Err(Failure::usage("only tasks have a status to choose by"));
         }
         let wish = Wish { kind, names, selector: self.selector, status: self.status };
-        let watched = Watched::by(self.watch, context);
+        let watched = if self.watch { Watched::again(context) } else { Watched::Once };
         let mut seen = Vec::new();
-        context.block_on(async {
+        let screen = |snapshot: &Snapshot| {
+            let listing = wish.choose(list(kind, snapshot, columns(context))?, snapshot)?;
+            if watched == Watched::Changes {
+                return draw_changes(&listing, &mut seen, context);
+            }
+            let blind = wish.why_blind(snapshot).filter(|_| listing.items.is_empty());
+            if let (Watched::Once, Some(why)) = (watched, blind) {
+                // An empty list would say that there are none.
+                let message = format!("cannot tell which {} there are: {why}", kind.plural());
+                return Err(Failure::new(message));
+            }
+            wish.draw(&listing, snapshot, context)
+        };
+        Context::block_on(async {
             let client = context.client().await?;
-            watch::show(&client, context, watched, |snapshot| {
-                let listing = wish.choose(list(kind, snapshot, columns(context))?)?;
-                if watched != Watched::Changes {
-                    return wish.draw(&listing, snapshot, context);
-                }
-                draw_changes(&listing, &mut seen, context)
-            })
-            .await?;
+            watch::show(&client, context, watched, screen).await?;
             Ok(Code::Success.into())
         })
     }
@@ -76,7 +83,7 @@ struct Wish {
 
 impl Wish {
     /// Leaves what is wanted, and refuses names that do not exist.
-    fn choose(&self, mut listing: Listing) -> Result<Listing, Failure> {
+    fn choose(&self, mut listing: Listing, snapshot: &Snapshot) -> Result<Listing, Failure> {
         let is_called = |item: &Item, name: &String| item.name == *name || item.also.contains(name);
         for name in &self.names {
             if !listing.items.iter().any(|item| is_called(item, name)) {
@@ -85,7 +92,7 @@ impl Wish {
                     .iter()
                     .flat_map(|item| [&item.name].into_iter().chain(&item.also));
                 let known: Vec<&str> = names.map(String::as_str).collect();
-                return Err(reference::unknown(self.kind, name, &known));
+                return Err(reference::unknown(self.kind, name, &known, snapshot));
             }
         }
         listing.items.retain(|item| {
@@ -97,6 +104,11 @@ impl Wish {
             named && labelled && (self.status.is_empty() || self.status.iter().any(fits))
         });
         Ok(listing)
+    }
+
+    /// Returns why it cannot be told which objects there are, if so; events are there or not.
+    fn why_blind<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
+        snapshot.why_blind().filter(|_| self.kind != Type::Event)
     }
 
     fn draw(
@@ -112,7 +124,11 @@ impl Wish {
                 context.note(&self.nothing(snapshot));
                 Ok(String::new())
             }
-            Output::Table | Output::Wide => Ok(listing.table().draw(context.look, Long::Cut, 0)),
+            Output::Table | Output::Wide => {
+                // The policy is one object in many lines.
+                let long = if self.kind == Type::Policy { Long::Wrap } else { Long::Cut };
+                Ok(listing.table().draw(context.look, long, 0))
+            }
         }
     }
 
@@ -183,14 +199,14 @@ fn draw_changes(
             let lines = items.iter().map(|item| serde_json::to_string(&item.json));
             lines.map(|line| Ok(line? + "\n")).collect::<Result<_, Failure>>()?
         }
-        Output::Name => items.iter().map(|item| format!("{}\n", item.name)).collect(),
+        Output::Name => items.iter().map(|item| item.name.clone() + "\n").collect(),
         Output::Table | Output::Wide => {
             let header = if is_first { listing.header.clone() } else { Vec::new() };
-            let changes = Listing { header, items };
-            if changes.items.is_empty() {
+            let news = Listing { header, items };
+            if news.items.is_empty() {
                 String::new()
             } else {
-                changes.table().draw(context.look, Long::Cut, 0)
+                news.table().draw(context.look, Long::Cut, 0)
             }
         }
     };

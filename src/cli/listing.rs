@@ -4,6 +4,7 @@
 use super::exit::Failure;
 use super::print::{Row, Table, Tone, ago, or_dash, span};
 use super::reference::Type;
+use crate::api::attempt::ExitReason;
 use crate::api::event::{Event, EventKind};
 use crate::client::Snapshot;
 use crate::client::view::agent::{AgentView, Trust, agents};
@@ -186,7 +187,7 @@ fn seat_row(worker: &WorkerView, seat: &SeatView, columns: Columns) -> Row {
 /// Returns the agent of a worker, as a table names it.
 pub(super) fn agent_of(worker: &WorkerView) -> String {
     let Some(spec) = &worker.spec else { return "-".to_owned() };
-    spec.agent.as_ref().map_or_else(|| "a person".to_owned(), ToString::to_string)
+    spec.agent.as_ref().map_or_else(|| "human".to_owned(), ToString::to_string)
 }
 
 fn agent_item(agent: &AgentView) -> Result<Item, Failure> {
@@ -274,7 +275,7 @@ fn attempt_item(attempt: &AttemptView, now: Timestamp) -> Result<Item, Failure> 
 }
 
 fn attempt_tone(attempt: &AttemptView) -> Tone {
-    let failed = attempt.result.as_ref().is_some_and(|result| result.is_failure());
+    let failed = attempt.result.as_ref().is_some_and(ExitReason::is_failure);
     match attempt.phase {
         Phase::Unknown | Phase::Lost => Tone::Waiting,
         Phase::Ended | Phase::Ending if failed => Tone::Waiting,

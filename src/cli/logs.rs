@@ -1,6 +1,6 @@
 //! `reconciler logs`: what a task's attempt wrote. Only `--raw` lets through what steers a terminal.
 
-use super::context::{Context, Paint};
+use super::context::Context;
 use super::exit::{Code, Failure};
 use super::print::printable;
 use super::reference::{self, Type};
@@ -45,7 +45,7 @@ pub(super) struct Logs {
 impl Logs {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        context.block_on(async {
+        Context::block_on(async {
             let client = context.client().await?;
             let snapshot = client.snapshot().await?;
             let task = find(&snapshot, &self.name)?;
@@ -65,7 +65,7 @@ impl Logs {
     }
 
     fn stripper(&self, context: &Context) -> Option<Stripper> {
-        (!self.raw).then(|| Stripper::new(context.look.paint == Paint::Colored))
+        (!self.raw).then(|| Stripper::new(context.look.paint))
     }
 
     /// Returns which attempt is meant, and where its log is.
@@ -86,7 +86,7 @@ impl Logs {
     }
 }
 
-/// Returns a task by name.
+/// Returns a task by name, also written `task/NAME`.
 pub(super) fn find(snapshot: &Snapshot, name: &str) -> Result<TaskView, Failure> {
     let name = name.strip_prefix("task/").unwrap_or(name);
     let all = tasks(snapshot);
@@ -94,7 +94,7 @@ pub(super) fn find(snapshot: &Snapshot, name: &str) -> Result<TaskView, Failure>
         return Ok(task.clone());
     }
     let known: Vec<&str> = all.iter().map(|task| task.metadata.name.as_str()).collect();
-    Err(reference::unknown(Type::Task, name, &known))
+    Err(reference::unknown(Type::Task, name, &known, snapshot))
 }
 
 fn nothing(task: &TaskView, number: u32) -> Failure {
@@ -188,6 +188,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::context::Paint;
     use super::*;
 
     #[test]
@@ -208,7 +209,7 @@ mod tests {
     fn a_log_is_read_on_from_where_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("1.log");
-        let mut reader = Reader::new(&path, Some(Stripper::new(false)));
+        let mut reader = Reader::new(&path, Some(Stripper::new(Paint::Plain)));
         assert!(reader.read().unwrap().is_none());
         std::fs::write(&path, "one \u{1b}[3").unwrap();
         assert_eq!(reader.read().unwrap().unwrap(), b"one ");

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 /// Keeps parallel workers on one git repository running as committed.
 #[derive(Debug, Parser)]
 #[command(name = "reconciler", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(override_usage = "reconciler [FLAGS] VERB ...")]
 struct Arguments {
     #[command(flatten)]
     global: Global,

@@ -54,6 +54,10 @@ pub(super) enum Long {
 impl Table {
     /// Draws it, each line ended by a newline and begun with `indent` blanks.
     pub(super) fn draw(&self, look: Look, long: Long, indent: u16) -> String {
+        let last = self.rows.iter().map(|row| row.cells.len()).max().unwrap_or_default();
+        let is_bare = |row: &Row| row.cells.last().is_none_or(String::is_empty);
+        // A last column in which nothing stands is left out.
+        let columns = if self.rows.iter().all(is_bare) { last.saturating_sub(1) } else { last };
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         table.set_truncation_indicator(match look.charset {
@@ -67,7 +71,7 @@ impl Table {
             .map(Vec::from_iter)
             .chain(self.rows.iter().map(|row| row.cells.clone()))
         {
-            let mut cells = Cells::from(cells.iter().map(|cell| printable(cell)));
+            let mut cells = Cells::from(cells.iter().take(columns).map(|cell| printable(cell)));
             if long == Long::Cut {
                 cells.max_height(1);
             }
@@ -75,6 +79,7 @@ impl Table {
         }
         fit(&mut table, look.width.map(|width| width.saturating_sub(indent)));
         let blanks = " ".repeat(indent.into());
+        let blanks = blanks.as_str();
         let tones = (!self.header.is_empty()).then_some(Tone::Faint);
         let mut tones = tones.into_iter().chain(self.rows.iter().map(|row| row.tone));
         let mut drawn = String::new();
@@ -84,7 +89,7 @@ impl Table {
             if !line.starts_with(' ') {
                 tone = tones.next().unwrap_or(Tone::Plain);
             }
-            drawn.push_str(&format!("{blanks}{}\n", paint(line.trim_end(), tone, look)));
+            drawn.extend([blanks, paint(line.trim_end(), tone, look).as_str(), "\n"]);
         }
         drawn
     }
@@ -172,18 +177,9 @@ pub(super) fn out(text: &str) -> Result<(), Failure> {
 impl Context {
     /// Writes a note for the person at the terminal to stderr, unless it is to be quiet.
     pub(super) fn note(&self, text: &str) {
-        self.aside("note", text);
-    }
-
-    /// Writes a warning to stderr, unless it is to be quiet.
-    pub(super) fn warning(&self, text: &str) {
-        self.aside("warning", text);
-    }
-
-    fn aside(&self, word: &str, text: &str) {
         if !self.quiet {
             // A verb's answer is on stdout; nothing depends on this.
-            writeln!(io::stderr(), "{word}: {}", printable(text)).ok();
+            writeln!(io::stderr(), "note: {}", printable(text)).ok();
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::exit::Failure;
 use crate::api::problem::did_you_mean;
+use crate::client::Snapshot;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -81,8 +82,13 @@ pub(super) fn parse(words: &[String]) -> Result<(Type, Vec<String>), Failure> {
 }
 
 /// Returns the failure that an object does not exist, with the name that may have been meant.
-pub(super) fn unknown(kind: Type, name: &str, known: &[&str]) -> Failure {
+pub(super) fn unknown(kind: Type, name: &str, known: &[&str], snapshot: &Snapshot) -> Failure {
     let word = kind.word();
+    if let Some(why) = snapshot.why_blind() {
+        let why = super::print::printable(why);
+        return Failure::new(format!("cannot tell whether there is a {word} `{name}`: {why}"))
+            .hint("see what is wrong: reconciler doctor");
+    }
     let failure = Failure::new(format!("there is no {word} `{}`", super::print::printable(name)));
     match did_you_mean(name, known.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),

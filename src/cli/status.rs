@@ -19,7 +19,7 @@ const NAMES_MAX: usize = 3;
 /// How many idle seats of one worker are shown before they become one row.
 const IDLE_MAX: usize = 2;
 
-/// Shows the whole repository on one screen: who needs you, who does what, how much is left.
+/// Shows the whole repository on one screen, who needs you first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,26 +37,26 @@ pub(super) struct Status {
 impl Status {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let watched = Watched::by(self.watch, context);
+        let watched = if self.watch { Watched::again(context) } else { Watched::Once };
         let mut before = None;
-        let last = context.block_on(async {
+        let screen = |snapshot: &Snapshot| {
+            let view = status(snapshot, &context.zone);
+            if watched == Watched::Changes && before.as_ref() == Some(&view) {
+                return Ok(String::new());
+            }
+            let text = match (context.output, watched) {
+                (Output::Json, Watched::Changes) => serde_json::to_string(&view)? + "\n",
+                (Output::Json, Watched::Once | Watched::Screen) => print::json(&view)?,
+                (Output::Table | Output::Wide | Output::Name, _) => {
+                    draw(&view, snapshot.now(), context.look)
+                }
+            };
+            before = Some(view);
+            Ok(text)
+        };
+        let last = Context::block_on(async {
             let client = context.client().await?;
-            watch::show(&client, context, watched, |snapshot| {
-                let view = status(snapshot, &context.zone);
-                let screen = match (context.output, watched) {
-                    _ if watched == Watched::Changes && before.as_ref() == Some(&view) => {
-                        String::new()
-                    }
-                    (Output::Json, Watched::Changes) => serde_json::to_string(&view)? + "\n",
-                    (Output::Json, Watched::Once | Watched::Screen) => print::json(&view)?,
-                    (Output::Table | Output::Wide | Output::Name, _) => {
-                        draw(&view, snapshot.now(), context.look)
-                    }
-                };
-                before = Some(view);
-                Ok(screen)
-            })
-            .await
+            watch::show(&client, context, watched, screen).await
         })?;
         Ok(if self.exit_status { verdict(&last, context) } else { Code::Success }.into())
     }
@@ -81,8 +81,10 @@ pub(super) fn draw(view: &StatusView, now: Timestamp, look: Look) -> String {
         screen.push('\n');
         screen.push_str(&workers(&view.workers).draw(look, Long::Cut, 0));
     }
-    screen.push('\n');
-    screen.push_str(&counts(view));
+    let counts = counts(view);
+    if !counts.is_empty() {
+        screen = screen + "\n" + &counts;
+    }
     if view.workers.is_empty() && view.revision.is_some() {
         screen.push_str("no workers; make one: reconciler new worker NAME\n");
     }
@@ -117,16 +119,19 @@ fn needs(needs: &[Need], look: Look) -> String {
         if need.tasks.len() > NAMES_MAX {
             names = format!("{names} and {} more", need.tasks.len() - NAMES_MAX);
         }
-        [
-            Row { tone: Tone::Plain, cells: vec![names, need.message.clone()] },
-            Row { tone: Tone::Faint, cells: vec!["  =>".to_owned(), need.command.clone()] },
-        ]
+        let mut rows = vec![vec![names, need.message.clone()]];
+        if !need.message.contains(&need.command) {
+            rows.push(vec![String::new(), format!("=> {}", need.command)]);
+        }
+        rows.into_iter().map(|cells| Row { tone: Tone::Plain, cells })
     };
     let rows = needs.iter().take(NEEDS_MAX).flat_map(row).collect();
     let mut text = Table { header: Vec::new(), rows }.draw(look, Long::Wrap, 2);
     if needs.len() > NEEDS_MAX {
         let more = needs.len() - NEEDS_MAX;
-        text.push_str(&format!("  and {more} more: reconciler get tasks\n"));
+        text += "  and ";
+        text += &more.to_string();
+        text += " more: reconciler get tasks\n";
     }
     text
 }

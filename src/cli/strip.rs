@@ -1,13 +1,15 @@
 //! Strip: takes out of an agent's output what steers a terminal, byte by byte, so that a log can be
 //! read in pieces. Colours may stay; nothing else that begins with an escape does.
 
+use super::context::Paint;
+
 /// The longest colour sequence that is let through, in bytes.
 const COLOUR_MAX: usize = 64;
 
 /// Takes escape sequences and control characters out of a stream.
 #[derive(Debug)]
 pub(super) struct Stripper {
-    keeps_colours: bool,
+    colours: Paint,
     place: Place,
     /// A control sequence so far.
     sequence: Vec<u8>,
@@ -27,11 +29,10 @@ enum Place {
     Words,
 }
 
-#[expect(clippy::fn_params_excessive_bools, reason = "there is one")]
 impl Stripper {
     /// Makes one for a stream that begins.
-    pub(super) fn new(keeps_colours: bool) -> Self {
-        Self { keeps_colours, place: Place::Text, sequence: Vec::new(), is_coloured: false }
+    pub(super) fn new(colours: Paint) -> Self {
+        Self { colours, place: Place::Text, sequence: Vec::new(), is_coloured: false }
     }
 
     /// Returns what is left of the next piece.
@@ -60,7 +61,6 @@ impl Stripper {
                 self.sequence = b"\x1b[".to_vec();
                 Place::Control
             }
-            (Place::Escape, b']' | b'P' | b'X' | b'^' | b'_') => Place::Words,
             (Place::Escape | Place::Charset, 0x20..=0x2f) => Place::Charset,
             (Place::Control, 0x20..=0x3f) => {
                 if self.sequence.len() < COLOUR_MAX {
@@ -68,13 +68,13 @@ impl Stripper {
                 }
                 Place::Control
             }
-            (Place::Control, b'm') if self.keeps_colours && self.is_colour() => {
+            (Place::Control, b'm') if self.colours == Paint::Colored && self.is_colour() => {
                 left.append(&mut self.sequence);
                 left.push(b'm');
                 self.is_coloured = true;
                 Place::Text
             }
-            (Place::Words, _) => Place::Words,
+            (Place::Escape, b']' | b'P' | b'X' | b'^' | b'_') | (Place::Words, _) => Place::Words,
             (Place::Text | Place::Escape | Place::Charset | Place::Control, _) => Place::Text,
         };
     }
@@ -90,27 +90,27 @@ impl Stripper {
 mod tests {
     use super::*;
 
-    fn stripped(text: &str, keeps_colours: bool) -> String {
-        let mut stripper = Stripper::new(keeps_colours);
+    fn stripped(text: &str, colours: Paint) -> String {
+        let mut stripper = Stripper::new(colours);
         String::from_utf8(stripper.strip(text.as_bytes())).unwrap()
     }
 
     #[test]
     fn nothing_that_steers_the_terminal_is_left() {
         let text = "\x1b]0;title\x07a\x1b[2Jb\x1b[1;31mé\x1b[0m\x1b(Bc\r\n\x07\x1b]52;c;AAA\x1b\\d\x08\x1bMe";
-        assert_eq!(stripped(text, false), "abéc\nde");
-        assert_eq!(stripped(text, true), "ab\x1b[1;31mé\x1b[0mc\nde");
+        assert_eq!(stripped(text, Paint::Plain), "abéc\nde");
+        assert_eq!(stripped(text, Paint::Colored), "ab\x1b[1;31mé\x1b[0mc\nde");
     }
 
     #[test]
     fn only_plain_colours_are_kept() {
-        assert_eq!(stripped("\x1b[>4;1ma\x1b[?25lb", true), "ab");
-        assert_eq!(stripped(&format!("\x1b[{}ma", "1;".repeat(100)), true), "a");
+        assert_eq!(stripped("\x1b[>4;1ma\x1b[?25lb", Paint::Colored), "ab");
+        assert_eq!(stripped(&format!("\x1b[{}ma", "1;".repeat(100)), Paint::Colored), "a");
     }
 
     #[test]
     fn colours_end_with_the_stream() {
-        let mut stripper = Stripper::new(true);
+        let mut stripper = Stripper::new(Paint::Colored);
         stripper.strip(b"\x1b[31mred");
         assert_eq!(stripper.end(), b"\x1b[0m");
     }

@@ -5,8 +5,8 @@ use super::exit::{Code, Failure};
 use super::print::{self, printable};
 use super::reference::{self, Type};
 use crate::api::task::TaskState;
-use crate::client::Snapshot;
 use crate::client::view::task::{TaskStatus, tasks};
+use crate::client::{Client, Snapshot};
 use clap::Args;
 use jiff::SignedDuration;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ pub(super) struct Wait {
 
 /// What can be waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Condition {
+pub(super) enum Condition {
     Done,
     Running,
     Deleted,
@@ -68,7 +68,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// What a look says of the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     Met,
     /// It is over, and not as asked.
     Missed,
@@ -78,47 +78,54 @@ enum Verdict {
 impl Wait {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        context.block_on(async {
+        Context::block_on(async {
             let client = context.client().await?;
             let mut last = client.snapshot().await?;
             if let Some(notice) = last.loop_notice() {
                 context.note(&notice);
             }
-            let mut told = String::new();
-            let watch = async {
-                let mut clock = tokio::time::interval(INTERVAL);
-                loop {
-                    if let Some(code) = self.judge(&last)? {
-                        return Ok(code);
-                    }
-                    let line = line(&last, &self.name);
-                    if line != told {
-                        context.note(&line);
-                        told = line;
-                    }
-                    clock.tick().await;
-                    last = client.snapshot().await?;
-                }
-            };
-            // A zero timeout polls once, and that is one look.
-            match tokio::time::timeout(self.timeout, watch).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    let code = if self.timeout.is_zero() { Code::Pending } else { Code::TimedOut };
-                    Err(Failure::coded(code, format!("not yet: {}", line(&last, &self.name))))
-                }
+            let watch = self.watch(&client, &mut last, context);
+            // A timeout of zero polls once, and that is one look.
+            if let Ok(ended) = tokio::time::timeout(self.timeout, watch).await {
+                return ended;
             }
+            let code = if self.timeout.is_zero() { Code::Pending } else { Code::TimedOut };
+            Err(Failure::coded(code, format!("not yet: {}", line(&last, &self.name))))
         })
+    }
+
+    /// Looks until the wait is over, and says when something changed.
+    async fn watch(
+        &self,
+        client: &Client,
+        last: &mut Snapshot,
+        context: &Context,
+    ) -> Result<ExitCode, Failure> {
+        let mut clock = tokio::time::interval(INTERVAL);
+        clock.tick().await;
+        let mut told = String::new();
+        loop {
+            if let Some(code) = self.judge(last)? {
+                return Ok(code);
+            }
+            let line = line(last, &self.name);
+            if line != told {
+                context.note(&line);
+                told = line;
+            }
+            clock.tick().await;
+            *last = client.snapshot().await?;
+        }
     }
 
     /// Returns the exit code, once the wait is over.
     fn judge(&self, snapshot: &Snapshot) -> Result<Option<ExitCode>, Failure> {
         let all = tasks(snapshot);
         let task = all.iter().find(|task| task.metadata.name == self.name);
-        let is_seen = snapshot.revision().is_some() && snapshot.observed.tasks.known().is_some();
+        let is_seen = snapshot.why_blind().is_none();
         if task.is_none() && is_seen && !self.conditions.contains(&Condition::Deleted) {
             let known: Vec<&str> = all.iter().map(|task| task.metadata.name.as_str()).collect();
-            return Err(reference::unknown(Type::Task, &self.name, &known));
+            return Err(reference::unknown(Type::Task, &self.name, &known, snapshot));
         }
         let status = task.map(|task| &task.status);
         if status.is_none() && !is_seen {
@@ -140,7 +147,7 @@ impl Wait {
 }
 
 /// Judges a task, or that there is none.
-fn verdict(conditions: &[Condition], status: Option<&TaskStatus>) -> Verdict {
+pub(super) fn verdict(conditions: &[Condition], status: Option<&TaskStatus>) -> Verdict {
     let is_met = |condition: &Condition| match (condition, status) {
         (Condition::Deleted, None) => true,
         (Condition::Done, Some(status)) => status.is_over(),

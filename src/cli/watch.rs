@@ -5,6 +5,7 @@ use super::context::Context;
 use super::exit::Failure;
 use super::print;
 use crate::client::{Client, Snapshot};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 /// How often a watched screen looks again.
@@ -22,7 +23,7 @@ pub(super) async fn show(
     loop {
         clock.tick().await;
         let snapshot = client.snapshot().await?;
-        if first {
+        if first && watched != Watched::Screen {
             say_notices(&snapshot, context);
         }
         let screen = draw(&snapshot)?;
@@ -33,6 +34,7 @@ pub(super) async fn show(
             }
             // Home, the screen, each line's rest cleared, everything below cleared: no flicker.
             Watched::Screen => {
+                let screen = screen + &notices(&snapshot, context);
                 let lines = screen.replace('\n', "\u{1b}[K\n");
                 let clear = if first { "\u{1b}[2J" } else { "" };
                 print::out(&format!("{clear}\u{1b}[H{lines}\u{1b}[J"))?;
@@ -56,21 +58,24 @@ pub(super) enum Watched {
 
 impl Watched {
     /// Returns how a verb with `-w` is shown.
-    pub(super) fn by(watch: bool, context: &Context) -> Self {
-        match (watch, context.look.width) {
-            (false, _) => Self::Once,
-            (true, Some(_)) => Self::Screen,
-            (true, None) => Self::Changes,
-        }
+    pub(super) fn again(context: &Context) -> Self {
+        if context.look.width.is_some() { Self::Screen } else { Self::Changes }
     }
 }
 
 /// Says on stderr what a reader of any screen must know.
 pub(super) fn say_notices(snapshot: &Snapshot, context: &Context) {
-    if let Some(notice) = snapshot.loop_notice() {
-        context.note(&notice);
+    // A verb's answer is on stdout; nothing depends on this.
+    write!(io::stderr(), "{}", notices(snapshot, context)).ok();
+}
+
+/// Returns what a reader of any screen must know, a line each; nothing for one who wants quiet.
+fn notices(snapshot: &Snapshot, context: &Context) -> String {
+    if context.quiet {
+        return String::new();
     }
-    for notice in snapshot.notices() {
-        context.warning(notice);
-    }
+    let note = snapshot.loop_notice().map(|notice| format!("note: {notice}\n"));
+    let warnings = snapshot.notices().iter();
+    let warnings = warnings.map(|notice| format!("warning: {}\n", print::printable(notice)));
+    note.into_iter().chain(warnings).collect()
 }

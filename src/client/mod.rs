@@ -121,6 +121,7 @@ impl Client {
     }
 
     /// Returns the command with which a person attaches to the session of a task.
+    #[expect(clippy::unused_self, reason = "each repository has its own tmux server")]
     pub fn attach_argv(&self, task: &TaskName) -> Vec<String> {
         ["tmux", "-N", "attach-session", "-t", &format!("={task}")].map(str::to_owned).to_vec()
     }
@@ -129,6 +130,7 @@ impl Client {
     ///
     /// # Errors
     /// When the records of the task cannot be read.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "records are read for it")]
     pub fn log_paths(&self, _task: &TaskName) -> Result<Vec<(u32, PathBuf)>, Error> {
         Ok(Vec::new())
     }

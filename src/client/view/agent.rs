@@ -63,7 +63,8 @@ pub fn agents(snapshot: &Snapshot) -> Vec<AgentView> {
     entries.iter().map(view).collect()
 }
 
-fn trust(snapshot: &Snapshot, name: &AgentName, spec: Option<&AgentSpec>) -> Trust {
+/// Returns whether an agent, as it is committed, may run on this machine.
+pub(super) fn trust(snapshot: &Snapshot, name: &AgentName, spec: Option<&AgentSpec>) -> Trust {
     let (Some(trusted), Some(spec)) = (snapshot.observed.trusted.known(), spec) else {
         return Trust::Unknown;
     };

@@ -72,6 +72,12 @@ impl Snapshot {
         self.desired.known().map(|desired| desired.revision.as_str())
     }
 
+    /// Returns why it cannot be told which objects there are, if so: then none is known to be
+    /// missing.
+    pub fn why_blind(&self) -> Option<&str> {
+        self.desired.why_unknown().or(self.observed.tasks.why_unknown())
+    }
+
     /// Returns where the desired state was read, as `refs/heads/main@3f2a9c1`.
     pub fn source(&self) -> String {
         match self.desired.known() {

@@ -175,7 +175,23 @@ impl Scene {
                     attempt: Some(attempt.number),
                 });
             }
-            _ => {}
+            Action::Register(_)
+            | Action::Renew { .. }
+            | Action::Release { .. }
+            | Action::CreateBranch { .. }
+            | Action::RepairWorktree { .. }
+            | Action::AskToStop { .. }
+            | Action::KillProcesses { .. }
+            | Action::CloseAttempt { .. }
+            | Action::KillSession { .. }
+            | Action::Rescue { .. }
+            | Action::Retire { .. }
+            | Action::DropBranch { .. }
+            | Action::Forget(_)
+            | Action::NoteFailure { .. }
+            | Action::ClearFailure(_)
+            | Action::EmptyTrash { .. }
+            | Action::SweepAttempts { .. } => {}
         }
     }
 

@@ -117,8 +117,7 @@ pub fn status(snapshot: &Snapshot, zone: &TimeZone) -> StatusView {
 }
 
 fn health(snapshot: &Snapshot, tasks: &[TaskView]) -> Health {
-    let is_seen = snapshot.desired().is_some() && snapshot.observed.tasks.known().is_some();
-    if !is_seen || tasks.iter().any(|task| task.status.needs_person) {
+    if snapshot.why_blind().is_some() || tasks.iter().any(|task| task.status.needs_person) {
         Health::Degraded
     } else if tasks.iter().all(|task| task.status.is_settled()) {
         Health::Healthy

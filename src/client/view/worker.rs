@@ -1,5 +1,6 @@
 //! Workers as people see them: each with its seats, and what every seat does.
 
+use super::agent::{Trust, trust};
 use super::{Snapshot, View};
 use crate::api::Kind;
 use crate::api::name::{Seat, TaskName, WorkerName};
@@ -117,9 +118,14 @@ fn message(snapshot: &Snapshot, entry: Option<&Entry<WorkerSpec>>) -> String {
         return format!("its committed file is not in effect: {problem}");
     }
     let agent = entry.spec.as_ref().and_then(|spec| spec.agent.as_ref());
-    let missing = |agent| snapshot.desired().is_some_and(|desired| desired.agent(agent).is_none());
-    match agent {
-        Some(agent) if missing(agent) => format!("agent {agent} is not in state/agents"),
-        Some(_) | None => String::new(),
+    let (Some(agent), Some(desired)) = (agent, snapshot.desired()) else { return String::new() };
+    let Some(spec) = desired.agent(agent) else {
+        return format!("agent {agent} is not in state/agents");
+    };
+    match trust(snapshot, agent, Some(spec)) {
+        Trust::Approved | Trust::Unknown => String::new(),
+        Trust::NotApproved => {
+            format!("agent {agent} is not approved on this machine: `reconciler trust`")
+        }
     }
 }
