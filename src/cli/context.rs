@@ -95,6 +95,8 @@ pub(super) enum Terminal {
 pub(super) struct Look {
     /// The columns of the terminal; `None` in a pipe, where nothing is cut.
     pub(super) width: Option<u16>,
+    /// The lines of the terminal; `None` in a pipe.
+    pub(super) height: Option<u16>,
     /// Which colours.
     pub(super) paint: Paint,
     /// Which characters.
@@ -124,8 +126,10 @@ impl Context {
             Color::Never => false,
             Color::Auto => terminal && wants_color(),
         };
+        let size = if terminal { size() } else { None };
         let look = Look {
-            width: if terminal { columns() } else { None },
+            width: size.map(|(columns, _)| columns),
+            height: size.map(|(_, lines)| lines),
             paint: if colored { Paint::Colored } else { Paint::Plain },
             charset: if global.ascii || !has_utf8() { Charset::Ascii } else { Charset::Unicode },
         };
@@ -175,7 +179,8 @@ fn has_utf8() -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-fn columns() -> Option<u16> {
+/// Returns the columns and lines of the terminal, if it says them.
+fn size() -> Option<(u16, u16)> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    Some(size.ws_col).filter(|columns| *columns > 0)
+    Some((size.ws_col, size.ws_row)).filter(|(columns, lines)| *columns > 0 && *lines > 0)
 }

@@ -5,6 +5,7 @@ use super::exit::{Code, Failure};
 use super::print::printable;
 use super::reference::{self, Type};
 use super::strip::Stripper;
+use super::watch;
 use crate::api::name::TaskName;
 use crate::client::view::attempt::Phase;
 use crate::client::view::task::{TaskView, tasks};
@@ -16,8 +17,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a followed log is looked at.
+/// How often a followed log is read.
 const INTERVAL: Duration = Duration::from_millis(200);
+/// After how many readings it is seen whether the attempt is over: a look at the world costs more.
+const READINGS: u32 = 5;
 
 /// Shows what the last attempt of a task wrote.
 #[derive(Debug, Args)]
@@ -48,6 +51,7 @@ impl Logs {
         Context::block_on(async {
             let client = context.client().await?;
             let snapshot = client.snapshot().await?;
+            watch::say_notices(&snapshot, context);
             let task = find(&snapshot, &self.name)?;
             let (number, path) = self.place(&client, &task)?;
             let mut reader = Reader::new(&path, self.stripper(context));
@@ -109,15 +113,16 @@ async fn follow(
     (name, number): (&str, u32),
 ) -> Result<(), Failure> {
     let mut clock = tokio::time::interval(INTERVAL);
-    loop {
+    for reading in 0_u32.. {
         clock.tick().await;
-        let is_over = is_over(&client.snapshot().await?, name, number);
+        let is_over = reading % READINGS == 0 && is_over(&client.snapshot().await?, name, number);
         // What it wrote last is read after it was seen to be over.
         write(&reader.read()?.unwrap_or_default())?;
         if is_over {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 fn is_over(snapshot: &Snapshot, name: &str, number: u32) -> bool {

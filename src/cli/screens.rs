@@ -14,7 +14,8 @@ use crate::client::view::task::{TaskView, tasks};
 use crate::plan::observed::Sighting;
 use jiff::tz::TimeZone;
 
-const PIPE: Look = Look { width: None, paint: Paint::Plain, charset: Charset::Unicode };
+const PIPE: Look =
+    Look { width: None, height: None, paint: Paint::Plain, charset: Charset::Unicode };
 
 fn terminal(width: u16) -> Look {
     Look { width: Some(width), ..PIPE }

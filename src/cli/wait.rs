@@ -102,6 +102,7 @@ impl Wait {
         context: &Context,
     ) -> Result<ExitCode, Failure> {
         let mut clock = tokio::time::interval(INTERVAL);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         clock.tick().await;
         let mut told = String::new();
         loop {
@@ -172,6 +173,9 @@ fn line(snapshot: &Snapshot, name: &str) -> String {
             let status = &task.status;
             format!("{name}  {}  {}", status.reason, printable(&status.message))
         }
-        None => format!("{name} is not there"),
+        None => match snapshot.why_blind() {
+            Some(why) => format!("{name} cannot be seen: {}", printable(why)),
+            None => format!("{name} is not there"),
+        },
     }
 }

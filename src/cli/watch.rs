@@ -19,6 +19,8 @@ pub(super) async fn show(
     mut draw: impl FnMut(&Snapshot) -> Result<String, Failure>,
 ) -> Result<Snapshot, Failure> {
     let mut clock = tokio::time::interval(INTERVAL);
+    // A look that took long is not made up for by looking more often.
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut first = true;
     loop {
         clock.tick().await;
@@ -35,7 +37,10 @@ pub(super) async fn show(
             // Home, the screen, each line's rest cleared, everything below cleared: no flicker.
             Watched::Screen => {
                 let screen = screen + &notices(&snapshot, context);
-                let lines = screen.replace('\n', "\u{1b}[K\n");
+                // The last line stays free: to end it would push the first one out.
+                let room = context.look.height.map_or(usize::MAX, |lines| usize::from(lines) - 1);
+                let lines: Vec<&str> = screen.lines().take(room).collect();
+                let lines = lines.join("\u{1b}[K\n") + "\u{1b}[K\n";
                 let clear = if first { "\u{1b}[2J" } else { "" };
                 print::out(&format!("{clear}\u{1b}[H{lines}\u{1b}[J"))?;
             }
