@@ -1,6 +1,7 @@
 //! The port between decisions and the world: look at all of it, perform one effect. Nothing outside
 //! this room turns an action into a deed; the real world and the simulated one pass one suite.
 
+pub mod host;
 pub mod sim;
 
 use crate::plan::action::Action;
