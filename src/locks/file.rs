@@ -108,7 +108,8 @@ mod tests {
         let claims = Claims::at(root.path());
         claims.publish(&claim).unwrap();
         let path = root.path().join(".task-locks/fix-login.lock");
-        let written: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let written: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         assert_eq!(written, json);
         assert_eq!(claims.get(&claim.task), Some(Ok(claim)));
     }

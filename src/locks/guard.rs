@@ -44,7 +44,8 @@ impl Guard {
         let path = Self::path(root);
         disk::make_ignored_folder(&root.join(".reconciler"))?;
         let fail = |source| disk::Error::new("lock", &path, source);
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let open =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(fail)?;
         if !lock(fs2::FileExt::try_lock_exclusive(&file)).map_err(fail)? {
             return Ok(Taken::No(read_holder(&path)));
@@ -91,7 +92,9 @@ impl Guard {
 fn lock(result: io::Result<()>) -> io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
-        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => Ok(false),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }
@@ -110,7 +113,9 @@ mod tests {
         let holder = Holder { pid: 7, since: Timestamp::UNIX_EPOCH };
         assert_eq!(Guard::held(root.path()).unwrap(), None);
         let Taken::Yes(guard) = Guard::take(root.path(), &holder).unwrap() else { panic!("free") };
-        let Taken::No(Some(first)) = Guard::take(root.path(), &holder).unwrap() else { panic!("held") };
+        let Taken::No(Some(first)) = Guard::take(root.path(), &holder).unwrap() else {
+            panic!("held")
+        };
         assert_eq!(first, holder);
         assert_eq!(Guard::held(root.path()).unwrap(), Some(Some(holder)));
         let handed_on = guard.hand_on().unwrap();

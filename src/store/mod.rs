@@ -1,12 +1,10 @@
 //! Desired state in git: read at the pinned ref, never from HEAD or a work tree, and watched there.
 //! Absent, unreadable, invalid and empty are four different answers.
 
-mod edit;
 mod read;
 mod trust;
 mod watch;
 
-pub use edit::{Edit, EditError};
 pub use read::{Source, WorkTree};
 pub use trust::{Trust, TrustError};
 pub use watch::{Watch, WatchError};

@@ -86,7 +86,8 @@ impl Source {
             agents: BTreeMap::new(),
             strays: Vec::new(),
         };
-        let listed = self.reader.list(revision, STATE_FOLDER).await.map_err(|error| tell(&error))?;
+        let listed =
+            self.reader.list(revision, STATE_FOLDER).await.map_err(|error| tell(&error))?;
         let listed = listed.unwrap_or_default();
         if listed.len() > FILES_MAX {
             return Err(format!("state/ has {} files, at most {FILES_MAX} are read", listed.len()));

@@ -134,6 +134,7 @@ impl World for HostWorld {
 /// Returns the name of the repository's own tmux server. It follows from the path of the git
 /// directory, so that two repositories never share one.
 pub fn socket_name(repository: &Repository) -> String {
-    let digest = crate::api::hash::digest(&[repository.common_dir().as_os_str().as_encoded_bytes()]);
+    let digest =
+        crate::api::hash::digest(&[repository.common_dir().as_os_str().as_encoded_bytes()]);
     format!("reconciler-{}", digest.get(..8).unwrap_or(&digest))
 }

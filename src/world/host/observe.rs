@@ -194,11 +194,9 @@ fn state_of(record: &TaskRecord, files: &AttemptFiles) -> Result<AttemptState, S
         }
         (Some(_) | None, Some(exit)) => AttemptState::Ended(exit.clone()),
         (None, None) => AttemptState::Prepared,
-        (Some(shim), None) if alive(shim)? => AttemptState::Running {
-            shim: shim.process.clone(),
-            asked,
-            started_at: shim.started_at,
-        },
+        (Some(shim), None) if alive(shim)? => {
+            AttemptState::Running { shim: shim.process.clone(), asked, started_at: shim.started_at }
+        }
         (Some(shim), None) => AttemptState::Lost {
             survivors: identity::with_mark(super::OWNER, &record.owner().to_string()).into(),
             started_at: shim.started_at,

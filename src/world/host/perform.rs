@@ -2,20 +2,20 @@
 //! longer true.
 
 use super::{HostWorld, OWNER};
-use crate::api::attempt::{AttemptId, Exit, ProcessId, StopReason, StopRequest};
+use crate::api::attempt::{AttemptId, Exit, HANDED_ON, ProcessId, StopReason, StopRequest};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::Published;
 use crate::git::Moved;
 use crate::plan::action::Action;
+use crate::process::identity;
 use crate::process::signal::{self, Ask};
-use crate::process::{identity, spawn};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Answer = Result<Outcome, ActionError>;
 
@@ -47,7 +47,9 @@ impl HostWorld {
                 self.repository.repair(path, owner, &self.places().trash().join(trash)).await?;
                 Ok(Outcome::Done)
             }
-            Action::PrepareAttempt(attempt) => published(self.records.prepare(attempt)?, "an attempt"),
+            Action::PrepareAttempt(attempt) => {
+                published(self.records.prepare(attempt)?, "an attempt")
+            }
             Action::NewSession { attempt, directory } => self.new_session(attempt, directory).await,
             Action::AskToStop { attempt, shim, why, at } => {
                 self.ask_to_stop(attempt, shim.as_ref(), (*why, *at))
@@ -55,7 +57,8 @@ impl HostWorld {
             Action::KillProcesses { processes, .. } => kill(processes),
             Action::CloseAttempt { attempt, exit } => self.close(attempt, exit),
             Action::KillSession { session, owner } => {
-                let id = session.parse().map_err(|_| ActionError(format!("no id: {session}")))?;
+                let id = tmux::SessionId::parse(session);
+                let id = id.ok_or_else(|| ActionError(format!("`{session}` is no session id")))?;
                 let killed = self.sessions.kill_session(id, owner).await?;
                 Ok(if killed { Outcome::Done } else { Outcome::AlreadySo })
             }
@@ -92,7 +95,9 @@ impl HostWorld {
             return refused("the claim has moved on");
         }
         for (task, other) in self.claims.list()? {
-            let Ok(other) = other else { return refused(&format!("the lock of {task} is damaged")) };
+            let Ok(other) = other else {
+                return refused(&format!("the lock of {task} is damaged"));
+            };
             let overlap = first_overlap(&claim.locked_files, &other.locked_files);
             if let Some((_, _, path)) = overlap.filter(|_| task != claim.task) {
                 return refused(&format!("{task} holds {path} by now"));
@@ -137,12 +142,11 @@ impl HostWorld {
         if files.exit.is_some() || files.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
-        let folder = self.records.attempt_folder(id).to_string_lossy().into_owned();
+        let folder = self.records.folder(id).to_string_lossy().into_owned();
         let mut environment = self.setting.environment.clone();
         let handed_on = [&attempt.program.env_allow, &attempt.program.secret_env];
         environment.retain(|name, _| {
-            crate::shim::HANDED_ON.contains(&name.as_str())
-                || handed_on.iter().any(|names| names.contains(name))
+            HANDED_ON.contains(&name.as_str()) || handed_on.iter().any(|names| names.contains(name))
         });
         environment.insert(OWNER.to_owned(), id.owner.to_string());
         let program = self.setting.program.to_string_lossy().into_owned();
@@ -194,7 +198,8 @@ impl HostWorld {
             Published::Existed => return Ok(Outcome::AlreadySo),
             Published::New => {}
         }
-        let after = self.records.attempt(id)?.and_then(|files| files.shim.transpose().ok().flatten());
+        let after =
+            self.records.attempt(id)?.and_then(|files| files.shim.transpose().ok().flatten());
         match after {
             Some(shim) if identity::is_alive(&shim.process)? => refused("a shim took it meanwhile"),
             Some(_) | None => Ok(Outcome::Done),
