@@ -64,12 +64,11 @@ impl Connection {
             is_through,
             waiting: Arc::clone(&waiting),
             wakes,
-            child: Some(child),
+            client: Some((child, BufReader::new(stdout))),
         };
-        commands.try_send(with_token(OPTIONS, FIRST)).expect("the queue is empty yet");
         let mut tasks = JoinSet::new();
         tasks.spawn(write(stdin, queue));
-        tasks.spawn(reader.run(stdout));
+        tasks.spawn(reader.run());
         let next = AtomicU64::new(FIRST + 1);
         Ok(Self { commands, waiting, next, through, tasks: Mutex::new(tasks) })
     }
@@ -149,11 +148,13 @@ impl Waiting {
 }
 
 async fn write(mut stdin: ChildStdin, mut queue: mpsc::Receiver<String>) {
-    while let Some(text) = queue.recv().await {
+    let mut next = Some(with_token(OPTIONS, FIRST));
+    while let Some(text) = next {
         if stdin.write_all(text.as_bytes()).await.is_err() {
             // The reader sees the end of the connection and tells everyone.
             return;
         }
+        next = queue.recv().await;
     }
 }
 
@@ -166,22 +167,31 @@ struct Reader {
     is_through: watch::Sender<bool>,
     waiting: Arc<Waiting>,
     wakes: watch::Sender<u64>,
-    child: Option<Child>,
+    /// The process and its output. Dropped, it is killed.
+    client: Option<(Child, BufReader<ChildStdout>)>,
 }
 
 impl Reader {
     /// Reads to the end.
-    async fn run(mut self, stdout: ChildStdout) {
-        let mut stdout = BufReader::new(stdout);
-        let mut line = Vec::new();
-        while matches!(stdout.read_until(b'\n', &mut line).await, Ok(1..)) {
-            // A line without its end was cut off.
-            let Some(text) = line.strip_suffix(b"\n") else { break };
-            if self.take(&String::from_utf8_lossy(text)).is_none() {
+    async fn run(mut self) {
+        while let Some(line) = self.next_line().await {
+            if self.take(&line).is_none() {
                 break;
             }
-            line.clear();
         }
+        drop(self.client.take());
+        self.waiting.close();
+        if *self.is_through.borrow() {
+            self.wake();
+        }
+    }
+
+    async fn next_line(&mut self) -> Option<String> {
+        let (_, stdout) = self.client.as_mut()?;
+        let mut line = Vec::new();
+        stdout.read_until(b'\n', &mut line).await.ok()?;
+        // A line without its end was cut off.
+        Some(String::from_utf8_lossy(line.strip_suffix(b"\n")?).into_owned())
     }
 
     /// Takes a line; `None` when nothing after it can be believed.
@@ -222,12 +232,11 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.waiting.close();
-        // Before that the end of the client would be deadly to the server, and no news of it: the
-        // client is left to end by itself, when it finds its input closed.
-        if *self.is_through.borrow() {
-            self.wake();
-        } else {
-            std::mem::forget(self.child.take());
+        let client = self.client.take();
+        if !*self.is_through.borrow() {
+            // Killed now, it could take the server with it. It ends by itself when it finds its
+            // input closed, if there is still somebody to take its last words.
+            std::mem::forget(client);
         }
     }
 }
