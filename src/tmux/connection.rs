@@ -61,6 +61,8 @@ impl Connection {
             parser: Parser::default(),
             blocks: Vec::new(),
             turn: Some(turn),
+            is_attached: false,
+            has_options: false,
             is_through,
             waiting: Arc::clone(&waiting),
             wakes,
@@ -73,7 +75,7 @@ impl Connection {
         Ok(Self { commands, waiting, next, through, tasks: Mutex::new(tasks) })
     }
 
-    /// Waits until the server has answered.
+    /// Waits until it is attached and the options are set.
     ///
     /// # Errors
     /// [`Error::Lost`] when the connection ends before.
@@ -164,6 +166,8 @@ struct Reader {
     /// The answers since the last token.
     blocks: Vec<Block>,
     turn: Option<File>,
+    is_attached: bool,
+    has_options: bool,
     is_through: watch::Sender<bool>,
     waiting: Arc<Waiting>,
     wakes: watch::Sender<u64>,
@@ -200,12 +204,23 @@ impl Reader {
         match event {
             Event::News(word) => match word.as_str() {
                 "%exit" => return None,
+                // Our lines may be executed before the attaching itself.
+                "%session-changed" => {
+                    self.is_attached = true;
+                    self.come_through();
+                }
                 "%sessions-changed" | "%unlinked-window-close" => self.wake(),
                 _ => {}
             },
             Event::Answer(block) => match token(&block) {
                 None => self.blocks.push(block),
-                Some(FIRST) => self.come_through(),
+                Some(FIRST) => {
+                    self.has_options = true;
+                    for refused in self.blocks.drain(..).filter(|block| block.failed) {
+                        tracing::warn!(said = refused.lines.join(" "), "tmux refused an option");
+                    }
+                    self.come_through();
+                }
                 Some(token) => {
                     let blocks = std::mem::take(&mut self.blocks);
                     // The caller may have given up.
@@ -217,11 +232,10 @@ impl Reader {
     }
 
     fn come_through(&mut self) {
-        for refused in self.blocks.drain(..).filter(|block| block.failed) {
-            tracing::warn!(said = refused.lines.join(" "), "tmux refused an option");
+        if self.is_attached && self.has_options {
+            self.turn = None;
+            self.is_through.send_replace(true);
         }
-        self.turn = None;
-        self.is_through.send_replace(true);
     }
 
     fn wake(&self) {
