@@ -1,1 +1,109 @@
-//! client.
+//! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
+//! what one of them can do, all can.
+
+mod control;
+mod snapshot;
+
+pub use control::{End, RunError};
+pub use snapshot::{LoopState, Snapshot};
+
+use crate::api::name::TaskName;
+use crate::git::{self, Repository};
+use crate::plan::observed::EmptyState;
+use crate::records::{self, Records};
+use crate::world::host::{HostWorld, Role, Setting};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The key of git's configuration that holds the pinned ref of a clone.
+pub const REF_KEY: &str = "reconciler.stateRef";
+/// The pinned ref of a clone that has none recorded.
+pub const REF_DEFAULT: &str = "refs/heads/main";
+
+/// What a surface was started with.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Our own program.
+    pub program: PathBuf,
+    /// The variables of the environment.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns the user's state folder: `$XDG_STATE_HOME`, else `~/.local/state`.
+    pub fn state_home(&self) -> Option<PathBuf> {
+        self.path("XDG_STATE_HOME").or_else(|| Some(self.path("HOME")?.join(".local/state")))
+    }
+}
+
+/// Why a repository could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// git refused.
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// The records cannot be read.
+    #[error(transparent)]
+    Records(#[from] records::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] crate::disk::Error),
+}
+
+/// One repository, as a surface sees it.
+#[derive(Debug)]
+pub struct Client {
+    repository: Repository,
+    state_ref: String,
+    environment: Environment,
+    visitor: HostWorld,
+}
+
+impl Client {
+    /// Opens the repository around a directory. Changes nothing.
+    ///
+    /// # Errors
+    /// When there is none, or git refuses it: tell the person, nothing else works either.
+    pub async fn open(directory: &Path, environment: Environment) -> Result<Self, Error> {
+        let repository = Repository::discover(directory).await?;
+        let state_ref = repository.config_get(REF_KEY).await?;
+        let state_ref = state_ref.unwrap_or_else(|| REF_DEFAULT.to_owned());
+        let setting = setting(&environment, Role::Visitor, EmptyState::Doubted);
+        let visitor = HostWorld::new(repository.clone(), state_ref.clone(), setting);
+        Ok(Self { repository, state_ref, environment, visitor })
+    }
+
+    /// Returns the root of the repository: the main worktree, or the git directory of a bare one.
+    pub fn root(&self) -> &Path {
+        self.repository.root()
+    }
+
+    /// Returns the ref that desired state is read from.
+    pub fn state_ref(&self) -> &str {
+        &self.state_ref
+    }
+
+    /// Returns the argv by which a person looks into the session of a task.
+    pub fn attach_argv(&self, task: &TaskName) -> Vec<String> {
+        self.visitor.attach_argv(task.as_str())
+    }
+
+    fn records(&self) -> &Records {
+        self.visitor.records()
+    }
+}
+
+fn setting(environment: &Environment, role: Role, empty_state: EmptyState) -> Setting {
+    Setting {
+        program: environment.program.clone(),
+        environment: environment.variables.clone(),
+        state_home: environment.state_home(),
+        tmux_tmpdir: environment.path("TMUX_TMPDIR"),
+        empty_state,
+        role,
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::api::claim::Claim;
 use crate::api::name::TaskName;
+use crate::api::to_json;
 use crate::disk;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,13 +44,12 @@ impl Claims {
             Ok(bytes) => bytes?,
             Err(error) => return Some(Err(error.to_string())),
         };
-        let claim = serde_json::from_slice::<Claim>(&bytes)
-            .map_err(|error| format!("{}: {error}", path.display()))
-            .and_then(|claim| match claim.task == *task {
-                true => Ok(claim),
-                false => Err(format!("{}: it is the lock of {}", path.display(), claim.task)),
-            });
-        Some(claim)
+        let claim = serde_json::from_slice::<Claim>(&bytes);
+        Some(match claim {
+            Ok(claim) if claim.task == *task => Ok(claim),
+            Ok(other) => Err(format!("{}: it is the lock of {}", path.display(), other.task)),
+            Err(error) => Err(format!("{}: {error}", path.display())),
+        })
     }
 
     /// Publishes a claim, in place of the one that may stand there.
@@ -58,9 +58,7 @@ impl Claims {
     /// When it cannot be made durable; the one before still stands.
     pub fn publish(&self, claim: &Claim) -> Result<(), disk::Error> {
         disk::make_ignored_folder(&self.folder)?;
-        let mut text = serde_json::to_string_pretty(claim).expect("a claim serializes");
-        text.push('\n');
-        disk::replace(&self.path(&claim.task), text.as_bytes())
+        disk::replace(&self.path(&claim.task), to_json(claim).as_bytes())
     }
 
     /// Removes the claim of a task; an absent one is removed already.

@@ -1,6 +1,7 @@
 //! The guard: an flock(2) on a file that is never deleted. The system frees it when its holder and
 //! every git command that inherited it are gone, however they ended.
 
+use crate::api::to_json;
 use crate::disk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,15 @@ pub enum Taken {
     Yes(Guard),
     /// Another process has it; what it wrote of itself, if that can be read.
     No(Option<Holder>),
+}
+
+/// Whether the guard is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// By nobody.
+    Free,
+    /// By another process; what it wrote of itself, if that can be read.
+    By(Option<Holder>),
 }
 
 /// Who holds the guard. For people: whether it is held is never judged by it.
@@ -50,32 +60,32 @@ impl Guard {
         if !lock(fs2::FileExt::try_lock_exclusive(&file)).map_err(fail)? {
             return Ok(Taken::No(read_holder(&path)));
         }
-        let text = serde_json::to_vec(holder).expect("a holder serializes");
+        let text = to_json(holder);
         let write = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
-            file.write_all(&text)
+            file.write_all(text.as_bytes())
         };
         // The lock holds whether or not the note could be written.
         write(&mut file).ok();
         Ok(Taken::Yes(Self(file)))
     }
 
-    /// Returns who holds the guard: `None` when nobody does. Writes nothing.
+    /// Returns whether the guard is held, and by whom. Writes nothing.
     ///
     /// # Errors
     /// When that cannot be seen.
-    pub fn held(root: &Path) -> Result<Option<Option<Holder>>, disk::Error> {
+    pub fn held(root: &Path) -> Result<Held, disk::Error> {
         let path = Self::path(root);
         let fail = |source| disk::Error::new("look at the lock", &path, source);
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held::Free),
             Err(error) => return Err(fail(error)),
         };
         // Shared, so that two who look do not see each other.
         let free = lock(fs2::FileExt::try_lock_shared(&file)).map_err(fail)?;
-        Ok(if free { None } else { Some(read_holder(&path)) })
+        Ok(if free { Held::Free } else { Held::By(read_holder(&path)) })
     }
 
     /// Returns another handle of the held guard, to be handed on to a command that must end before
@@ -111,17 +121,17 @@ mod tests {
     fn the_second_is_told_who_the_first_is_and_its_end_frees_the_guard() {
         let root = tempfile::tempdir().unwrap();
         let holder = Holder { pid: 7, since: Timestamp::UNIX_EPOCH };
-        assert_eq!(Guard::held(root.path()).unwrap(), None);
+        assert_eq!(Guard::held(root.path()).unwrap(), Held::Free);
         let Taken::Yes(guard) = Guard::take(root.path(), &holder).unwrap() else { panic!("free") };
         let Taken::No(Some(first)) = Guard::take(root.path(), &holder).unwrap() else {
             panic!("held")
         };
         assert_eq!(first, holder);
-        assert_eq!(Guard::held(root.path()).unwrap(), Some(Some(holder)));
+        assert_eq!(Guard::held(root.path()).unwrap(), Held::By(Some(holder)));
         let handed_on = guard.hand_on().unwrap();
         drop(guard);
-        assert!(Guard::held(root.path()).unwrap().is_some(), "a command still holds it");
+        assert!(Guard::held(root.path()).unwrap() != Held::Free, "a command still holds it");
         drop(handed_on);
-        assert_eq!(Guard::held(root.path()).unwrap(), None);
+        assert_eq!(Guard::held(root.path()).unwrap(), Held::Free);
     }
 }

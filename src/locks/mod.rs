@@ -5,4 +5,4 @@ mod file;
 mod guard;
 
 pub use file::Claims;
-pub use guard::{Guard, Holder, Taken};
+pub use guard::{Guard, Held, Holder, Taken};

@@ -181,12 +181,12 @@ impl WorkTree {
         let state = root.join(STATE_FOLDER);
         for name in crate::disk::list(&state)? {
             let is_folder = state.join(&name).symlink_metadata().is_ok_and(|meta| meta.is_dir());
-            if is_folder {
-                for file in crate::disk::list(&state.join(&name))? {
-                    found.note(root, &format!("{STATE_FOLDER}/{name}/{file}"));
-                }
-            } else {
+            if !is_folder {
                 found.note(root, &format!("{STATE_FOLDER}/{name}"));
+                continue;
+            }
+            for file in crate::disk::list(&state.join(&name))? {
+                found.note(root, &format!("{STATE_FOLDER}/{name}/{file}"));
             }
         }
         Ok(found)

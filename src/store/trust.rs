@@ -1,7 +1,7 @@
 //! What the user of this machine approved to be run in a repository: digests of agents, outside of
 //! the repository, so that no clone or copy brings its own approval.
 
-use crate::api::hash;
+use crate::api::{hash, to_json};
 use crate::disk;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -72,8 +72,7 @@ impl Trust {
     pub fn approve(&self, agents: BTreeSet<String>) -> Result<(), TrustError> {
         let path = self.path.as_ref().ok_or(TrustError::NoPlace)?;
         let approvals = Approvals { repository: self.root.clone(), agents };
-        let text = serde_json::to_vec_pretty(&approvals).expect("approvals serialize");
-        Ok(disk::replace(path, &text)?)
+        Ok(disk::replace(path, to_json(&approvals).as_bytes())?)
     }
 }
 

@@ -71,6 +71,18 @@ impl Endpoint {
         Connection::open(call, turn, wakes.clone()).map(Some)
     }
 
+    /// Lists all panes by a plain client; `None` where no server is.
+    ///
+    /// # Errors
+    /// When the server could not be asked.
+    pub(super) async fn list_once(&self, format: &str) -> Result<Option<String>, Error> {
+        if !self.is_served().await? {
+            return Ok(None);
+        }
+        let answer = self.client().args(["-N", "list-panes", "-a", "-F", format]).run().await?;
+        Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
+    }
+
     /// Returns the options of tmux by which a person reaches this server.
     pub(super) fn options(&self) -> [String; 2] {
         match &self.config.tmux_tmpdir {

@@ -71,6 +71,23 @@ impl Server {
         Ok(sessions)
     }
 
+    /// Returns what [`Self::list`] does by one plain command: for whoever looks once and goes. Such a
+    /// client does the server no harm, whenever it comes and goes.
+    ///
+    /// # Errors
+    /// When the sessions could not be seen: they are unknown.
+    pub async fn glance(&self) -> Result<Vec<Session>, Error> {
+        let Some(answer) = self.endpoint.list_once(format::FORMAT).await? else {
+            return Ok(Vec::new());
+        };
+        let lines = answer.lines().map(|line| format::session(line).ok_or(line));
+        let sessions: Result<Vec<_>, &str> = lines.collect();
+        let mut sessions = sessions.map_err(|line| Error::Garbled { answer: line.to_owned() })?;
+        sessions.retain(|session| session.name != KEEPER);
+        sessions.dedup_by_key(|session| session.id);
+        Ok(sessions)
+    }
+
     /// Makes a session with its mark, in one step: there is no moment in which it is without. Starts
     /// the server where there is none.
     ///

@@ -49,6 +49,17 @@ pub struct Setting {
     pub tmux_tmpdir: Option<PathBuf>,
     /// What an empty `state/` means.
     pub empty_state: EmptyState,
+    /// Who looks.
+    pub role: Role,
+}
+
+/// Who looks at the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The loop: it holds a connection to tmux and is woken by it.
+    Loop,
+    /// A command that looks once and goes.
+    Visitor,
 }
 
 impl HostWorld {

@@ -1,6 +1,6 @@
 //! One look at everything, all sections at once. Each section is known whole or unknown.
 
-use super::HostWorld;
+use super::{HostWorld, Role};
 use crate::api::attempt::{ShimRecord, StopRequest, TaskRecord};
 use crate::api::name::{BranchName, CommitId};
 use crate::disk;
@@ -33,7 +33,7 @@ impl HostWorld {
     pub(super) async fn look(&self) -> Look {
         let (desired, sessions, (worktrees, branches), records) = tokio::join!(
             self.desired(),
-            self.sessions.list(),
+            self.sessions_now(),
             self.git_sections(),
             self.record_sections(),
         );
@@ -60,6 +60,13 @@ impl HostWorld {
         };
         self.watch_shims(&observed);
         Look { desired, observed }
+    }
+
+    async fn sessions_now(&self) -> Result<Vec<tmux::Session>, tmux::Error> {
+        match self.setting.role {
+            Role::Loop => self.sessions.list().await,
+            Role::Visitor => self.sessions.glance().await,
+        }
     }
 
     /// Asks git for worktrees and branches, each only if its files have changed.
@@ -115,7 +122,7 @@ impl HostWorld {
     fn split_trash(
         &self,
         worktrees: Sighting<Vec<git::Worktree>>,
-    ) -> (Sighting<Vec<Worktree>>, Sighting<Vec<(String, Timestamp)>>) {
+    ) -> (Sighting<Vec<Worktree>>, Sighting<Kept>) {
         let places = self.places();
         let trash = disk::list(&places.trash())
             .map(|names| names.into_iter().filter_map(retired_at).collect::<Vec<_>>());
@@ -142,11 +149,14 @@ impl HostWorld {
     }
 }
 
+/// Things that are kept for a while: their names, and since when.
+type Kept = Vec<(String, Timestamp)>;
+
 type Sections = (
     Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>>,
     Sighting<BTreeMap<crate::api::name::TaskName, crate::plan::observed::ClaimSighting>>,
     Sighting<std::collections::BTreeSet<String>>,
-    Sighting<Vec<(String, Timestamp)>>,
+    Sighting<Kept>,
 );
 
 fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>> {
@@ -174,7 +184,7 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
 
 fn attempt_seen(record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
     let attempt = files.attempt.as_ref().cloned().map_err(ToString::to_string);
-    let state = state_of(record, files).unwrap_or_else(|why| AttemptState::Unknown(why));
+    let state = state_of(record, files).unwrap_or_else(AttemptState::Unknown);
     AttemptSighting { number: files.number, attempt, state }
 }
 

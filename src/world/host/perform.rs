@@ -14,22 +14,9 @@ use crate::process::signal::{self, Ask};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
-use std::error::Error;
 use std::path::Path;
 
 type Answer = Result<Outcome, ActionError>;
-
-impl<E: Error> From<E> for ActionError {
-    fn from(error: E) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        Self(text)
-    }
-}
 
 impl HostWorld {
     pub(super) async fn do_it(&self, action: &Action) -> Answer {
@@ -240,7 +227,11 @@ impl HostWorld {
     }
 
     async fn empty_trash(&self, trash: &str) -> Answer {
-        self.repository.discard(&self.places().trash().join(trash)).await?;
+        let place = self.places().trash().join(trash);
+        let worktrees = self.repository.worktrees().await?;
+        let owner = worktrees.into_iter().find(|one| one.path == place).and_then(|one| one.owner);
+        let Some(owner) = owner else { return refused("it bears no mark of ours") };
+        self.repository.discard(&place, &owner).await?;
         Ok(Outcome::Done)
     }
 
@@ -274,6 +265,7 @@ fn published(published: Published, what: &str) -> Answer {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a refusal is an answer of the doer")]
 fn refused(why: &str) -> Answer {
     Ok(Outcome::Refused(why.to_owned()))
 }

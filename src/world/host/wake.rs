@@ -46,7 +46,7 @@ impl Wake {
             return;
         }
         let handle = match signal::open(process) {
-            Ok(Some(handle)) => AsyncFd::new(handle),
+            Ok(Some(handle)) => watched_fd(handle),
             // It is gone: the next look sees it.
             Ok(None) => return self.notify.notify_one(),
             // It is seen at the next resync.
@@ -67,6 +67,14 @@ impl Wake {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         unpoisoned(&self.waiting)
     }
+}
+
+#[expect(
+    deprecated,
+    reason = "the newer constructor is unsafe, and an OwnedFd is what it asks for"
+)]
+fn watched_fd(handle: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(handle)
 }
 
 /// Waits until the process of a pidfd has ended (see `pidfd_open(2)`: it becomes readable).
