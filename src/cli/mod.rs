@@ -1,6 +1,7 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod run;
 mod shim;
 
 use clap::{Parser, Subcommand};
@@ -16,12 +17,24 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(run::Run),
     Shim(shim::Shim),
 }
 
 /// Runs what the arguments ask for.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
+        Verb::Run(run) => {
+            let environment = crate::client::Environment {
+                program: std::env::current_exe().unwrap_or_default(),
+                variables: std::env::vars().collect(),
+            };
+            tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .expect("rt")
+                .block_on(run.run(std::path::Path::new("."), environment))
+        }
         Verb::Shim(shim) => shim.run(),
     };
     done.unwrap_or_else(|error| complain(error.as_ref()))

@@ -6,7 +6,7 @@ use crate::api::attempt::{AttemptId, Exit, HANDED_ON, ProcessId, StopReason, Sto
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
-use crate::disk::Published;
+use crate::disk::{self, Published};
 use crate::git::Moved;
 use crate::plan::action::Action;
 use crate::process::identity;
@@ -27,6 +27,7 @@ impl HostWorld {
             Action::Release { owner, generation } => self.release(owner, *generation),
             Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
             Action::AddWorktree { owner, path, branch } => {
+                disk::make_ignored_folder(&self.places().worktrees())?;
                 self.repository.add_worktree(path, branch, owner).await?;
                 Ok(Outcome::Done)
             }
