@@ -2,6 +2,7 @@
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
 mod command;
+mod init;
 mod object;
 mod refs;
 mod repair;
