@@ -51,7 +51,9 @@ impl HostWorld {
                 Ok(if killed { Outcome::Done } else { Outcome::AlreadySo })
             }
             Action::Rescue { owner, path, attempt } => self.rescue(owner, path, *attempt).await,
-            Action::Retire { owner, path, trash } => self.retire(owner, path, trash).await,
+            Action::Retire { owner, path, attempt, trash } => {
+                self.retire(owner, path, (*attempt, trash)).await
+            }
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
             }
@@ -203,12 +205,13 @@ impl HostWorld {
         }
     }
 
-    async fn retire(&self, owner: &Owner, path: &Path, trash: &str) -> Answer {
+    async fn retire(&self, owner: &Owner, path: &Path, (attempt, trash): (u32, &str)) -> Answer {
         if let Some(who) = identity::working_in(path)?.first() {
             return Err(ActionError(format!("process {} works in {}", who.pid, path.display())));
         }
         let trash = self.places().trash().join(trash);
-        self.repository.retire(path, owner, &trash, Some(RESCUE)).await?;
+        let reference = rescue_ref(owner, attempt);
+        self.repository.retire(path, owner, &trash, Some(&reference)).await?;
         Ok(Outcome::Done)
     }
 
@@ -244,12 +247,9 @@ impl HostWorld {
     }
 }
 
-/// The folder of all rescue refs.
-const RESCUE: &str = "refs/reconciler/rescue/";
-
 /// Returns the rescue ref of an attempt.
 fn rescue_ref(owner: &Owner, attempt: u32) -> String {
-    format!("{RESCUE}{}/{attempt}", owner.task)
+    format!("refs/reconciler/rescue/{}/{attempt}", owner.task)
 }
 
 fn kill(processes: &[ProcessId]) -> Answer {
