@@ -2,7 +2,7 @@
 //! ref holds; each step, done again after a crash at any point, completes.
 
 use super::rescue::Unsaved;
-use super::worktree::{Entry, is_empty_folder, move_folder, place_of, real};
+use super::worktree::{Entry, is_empty_folder, move_away, place_of, real};
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
@@ -11,7 +11,8 @@ use std::path::Path;
 
 impl Repository {
     /// Moves a worktree to the trash, on the same disk, so that its path and its branch are free.
-    /// Everything goes with it: ignored files, index, HEAD and its log, an operation in progress.
+    /// Everything goes with it: ignored files, index, HEAD and its log. A rebase or bisection in
+    /// progress goes too, by another name (`retired-rebase-merge`), because it holds the branch.
     /// The caller makes sure before that no process works in it.
     ///
     /// # Errors
@@ -35,8 +36,9 @@ impl Repository {
             let unsaved = self.unsaved(path).await?;
             self.check_saved(path, &unsaved, rescue).await?;
             self.detach(path, &unsaved).await?;
-            move_folder(path, trash)?;
+            move_away(path, trash)?;
         }
+        free_branch(&entry)?;
         relink(&entry, trash)
     }
 
@@ -91,6 +93,17 @@ impl Repository {
         call.args([head.as_str(), head.as_str()]).run().await?;
         Ok(())
     }
+}
+
+/// Puts aside what keeps a branch in use although HEAD is detached.
+fn free_branch(entry: &Entry) -> Result<(), Error> {
+    for name in ["rebase-merge", "rebase-apply", "BISECT_START"] {
+        let from = entry.dir.join(name);
+        if disk::is_there(&from)? {
+            move_away(&from, &entry.dir.join(format!("retired-{name}")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells the two halves of a worktree where the other is, as gitrepository-layout(5) has it.
