@@ -1,5 +1,4 @@
 //! `state/` of this repository is documentation, demo and fixture at once: every file is valid.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use reconciler::api::admission::admit;
 use std::path::Path;

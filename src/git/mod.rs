@@ -19,7 +19,8 @@ mod worktree;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
-pub use worktree::Worktree;
+pub use retire::Retired;
+pub use worktree::{Linked, Worktree};
 
 use crate::api::name::Owner;
 use crate::process::spawn;

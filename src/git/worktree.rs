@@ -36,7 +36,42 @@ pub struct Worktree {
     pub initializing: bool,
 }
 
+/// A linked worktree, as far as it can be told without asking git.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Its directory.
+    pub path: PathBuf,
+    /// Whose it is, by its lock reason; `None` when it is not ours.
+    pub owner: Option<Owner>,
+    /// Whether its directory is certain to be gone.
+    pub missing: bool,
+    /// Whether its making, or its undoing, was cut short: of those that are ours or say so.
+    pub unfinished: bool,
+}
+
 impl Repository {
+    /// Returns the linked worktrees by git's own files (see gitrepository-layout(5)), without a
+    /// fork; also where one is torn, so that git lists none.
+    ///
+    /// # Errors
+    /// When they cannot be seen.
+    pub fn linked(&self) -> Result<Vec<Linked>, Error> {
+        let mut found = Vec::new();
+        for entry in self.entries()? {
+            let owner = entry.lock.as_deref().and_then(Owner::parse);
+            // The index is the last thing that git writes when it checks a worktree out.
+            let cut_short =
+                || Ok::<_, Error>(entry.is_torn()? || !disk::is_there(&entry.dir.join("index"))?);
+            let unfinished = match &owner {
+                Some(_) => cut_short()?,
+                None => entry.lock.as_deref() == Some(INITIALIZING),
+            };
+            let missing = !disk::is_there(&entry.path)?;
+            found.push(Linked { path: entry.path, owner, missing, unfinished });
+        }
+        Ok(found)
+    }
+
     /// Returns the linked worktrees; the main one is not among them. Costs one fork.
     ///
     /// # Errors

@@ -26,7 +26,8 @@ fn busy() -> Scene {
 
 #[test]
 fn each_blind_section_stops_what_needs_it() {
-    let blind: [(&str, fn(&mut Observed)); 4] = [
+    type Blind = fn(&mut Observed);
+    let blind: [(&str, Blind); 4] = [
         ("sessions", |observed| observed.sessions = unknown()),
         ("worktrees", |observed| observed.worktrees = unknown()),
         ("branches", |observed| observed.branches = unknown()),
@@ -75,7 +76,9 @@ fn a_damaged_record_is_left_alone() {
         scene().task("login", json!({})).registered("login", 9).worktree("login").session("login");
     let scene = scene.with(|_, observed| {
         let Sighting::Known(tasks) = &mut observed.tasks else { panic!("seen") };
-        tasks.values_mut().for_each(|task| task.record = Err("half a file".to_owned()));
+        for task in tasks.values_mut() {
+            task.record = Err("half a file".to_owned());
+        }
     });
     scene.plans(&[]);
     scene.says(

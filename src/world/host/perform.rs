@@ -7,7 +7,7 @@ use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
-use crate::git::Moved;
+use crate::git::{Moved, Retired};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
@@ -211,7 +211,10 @@ impl HostWorld {
         }
         let trash = self.places().trash().join(trash);
         let reference = rescue_ref(owner, attempt);
-        self.repository.retire(path, owner, &trash, Some(&reference)).await?;
+        match self.repository.retire(path, owner, &trash, Some(&reference)).await? {
+            Retired::HasMore => {}
+            Retired::InBranches => self.repository.discard(&trash, owner).await?,
+        }
         Ok(Outcome::Done)
     }
 
@@ -232,8 +235,12 @@ impl HostWorld {
 
     async fn empty_trash(&self, trash: &str) -> Answer {
         let place = self.places().trash().join(trash);
-        let worktrees = self.repository.worktrees().await?;
-        let owner = worktrees.into_iter().find(|one| one.path == place).and_then(|one| one.owner);
+        let linked = self.repository.linked()?.into_iter().find(|one| one.path == place);
+        let owner = match linked {
+            Some(one) => one.owner,
+            // A half-made worktree that was put there has no entry: its name tells whose it was.
+            None => nameless_owner(trash),
+        };
         let Some(owner) = owner else { return refused("it bears no mark of ours") };
         self.repository.discard(&place, &owner).await?;
         Ok(Outcome::Done)
@@ -250,6 +257,13 @@ impl HostWorld {
 /// Returns the rescue ref of an attempt.
 fn rescue_ref(owner: &Owner, attempt: u32) -> String {
     format!("refs/reconciler/rescue/{}/{attempt}", owner.task)
+}
+
+/// Returns an owner of the task that a name in the trash begins with.
+fn nameless_owner(trash: &str) -> Option<Owner> {
+    let task: TaskName = trash.split('.').next()?.parse().ok()?;
+    let uid = crate::api::name::Uid::derive(0, task.as_str());
+    Some(Owner { task, uid })
 }
 
 fn kill(processes: &[ProcessId]) -> Answer {
