@@ -98,6 +98,10 @@ pub struct Program {
     pub stop_grace_seconds: u32,
 }
 
+/// Variables that every program is handed on, besides `TERM`, which is the terminal's.
+pub const HANDED_ON: [&str; 10] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
+
 /// One process, so that a reused pid is not mistaken for it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -25,6 +25,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Returns a value as indented JSON that ends with a newline, as our records are written.
+pub fn to_json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("our own types serialize");
+    text.push('\n');
+    text
+}
+
 /// The version of every kind.
 pub const API_VERSION: &str = "reconciler.dev/v1alpha1";
 

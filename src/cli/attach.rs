@@ -28,7 +28,7 @@ impl Attach {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let argv = Context::block_on(async {
             let client = context.client().await?;
-            let task = logs::find(&client.snapshot().await?, &self.name)?;
+            let task = logs::find(&client.snapshot().await, &self.name)?;
             let name: TaskName = task.metadata.name.parse()?;
             if task.status.session.is_none() {
                 let why = printable(&task.status.message);

@@ -5,6 +5,7 @@ use super::exit::Failure;
 use crate::client::{Client, Environment};
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -78,7 +79,8 @@ pub(super) struct Context {
     pub(super) terminal: Terminal,
     /// Where a day begins.
     pub(super) zone: TimeZone,
-    environment: Environment,
+    /// What the client takes from the environment.
+    pub(super) environment: Environment,
 }
 
 /// What a terminal is.
@@ -143,9 +145,8 @@ impl Context {
             terminal: variable("TMUX").map_or(Terminal::Plain, |_| Terminal::Tmux),
             zone: TimeZone::system(),
             environment: Environment {
-                home: variable("HOME").map(PathBuf::from),
-                state_home: variable("XDG_STATE_HOME").map(PathBuf::from),
-                tmux_tmpdir: variable("TMUX_TMPDIR").map(PathBuf::from),
+                program: std::env::current_exe().unwrap_or_default(),
+                variables: variables(),
             },
         }
     }
@@ -159,7 +160,7 @@ impl Context {
     pub(super) fn block_on<T>(
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
     }
 }
 
@@ -167,6 +168,14 @@ impl Context {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Returns the variables that are text; no other is handed to anybody.
+fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 fn wants_color() -> bool {

@@ -36,7 +36,7 @@ impl Describe {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         Context::block_on(async {
-            let snapshot = context.client().await?.snapshot().await?;
+            let snapshot = context.client().await?.snapshot().await;
             watch::say_notices(&snapshot, context);
             let (kind, name) = which(&self.what, &snapshot)?;
             let listing = list(kind, &snapshot, Columns::All)?;
@@ -109,12 +109,13 @@ pub(super) fn draw_task(task: &TaskView, snapshot: &Snapshot, look: Look) -> Str
     }
     text += &field("Source", &format!("state/tasks/{name}.json at {}", snapshot.source()));
     text += &field("Labels", &labels(task));
-    let line = format!("{} ({}) since {}", status.reason, status.state, ago(status.since, now));
+    let since = status.since.map(|since| format!(" since {}", ago(Some(since), now)));
+    let line = format!("{} ({}){}", status.reason, status.state, since.unwrap_or_default());
     text += &paint(field("Status", &line).trim_end(), tone(status), look);
     text += "\n";
     text += &field("Message", &status.message);
     for problem in &status.problems {
-        text += &field("Not in effect", problem);
+        text += &field("Problem", problem);
     }
     if status.needs_person {
         text += &field("Next", &status.next_command(name));
@@ -184,7 +185,8 @@ fn draw_places(task: &TaskView, snapshot: &Snapshot) -> String {
             1.. => format!("lapses in {} unless renewed", print::span(left)),
             _ => format!("lapsed {} ago", print::span(-left)),
         };
-        format!("{} by {}, {end}", or_dash(paths.join(", ")), claim.seat)
+        let paths = if paths.is_empty() { "no files".to_owned() } else { paths.join(", ") };
+        format!("{paths}, held by {}, {end}", claim.seat)
     });
     [
         field("Worker", &text(&status.worker)),

@@ -67,6 +67,9 @@ impl Shown {
         object: Option<&str>,
         context: &Context,
     ) -> Result<String, Failure> {
+        if let Some(why) = snapshot.events.why_unknown() {
+            return Err(Failure::new(format!("what happened cannot be read: {why}")));
+        }
         let events = self.news(snapshot.events_of(object));
         let is_first = self.last.is_none();
         self.last = events.last().copied().cloned().or(self.last.take());
@@ -131,7 +134,7 @@ mod tests {
         let first = scene.snapshot();
         let mut shown = Shown { last: None, is_follow: true };
         assert_eq!(shown.news(first.events_of(None)).len(), 1);
-        shown.last = first.events.last().cloned();
+        shown.last = first.events_of(None).last().copied().cloned();
         assert!(shown.news(first.events_of(None)).is_empty());
         scene = scene.event("task/a", "SessionStarted", "started session a");
         let second = scene.snapshot();

@@ -68,16 +68,12 @@ impl Failure {
     }
 
     fn of_client(error: &client::Error) -> Self {
-        let failure = Self::new(error.to_string());
+        let failure = Self::new(chain(error));
         match error {
-            client::Error::NotARepository(_) => {
+            client::Error::Git(crate::git::Error::NotARepository(_)) => {
                 failure.hint("go to a git repository, or name one: reconciler -C DIR ...")
             }
-            client::Error::NotInitialised(_) => failure.hint("set it up: reconciler init"),
-            client::Error::NoState(_) => {
-                failure.hint("make a first task: reconciler new task NAME")
-            }
-            client::Error::Failed(_) => failure,
+            client::Error::Git(_) | client::Error::Records(_) | client::Error::Disk(_) => failure,
         }
     }
 }
@@ -93,14 +89,19 @@ impl<E: Error + 'static> From<E> for Failure {
             // The reader has seen enough: `reconciler get tasks | head -1`.
             return Self::coded(Code::Success, "");
         }
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message = format!("{message}: {cause}");
-            source = cause.source();
-        }
-        Self::new(message)
+        Self::new(chain(&error))
     }
+}
+
+/// Returns an error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    message
 }
 
 #[cfg(test)]
@@ -112,12 +113,5 @@ mod tests {
         let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(failure.code, Code::Success);
         assert_eq!(Failure::from(io::Error::other("disk full")).code, Code::Failed);
-    }
-
-    #[test]
-    fn the_first_steps_name_the_next_one() {
-        let failure = Failure::from(client::Error::NotInitialised("/shop".into()));
-        assert_eq!(failure.message, "reconciler is not set up in /shop");
-        assert_eq!(failure.hint.as_deref(), Some("set it up: reconciler init"));
     }
 }

@@ -106,9 +106,14 @@ impl Wish {
         Ok(listing)
     }
 
-    /// Returns why it cannot be told which objects there are, if so; events are there or not.
+    /// Returns why it cannot be told which objects there are, if so.
     fn why_blind<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
-        snapshot.why_blind().filter(|_| self.kind != Type::Event)
+        match self.kind {
+            Type::Event => snapshot.events.why_unknown(),
+            Type::Task | Type::Worker | Type::Agent | Type::Policy | Type::Attempt => {
+                snapshot.why_blind()
+            }
+        }
     }
 
     fn draw(

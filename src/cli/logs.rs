@@ -50,7 +50,7 @@ impl Logs {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         Context::block_on(async {
             let client = context.client().await?;
-            let snapshot = client.snapshot().await?;
+            let snapshot = client.snapshot().await;
             watch::say_notices(&snapshot, context);
             let task = find(&snapshot, &self.name)?;
             let (number, path) = self.place(&client, &task)?;
@@ -75,7 +75,7 @@ impl Logs {
     /// Returns which attempt is meant, and where its log is.
     fn place(&self, client: &Client, task: &TaskView) -> Result<(u32, PathBuf), Failure> {
         let name: TaskName = task.metadata.name.parse()?;
-        let paths = client.log_paths(&name)?;
+        let paths = client.logs(&name)?;
         let Some(wanted) = self.attempt else {
             return paths.into_iter().max_by_key(|(number, _)| *number).ok_or_else(|| {
                 let why = printable(&task.status.message);
@@ -115,7 +115,7 @@ async fn follow(
     let mut clock = tokio::time::interval(INTERVAL);
     for reading in 0_u32.. {
         clock.tick().await;
-        let is_over = reading % READINGS == 0 && is_over(&client.snapshot().await?, name, number);
+        let is_over = reading % READINGS == 0 && is_over(&client.snapshot().await, name, number);
         // What it wrote last is read after it was seen to be over.
         write(&reader.read()?.unwrap_or_default())?;
         if is_over {

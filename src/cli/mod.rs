@@ -3,6 +3,7 @@
 
 mod attach;
 mod context;
+mod demo;
 mod describe;
 mod events;
 mod exit;
@@ -11,6 +12,7 @@ mod listing;
 mod logs;
 mod print;
 mod reference;
+mod run;
 mod shim;
 mod status;
 mod strip;
@@ -43,6 +45,8 @@ enum Verb {
     Logs(logs::Logs),
     Attach(attach::Attach),
     Wait(wait::Wait),
+    Run(run::Run),
+    Demo(demo::Demo),
     Shim(shim::Shim),
 }
 
@@ -73,6 +77,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
         Verb::Wait(verb) => verb.run(&context),
+        Verb::Run(verb) => verb.run(&context),
+        Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(),
     }
 }

@@ -155,7 +155,7 @@ Worker:       codegen-1
 Branch:       fix/12-fix-login-fix-login-redirect-loop
 Worktree:     /home/alice/shop/.worktrees/fix-login
 Session:      reconciler attach fix-login
-Lock:         src/auth/** by codegen-1, lapses in 19m unless renewed
+Lock:         src/auth/**, held by codegen-1, lapses in 19m unless renewed
 Conditions:
   TYPE       STATUS  SINCE  REASON   MESSAGE
   Accepted   True    -      -

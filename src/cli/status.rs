@@ -104,7 +104,11 @@ fn headline(view: &StatusView, now: Timestamp) -> String {
     };
     let runs = match &view.loop_view {
         LoopView::Running { pid, since } => {
-            format!("reconciler up {} (pid {pid})", ago(Some(*since), now))
+            let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            match since {
+                Some(_) => format!("reconciler up {}{pid}", ago(*since, now)),
+                None => format!("reconciler is running{pid}"),
+            }
         }
         LoopView::NotRunning => "reconciler is not running".to_owned(),
         LoopView::Unknown { .. } => "reconciler: cannot tell whether it runs".to_owned(),

@@ -80,7 +80,7 @@ impl Wait {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         Context::block_on(async {
             let client = context.client().await?;
-            let mut last = client.snapshot().await?;
+            let mut last = client.snapshot().await;
             if let Some(notice) = last.loop_notice() {
                 context.note(&notice);
             }
@@ -115,7 +115,7 @@ impl Wait {
                 told = line;
             }
             clock.tick().await;
-            *last = client.snapshot().await?;
+            *last = client.snapshot().await;
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) async fn show(
     let mut first = true;
     loop {
         clock.tick().await;
-        let snapshot = client.snapshot().await?;
+        let snapshot = client.snapshot().await;
         if first && watched != Watched::Screen {
             say_notices(&snapshot, context);
         }

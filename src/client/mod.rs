@@ -1,137 +1,116 @@
-//! The door that every surface goes through: one look at the world, the plan for it, and what can be
-//! asked of one task. Surfaces name this room and the vocabulary, and nothing below.
+//! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
+//! what one of them can do, all can.
 
+mod control;
+pub mod demo;
+mod snapshot;
 pub mod view;
 
-use crate::api::event::Event;
-use crate::api::name::TaskName;
-use crate::plan::Plan;
-use crate::plan::desired::Desired;
-use crate::plan::observed::{EmptyState, Observed, Places, Sighting};
-use jiff::Timestamp;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+pub use control::{End, RunError};
+pub use snapshot::{LoopState, Snapshot};
 
-/// Why the client could not answer.
+use crate::api::name::TaskName;
+use crate::git::{self, Repository};
+use crate::plan::observed::EmptyState;
+use crate::records::{self, Records};
+use crate::world::host::{HostWorld, Role, Setting};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The key of git's configuration that holds the pinned ref of a clone.
+pub const REF_KEY: &str = "reconciler.stateRef";
+/// The pinned ref of a clone that has none recorded.
+pub const REF_DEFAULT: &str = "refs/heads/main";
+
+/// What a surface was started with.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Our own program.
+    pub program: PathBuf,
+    /// The variables of the environment.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns the folder for temporary files: `$TMPDIR`, else `/tmp`.
+    pub fn temporary_folder(&self) -> PathBuf {
+        self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
+    }
+
+    /// Returns the user's state folder: `$XDG_STATE_HOME`, else `~/.local/state`.
+    pub fn state_home(&self) -> Option<PathBuf> {
+        self.path("XDG_STATE_HOME").or_else(|| Some(self.path("HOME")?.join(".local/state")))
+    }
+}
+
+/// Why a repository could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The directory is in no git repository.
-    #[error("{} is not in a git repository", .0.display())]
-    NotARepository(PathBuf),
-    /// `reconciler init` was never run in this clone, so no ref is recorded.
-    #[error("reconciler is not set up in {}", .0.display())]
-    NotInitialised(PathBuf),
-    /// The pinned ref has no `state/` folder.
-    #[error("there is no state/ folder at {0}")]
-    NoState(String),
-    /// What was asked could not be done.
-    #[error("{0}")]
-    Failed(String),
+    /// git refused.
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// The records cannot be read.
+    #[error(transparent)]
+    Records(#[from] records::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] crate::disk::Error),
 }
 
-/// What the client takes from the environment of its caller.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    /// `HOME`.
-    pub home: Option<PathBuf>,
-    /// `XDG_STATE_HOME`.
-    pub state_home: Option<PathBuf>,
-    /// `TMUX_TMPDIR`.
-    pub tmux_tmpdir: Option<PathBuf>,
-}
-
-/// One look at the world, and the plan for it. Nothing was changed to make it.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// What is wanted.
-    pub desired: Sighting<Arc<Desired>>,
-    /// What there is.
-    pub observed: Observed,
-    /// What the loop would do next, and why.
-    pub plan: Plan,
-    /// Whether the loop runs.
-    pub loop_state: LoopState,
-    /// What happened, oldest first.
-    pub events: Vec<Event>,
-}
-
-/// Whether the loop of this repository runs on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoopState {
-    /// It runs.
-    Running {
-        /// Its process.
-        pid: u32,
-        /// When it was started.
-        since: Timestamp,
-    },
-    /// It does not.
-    NotRunning,
-    /// It cannot be told, and this is why.
-    Unknown(String),
-}
-
-/// One repository, as a surface asks about it.
+/// One repository, as a surface sees it.
 #[derive(Debug)]
 pub struct Client {
-    directory: PathBuf,
+    repository: Repository,
+    state_ref: String,
+    environment: Environment,
+    visitor: HostWorld,
 }
 
 impl Client {
-    /// Finds the repository of a directory.
+    /// Opens the repository around a directory. Changes nothing.
     ///
     /// # Errors
-    /// When there is none, or `reconciler` is not set up in it; tell the user.
-    #[expect(clippy::unused_async, reason = "looking for the repository waits for git")]
-    pub async fn open(directory: &Path, _environment: Environment) -> Result<Self, Error> {
-        let place = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
-        let in_git = place.ancestors().find(|path| path.join(".git").try_exists().unwrap_or(false));
-        let root = in_git.ok_or_else(|| Error::NotARepository(place.clone()))?;
-        Ok(Self { directory: root.to_owned() })
+    /// When there is none, or git refuses it: tell the person, nothing else works either.
+    pub async fn open(directory: &Path, environment: Environment) -> Result<Self, Error> {
+        let repository = Repository::discover(directory).await?;
+        let state_ref = repository.config_get(REF_KEY).await?;
+        let state_ref = state_ref.unwrap_or_else(|| REF_DEFAULT.to_owned());
+        let setting = setting(&environment, Role::Visitor, EmptyState::Doubted);
+        let visitor = HostWorld::new(repository.clone(), state_ref.clone(), setting);
+        Ok(Self { repository, state_ref, environment, visitor })
     }
 
-    /// Looks once at the whole world and plans for it. Needs no running loop and changes nothing.
-    ///
-    /// # Errors
-    /// When not even a look can be tried; what could not be seen is part of the snapshot.
-    #[expect(clippy::unused_async, reason = "looking waits for git and tmux")]
-    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
-        let unseen = || "not looked at".to_owned();
-        let observed = Observed {
-            now: crate::process::clock::now(),
-            nonce: 0,
-            places: Places { root: self.directory.clone() },
-            tasks: Sighting::Unknown(unseen()),
-            claims: Sighting::Unknown(unseen()),
-            sessions: Sighting::Unknown(unseen()),
-            worktrees: Sighting::Unknown(unseen()),
-            branches: Sighting::Unknown(unseen()),
-            trusted: Sighting::Unknown(unseen()),
-            leftovers: Sighting::Unknown(unseen()),
-            empty_state: EmptyState::Doubted,
-        };
-        let plan = crate::plan::plan(&Sighting::Unknown(unseen()), &observed);
-        Ok(Snapshot {
-            desired: Sighting::Unknown(unseen()),
-            observed,
-            plan,
-            loop_state: LoopState::NotRunning,
-            events: Vec::new(),
-        })
+    /// Returns the root of the repository: the main worktree, or the git directory of a bare one.
+    pub fn root(&self) -> &Path {
+        self.repository.root()
     }
 
-    /// Returns the command with which a person attaches to the session of a task.
-    #[expect(clippy::unused_self, reason = "each repository has its own tmux server")]
+    /// Returns the ref that desired state is read from.
+    pub fn state_ref(&self) -> &str {
+        &self.state_ref
+    }
+
+    /// Returns the argv by which a person looks into the session of a task.
     pub fn attach_argv(&self, task: &TaskName) -> Vec<String> {
-        ["tmux", "-N", "attach-session", "-t", &format!("={task}")].map(str::to_owned).to_vec()
+        self.visitor.attach_argv(task.as_str())
     }
 
-    /// Returns the logs of a task: the number of each attempt, and where its log is or will be.
-    ///
-    /// # Errors
-    /// When the records of the task cannot be read.
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "records are read for it")]
-    pub fn log_paths(&self, _task: &TaskName) -> Result<Vec<(u32, PathBuf)>, Error> {
-        Ok(Vec::new())
+    fn records(&self) -> &Records {
+        self.visitor.records()
+    }
+}
+
+fn setting(environment: &Environment, role: Role, empty_state: EmptyState) -> Setting {
+    Setting {
+        program: environment.program.clone(),
+        environment: environment.variables.clone(),
+        state_home: environment.state_home(),
+        tmux_tmpdir: environment.path("TMUX_TMPDIR"),
+        empty_state,
+        role,
     }
 }

@@ -1,1 +1,8 @@
-//! locks.
+//! Locks: the guard by which one loop runs per repository and machine, and the claims of workers
+//! as readable files. It never deletes a guard, and never takes a damaged lock for a free one.
+
+mod file;
+mod guard;
+
+pub use file::Claims;
+pub use guard::{Guard, Held, Holder, Taken};

@@ -2,6 +2,7 @@
 
 use crate::api::attempt::ProcessId;
 use std::io;
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Returns the id of this boot.
@@ -65,6 +66,26 @@ pub fn with_mark(name: &str, value: &str) -> io::Result<Vec<ProcessId>> {
         let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { continue };
         let marked = environment.split(|byte| *byte == 0).any(|one| one == line.as_bytes());
         if marked && pid != std::process::id() {
+            found.extend(of(pid)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the running processes whose working directory is this folder or beneath it. Processes of
+/// other users cannot be seen.
+///
+/// # Errors
+/// When the list of processes cannot be read.
+pub fn working_in(folder: &Path) -> io::Result<Vec<ProcessId>> {
+    let folder = folder.canonicalize()?;
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let directory = std::fs::read_link(format!("/proc/{pid}/cwd"));
+        if directory.is_ok_and(|directory| directory.starts_with(&folder)) {
             found.extend(of(pid)?);
         }
     }

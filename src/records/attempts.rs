@@ -243,7 +243,8 @@ impl Records {
         self.root.join("attempts")
     }
 
-    fn folder(&self, id: &AttemptId) -> PathBuf {
+    /// Returns the folder of an attempt, as its shim is told it.
+    pub fn folder(&self, id: &AttemptId) -> PathBuf {
         self.attempts().join(AttemptId::folder(&id.owner)).join(id.number.to_string())
     }
 

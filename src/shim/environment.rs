@@ -1,7 +1,7 @@
 //! The environment of a program: an allow-list of the shim's own, and what the attempt sets. It
 //! never hands on what nobody named.
 
-use crate::api::attempt::Program;
+use crate::api::attempt::{HANDED_ON, Program};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -9,17 +9,12 @@ use std::os::unix::ffi::OsStringExt as _;
 /// Variables by name.
 pub(super) type Environment = BTreeMap<OsString, OsString>;
 
-/// Handed on to every program.
-const ALLOWED: [&str; 11] = [
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM",
-    "TMPDIR",
-];
-
 /// Returns the complete environment of a program.
 pub(super) fn of(program: &Program, own: &Environment) -> Environment {
     let named = program.env_allow.iter().chain(&program.secret_env).map(String::as_str);
-    let mut environment: Environment = ALLOWED
+    let mut environment: Environment = HANDED_ON
         .into_iter()
+        .chain(["TERM"])
         .chain(named)
         .filter_map(|name| own.get_key_value(&OsString::from(name)))
         .map(|(name, value)| (name.clone(), value.clone()))

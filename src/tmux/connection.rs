@@ -61,20 +61,21 @@ impl Connection {
             parser: Parser::default(),
             blocks: Vec::new(),
             turn: Some(turn),
+            is_attached: false,
+            has_options: false,
             is_through,
             waiting: Arc::clone(&waiting),
             wakes,
-            child: Some(child),
+            client: Some((child, BufReader::new(stdout))),
         };
-        commands.try_send(with_token(OPTIONS, FIRST)).expect("the queue is empty yet");
         let mut tasks = JoinSet::new();
         tasks.spawn(write(stdin, queue));
-        tasks.spawn(reader.run(stdout));
+        tasks.spawn(reader.run());
         let next = AtomicU64::new(FIRST + 1);
         Ok(Self { commands, waiting, next, through, tasks: Mutex::new(tasks) })
     }
 
-    /// Waits until the server has answered.
+    /// Waits until it is attached and the options are set.
     ///
     /// # Errors
     /// [`Error::Lost`] when the connection ends before.
@@ -149,11 +150,13 @@ impl Waiting {
 }
 
 async fn write(mut stdin: ChildStdin, mut queue: mpsc::Receiver<String>) {
-    while let Some(text) = queue.recv().await {
+    let mut next = Some(with_token(OPTIONS, FIRST));
+    while let Some(text) = next {
         if stdin.write_all(text.as_bytes()).await.is_err() {
             // The reader sees the end of the connection and tells everyone.
             return;
         }
+        next = queue.recv().await;
     }
 }
 
@@ -163,25 +166,36 @@ struct Reader {
     /// The answers since the last token.
     blocks: Vec<Block>,
     turn: Option<File>,
+    is_attached: bool,
+    has_options: bool,
     is_through: watch::Sender<bool>,
     waiting: Arc<Waiting>,
     wakes: watch::Sender<u64>,
-    child: Option<Child>,
+    /// The process and its output. Dropped, it is killed.
+    client: Option<(Child, BufReader<ChildStdout>)>,
 }
 
 impl Reader {
     /// Reads to the end.
-    async fn run(mut self, stdout: ChildStdout) {
-        let mut stdout = BufReader::new(stdout);
-        let mut line = Vec::new();
-        while matches!(stdout.read_until(b'\n', &mut line).await, Ok(1..)) {
-            // A line without its end was cut off.
-            let Some(text) = line.strip_suffix(b"\n") else { break };
-            if self.take(&String::from_utf8_lossy(text)).is_none() {
+    async fn run(mut self) {
+        while let Some(line) = self.next_line().await {
+            if self.take(&line).is_none() {
                 break;
             }
-            line.clear();
         }
+        drop(self.client.take());
+        self.waiting.close();
+        if *self.is_through.borrow() {
+            self.wake();
+        }
+    }
+
+    async fn next_line(&mut self) -> Option<String> {
+        let (_, stdout) = self.client.as_mut()?;
+        let mut line = Vec::new();
+        stdout.read_until(b'\n', &mut line).await.ok()?;
+        // A line without its end was cut off.
+        Some(String::from_utf8_lossy(line.strip_suffix(b"\n")?).into_owned())
     }
 
     /// Takes a line; `None` when nothing after it can be believed.
@@ -190,12 +204,23 @@ impl Reader {
         match event {
             Event::News(word) => match word.as_str() {
                 "%exit" => return None,
+                // Our lines may be executed before the attaching itself.
+                "%session-changed" => {
+                    self.is_attached = true;
+                    self.come_through();
+                }
                 "%sessions-changed" | "%unlinked-window-close" => self.wake(),
                 _ => {}
             },
             Event::Answer(block) => match token(&block) {
                 None => self.blocks.push(block),
-                Some(FIRST) => self.come_through(),
+                Some(FIRST) => {
+                    self.has_options = true;
+                    for refused in self.blocks.drain(..).filter(|block| block.failed) {
+                        tracing::warn!(said = refused.lines.join(" "), "tmux refused an option");
+                    }
+                    self.come_through();
+                }
                 Some(token) => {
                     let blocks = std::mem::take(&mut self.blocks);
                     // The caller may have given up.
@@ -207,11 +232,10 @@ impl Reader {
     }
 
     fn come_through(&mut self) {
-        for refused in self.blocks.drain(..).filter(|block| block.failed) {
-            tracing::warn!(said = refused.lines.join(" "), "tmux refused an option");
+        if self.is_attached && self.has_options {
+            self.turn = None;
+            self.is_through.send_replace(true);
         }
-        self.turn = None;
-        self.is_through.send_replace(true);
     }
 
     fn wake(&self) {
@@ -222,12 +246,11 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.waiting.close();
-        // Before that the end of the client would be deadly to the server, and no news of it: the
-        // client is left to end by itself, when it finds its input closed.
-        if *self.is_through.borrow() {
-            self.wake();
-        } else {
-            std::mem::forget(self.child.take());
+        let client = self.client.take();
+        if !*self.is_through.borrow() {
+            // Killed now, it could take the server with it. It ends by itself when it finds its
+            // input closed, if there is still somebody to take its last words.
+            std::mem::forget(client);
         }
     }
 }

@@ -4,7 +4,8 @@
 //! A control client that has said what it is, but not yet all of it, is deadly to a tmux server (3.2
 //! to 3.6 at least; tmux/tmux#4980 and #5004): the server crashes when that client ends, or when
 //! there is news for it. So only one of us attaches at a time, only to a server that just answered,
-//! and the client is not killed before it came through.
+//! nobody of us makes or ends a session meanwhile, and the client is not killed before it came
+//! through. Sessions that end by themselves in those milliseconds remain a danger.
 
 use super::connection::Connection;
 use super::{Error, KEEPER, ServerConfig};
@@ -17,7 +18,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 /// How long to wait before asking for the turn again: attaching takes some milliseconds.
-const TURN_AGAIN: Duration = Duration::from_millis(5);
+const TURN_AGAIN: Duration = Duration::from_millis(1);
 
 /// What to do where no server is.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,7 @@ impl Endpoint {
             (false, IfAbsent::Start) => crate::disk::make_folder(&self.folder())?,
             (false, IfAbsent::Leave) => return Ok(None),
         }
-        let turn = self.turn().await?;
+        let turn = self.turn(File::try_lock).await?;
         let call = match (self.is_served().await?, if_absent) {
             (true, IfAbsent::Leave | IfAbsent::Start) => {
                 self.see_it_answer().await?;
@@ -68,6 +69,18 @@ impl Endpoint {
         let call = call.args(["-C", "new-session", "-A", "-s", KEEPER]);
         let call = call.args(["-f", "no-output,ignore-size", "--", "cat"]);
         Connection::open(call, turn, wakes.clone()).map(Some)
+    }
+
+    /// Lists all panes by a plain client; `None` where no server is.
+    ///
+    /// # Errors
+    /// When the server could not be asked.
+    pub(super) async fn list_once(&self, format: &str) -> Result<Option<String>, Error> {
+        if !self.is_served().await? {
+            return Ok(None);
+        }
+        let answer = self.client().args(["-N", "list-panes", "-a", "-F", format]).run().await?;
+        Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
     }
 
     /// Returns the options of tmux by which a person reaches this server.
@@ -98,22 +111,28 @@ impl Endpoint {
     /// nobody behind it.
     async fn is_served(&self) -> Result<bool, Error> {
         let socket = self.socket();
-        match UnixStream::connect(&socket).await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Ok(false),
-                _ => Err(Error::Unreachable { socket, source: error }),
-            },
+        let Err(source) = UnixStream::connect(&socket).await else { return Ok(true) };
+        if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+            return Ok(false);
         }
+        Err(Error::Unreachable { socket, source })
     }
 
-    /// Waits until no other of our programs attaches. The lock is on the folder, so that it needs no
-    /// file of its own.
-    async fn turn(&self) -> Result<File, Error> {
+    /// Waits until no other of our programs attaches, and keeps them from it while the file is held:
+    /// for commands that make news.
+    ///
+    /// # Errors
+    /// When the folder of the socket cannot be locked.
+    pub(super) async fn calm(&self) -> Result<File, Error> {
+        self.turn(File::try_lock_shared).await
+    }
+
+    /// Waits for the lock on the folder of the socket; it needs no file of its own.
+    async fn turn(&self, lock: fn(&File) -> Result<(), TryLockError>) -> Result<File, Error> {
         let fail = |source| Error::Unreachable { socket: self.socket(), source };
         let folder = File::open(self.folder()).map_err(fail)?;
         loop {
-            match folder.try_lock() {
+            match lock(&folder) {
                 Ok(()) => return Ok(folder),
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN_AGAIN).await,
                 Err(TryLockError::Error(error)) => return Err(fail(error)),

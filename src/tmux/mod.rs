@@ -84,7 +84,8 @@ pub enum Error {
 pub struct SessionId(u32);
 
 impl SessionId {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads an id; `None` when the text is none.
+    pub fn parse(text: &str) -> Option<Self> {
         text.strip_prefix('$')?.parse().ok().map(Self)
     }
 }

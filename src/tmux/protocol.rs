@@ -74,11 +74,12 @@ mod tests {
         text.lines().filter_map(|line| parser.line(line)).collect()
     }
 
-    fn answer(failed: bool, lines: &[&str]) -> Event {
-        Event::Answer(Block {
-            failed,
-            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
-        })
+    fn block(lines: &[&str]) -> Block {
+        Block { failed: false, lines: lines.iter().map(|line| (*line).to_owned()).collect() }
+    }
+
+    fn answer(lines: &[&str]) -> Event {
+        Event::Answer(block(lines))
     }
 
     fn news(word: &str) -> Event {
@@ -90,10 +91,7 @@ mod tests {
         let text =
             "%begin 10 3 1\na\nb\n%end 10 3 1\n%sessions-changed\n%begin 10 4 1\n%end 10 4 1";
         let seen = events(text);
-        assert_eq!(
-            seen,
-            [answer(false, &["a", "b"]), news("%sessions-changed"), answer(false, &[])]
-        );
+        assert_eq!(seen, [answer(&["a", "b"]), news("%sessions-changed"), answer(&[])]);
     }
 
     #[test]
@@ -101,13 +99,16 @@ mod tests {
         let text =
             "%begin 10 3 1\n%end\n%end 10 4 1\n%begin 10 9 1\n%exit\n%error 9 3 1\n%end 10 3 1";
         let body = ["%end", "%end 10 4 1", "%begin 10 9 1", "%exit", "%error 9 3 1"];
-        assert_eq!(events(text), [answer(false, &body)]);
+        assert_eq!(events(text), [answer(&body)]);
     }
 
     #[test]
     fn an_error_is_an_answer_that_failed() {
         let text = "%begin 10 3 1\nduplicate session: a\n%error 10 3 1";
-        assert_eq!(events(text), [answer(true, &["duplicate session: a"])]);
+        assert_eq!(
+            events(text),
+            [Event::Answer(Block { failed: true, ..block(&["duplicate session: a"]) })]
+        );
     }
 
     #[test]

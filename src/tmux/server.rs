@@ -71,6 +71,23 @@ impl Server {
         Ok(sessions)
     }
 
+    /// Returns what [`Self::list`] does by one plain command: for whoever looks once and goes. Such a
+    /// client does the server no harm, whenever it comes and goes.
+    ///
+    /// # Errors
+    /// When the sessions could not be seen: they are unknown.
+    pub async fn glance(&self) -> Result<Vec<Session>, Error> {
+        let Some(answer) = self.endpoint.list_once(format::FORMAT).await? else {
+            return Ok(Vec::new());
+        };
+        let lines = answer.lines().map(|line| format::session(line).ok_or(line));
+        let sessions: Result<Vec<_>, &str> = lines.collect();
+        let mut sessions = sessions.map_err(|line| Error::Garbled { answer: line.to_owned() })?;
+        sessions.retain(|session| session.name != KEEPER);
+        sessions.dedup_by_key(|session| session.id);
+        Ok(sessions)
+    }
+
     /// Makes a session with its mark, in one step: there is no moment in which it is without. Starts
     /// the server where there is none.
     ///
@@ -80,7 +97,10 @@ impl Server {
     pub async fn new_session(&self, new: &NewSession) -> Result<Session, Error> {
         let line = new_session_line(new)?;
         let connection = self.connect(IfAbsent::Start).await?.ok_or(Error::Lost)?;
-        let blocks = match self.ask(&connection, &line).await {
+        let calm = self.in_time(self.endpoint.calm()).await?;
+        let answer = self.ask(&connection, &line).await;
+        drop(calm);
+        let blocks = match answer {
             Err(Error::Refused { said }) if said.starts_with("duplicate session") => {
                 return Err(Error::Exists { name: new.owner.task.to_string() });
             }
@@ -111,8 +131,10 @@ impl Server {
             "if-shell -F -t '{id}' '#{{&&:{same_id},{same_owner}}}' \
              {{ kill-session -t '{id}' ; display-message -p killed }}"
         );
-        let blocks = self.ask(&connection, &line).await?;
-        Ok(blocks.iter().any(|block| block.lines == ["killed"]))
+        let calm = self.in_time(self.endpoint.calm()).await?;
+        let answer = self.ask(&connection, &line).await;
+        drop(calm);
+        Ok(answer?.iter().any(|block| block.lines == ["killed"]))
     }
 
     /// Returns the command with which a person attaches to a session, as words; quote them for the
@@ -158,7 +180,7 @@ impl Server {
             let mut held = self.connection.lock().await;
             // One that has not come through yet is waited for by everyone.
             if held.as_ref().is_none_or(|connection| !connection.is_open()) {
-                let opened = self.endpoint.open(if_absent, &self.wakes).await?;
+                let opened = Box::pin(self.endpoint.open(if_absent, &self.wakes)).await?;
                 *held = opened.map(Arc::new);
             }
             let Some(connection) = held.clone() else { return Ok(None) };

@@ -6,6 +6,7 @@ use crate::process::spawn::Call;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -176,7 +177,7 @@ async fn only_the_marked_session_is_killed() {
     assert!(!scene.server.kill_session(b.id, &owner("b")).await.unwrap());
     assert!(scene.server.kill_session(a.id, &owner("a")).await.unwrap());
     assert!(!scene.server.kill_session(a.id, &owner("a")).await.unwrap(), "it is gone");
-    assert_eq!(scene.list().await, [Session { owner: None, ..b }]);
+    assert_eq!(scene.list().await, [Session { owner: None, attempt: None, ..b }]);
 }
 
 #[tokio::test]
@@ -310,6 +311,25 @@ async fn a_stopped_server_is_unknown_until_it_goes_on() {
 }
 
 #[tokio::test]
+async fn a_connection_given_up_before_it_came_through_harms_nobody() {
+    let scene = Scene::new();
+    scene.make("a").await;
+    let pid = scene.server_pid().await;
+    signal("-STOP", &pid).await;
+    for _ in 0..3 {
+        let call = Call::new("tmux", PATIENCE).without("TMUX").arg("-S").arg(scene.socket());
+        let call = call.args(["-N", "-C", "attach-session", "-t", "=_keeper"]);
+        let turn = std::fs::File::open(scene.folder.path()).unwrap();
+        let opened = connection::Connection::open(call, turn, watch::Sender::new(0)).unwrap();
+        let waited = tokio::time::timeout(Duration::from_millis(300), opened.through()).await;
+        assert!(waited.is_err(), "the server is stopped");
+    }
+    signal("-CONT", &pid).await;
+    until(async || scene.tmux(&["list-clients"]).await.lines().count() == 1).await;
+    assert_eq!(scene.server_pid().await, pid);
+}
+
+#[tokio::test]
 async fn a_killed_client_is_replaced() {
     let scene = Scene::new();
     scene.make("a").await;
@@ -390,4 +410,25 @@ async fn a_person_can_attach_by_the_shown_command() {
     let usual = ServerConfig { socket_name: "r".to_owned(), tmux_tmpdir: None, deadline: DEADLINE };
     let words = Server::new(usual).attach_command("fix-login");
     assert_eq!(words.join(" "), "tmux -N -L r attach-session -t =fix-login");
+}
+
+#[tokio::test]
+async fn others_attach_while_sessions_come_and_go() {
+    let scene = Scene::new();
+    scene.make("a").await;
+    let pid = scene.server_pid().await;
+    let mut attached = JoinSet::new();
+    for _ in 0..8 {
+        let other = Server::new(scene.config.clone());
+        attached.spawn(async move { other.list().await.map(|seen| seen[0].name.clone()) });
+    }
+    while !attached.is_empty() {
+        let made = scene.make("b").await;
+        assert!(scene.server.kill_session(made.id, &owner("b")).await.unwrap());
+        // Who makes and ends sessions without a pause keeps the others waiting.
+        assert_eq!(scene.server_pid().await, pid);
+        while let Some(seen) = attached.try_join_next() {
+            assert_eq!(seen.unwrap().unwrap(), "a");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The port between decisions and the world: look at all of it, perform one effect. Nothing outside
 //! this room turns an action into a deed; the real world and the simulated one pass one suite.
 
+pub mod host;
 pub mod sim;
 
 use crate::plan::action::Action;
@@ -30,9 +31,27 @@ pub enum Outcome {
 
 /// Why an action could not be performed. It does not mean that nothing happened: the next look
 /// tells.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionError(pub String);
+
+impl std::fmt::Display for ActionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every error of a driver, with its causes, is one of these: what failed matters to people only.
+impl<E: std::error::Error> From<E> for ActionError {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self(text)
+    }
+}
 
 /// The world, as the loop sees it.
 pub trait World: Sync {

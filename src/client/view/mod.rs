@@ -109,7 +109,7 @@ impl Snapshot {
     /// Returns what happened to one object, as `task/fix-login`; to all of them without one.
     pub fn events_of(&self, object: Option<&str>) -> Vec<&Event> {
         let wanted = |event: &&Event| object.is_none_or(|object| event.object == object);
-        self.events.iter().filter(wanted).collect()
+        self.events.known().into_iter().flatten().filter(wanted).collect()
     }
 
     fn desired(&self) -> Option<&Desired> {

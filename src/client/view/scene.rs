@@ -54,7 +54,7 @@ impl Scene {
                 leftovers: Sighting::Known(Leftovers::default()),
                 empty_state: EmptyState::Doubted,
             },
-            loop_state: LoopState::Running { pid: 4711, since: ago(134) },
+            loop_state: LoopState::Running { pid: Some(4711), since: Some(ago(134)) },
             events: Vec::new(),
         }
         .trusting("shell")
@@ -209,7 +209,7 @@ impl Scene {
             observed: self.observed.clone(),
             plan: plan(&Sighting::Known(&self.desired), &self.observed),
             loop_state: self.loop_state.clone(),
-            events: self.events.clone(),
+            events: Sighting::Known(self.events.clone()),
         }
     }
 }

@@ -46,10 +46,10 @@ pub struct StatusView {
 pub enum LoopView {
     /// It runs.
     Running {
-        /// Its process.
-        pid: u32,
-        /// When it was started.
-        since: Timestamp,
+        /// Its process, if it said so.
+        pid: Option<u32>,
+        /// When it was started, if it said so.
+        since: Option<Timestamp>,
     },
     /// It does not.
     NotRunning,

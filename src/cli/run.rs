@@ -1,0 +1,93 @@
+//! `run`: the loop itself, in the foreground. What happens is told as it happens, one line each.
+
+use super::context::Context;
+use super::exit::Failure;
+use crate::api::event::{Event, EventKind};
+use clap::{Args, ValueEnum};
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+/// Make what is committed so, and keep it so, until Ctrl-C. Workers go on when the loop ends, and
+/// are adopted when it runs again.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  reconciler run --until settled")]
+pub(super) struct Run {
+    /// Do what is to be done now, then end; workers go on.
+    #[arg(long, conflicts_with = "until")]
+    once: bool,
+    /// End when nothing runs any more, and nothing will without somebody's doing.
+    #[arg(long)]
+    until: Option<Until>,
+    /// An empty `state/` is meant: delete all tasks.
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Until {
+    Settled,
+}
+
+impl Run {
+    /// Runs the verb.
+    pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        Context::block_on(self.run_on(context))
+    }
+
+    async fn run_on(self, context: &Context) -> Result<ExitCode, Failure> {
+        let client = context.client().await?;
+        let until = match (self.once, self.until) {
+            (true, _) => crate::engine::Until::Once,
+            (false, Some(Until::Settled)) => crate::engine::Until::Settled,
+            (false, None) => crate::engine::Until::Stopped,
+        };
+        let empty = if self.allow_empty {
+            crate::plan::observed::EmptyState::Meant
+        } else {
+            crate::plan::observed::EmptyState::Doubted
+        };
+        let stop = async {
+            tokio::signal::ctrl_c().await.ok();
+        };
+        let end = client
+            .run(until, empty, stop, |tick, events| {
+                for event in events {
+                    say(event);
+                }
+                if !tick.deeds.is_empty() {
+                    tracing::debug!(?tick.deeds);
+                }
+                ControlFlow::Continue(())
+            })
+            .await?;
+        for (name, task) in &end.report.tasks {
+            writeln!(
+                std::io::stdout(),
+                "{name:12} {:12} {:18} {}",
+                task.state,
+                task.reason,
+                task.message
+            )?;
+        }
+        for notice in &end.report.notices {
+            writeln!(std::io::stdout(), "{notice}")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn say(event: &Event) {
+    let mark = match event.kind {
+        EventKind::Normal => " ",
+        EventKind::Warning => "!",
+    };
+    let line = format!(
+        "{}{mark} {:22} {:16} {}",
+        event.time.strftime("%H:%M:%S%.3f"),
+        event.object,
+        event.reason,
+        event.message
+    );
+    writeln!(std::io::stdout(), "{line}").ok();
+}

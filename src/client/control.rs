@@ -1,0 +1,109 @@
+//! The loop of this process: takes the guard, runs the engine on the real world, keeps the journal,
+//! and leaves nothing behind that nobody needs.
+
+use super::{Client, setting};
+use crate::api::event::Event;
+use crate::disk;
+use crate::engine::{self, Tick, Until};
+use crate::locks::{Guard, Holder, Taken};
+use crate::plan::observed::EmptyState;
+use crate::plan::report::Report;
+use crate::process::clock;
+use crate::store::Watch;
+use crate::world::host::{HostWorld, Role};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// How often the guard is asked for before it counts as held: whoever only looks holds it for
+/// microseconds.
+const GUARD_TRIES: u32 = 20;
+/// The pause between two tries.
+const GUARD_PAUSE: Duration = Duration::from_millis(25);
+
+/// Why the loop did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another loop has this repository.
+    #[error("another reconciler runs on this repository{}", of(.0.as_ref()))]
+    Held(Option<Holder>),
+    /// The guard cannot be taken.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// The guard cannot be handed on.
+    #[error("cannot hand the lock on to git")]
+    HandOn(#[source] std::io::Error),
+}
+
+fn of(holder: Option<&Holder>) -> String {
+    holder.map(|one| format!(": pid {}, since {:.0}", one.pid, one.since)).unwrap_or_default()
+}
+
+/// What the loop left when it ended.
+#[derive(Debug, Clone, Default)]
+pub struct End {
+    /// The last report.
+    pub report: Report,
+    /// Whether nothing runs any more, and nothing will without somebody's doing.
+    pub settled: bool,
+}
+
+impl Client {
+    /// Runs the loop until it ends by itself or `stop` is done. `told` is given every event and
+    /// every warning that concerns no object.
+    ///
+    /// # Errors
+    /// When another loop runs, or the guard cannot be taken; nothing was done then.
+    pub async fn run(
+        &self,
+        until: Until,
+        empty_state: EmptyState,
+        stop: impl Future<Output = ()>,
+        mut told: impl FnMut(&Tick, &[Event]) -> ControlFlow<()>,
+    ) -> Result<End, RunError> {
+        let guard = self.take_guard().await?;
+        let handed_on = guard.hand_on().map_err(RunError::HandOn)?;
+        let repository = self.repository.clone().with_guard(handed_on);
+        let setting = setting(&self.environment, Role::Loop, empty_state);
+        let world = HostWorld::new(repository, self.state_ref.clone(), setting);
+        let wake = world.wakes();
+        world.listen();
+        let watch = Watch::start(&self.repository.watch_paths(), std::sync::Arc::clone(&wake));
+        if let Err(error) = &watch {
+            tracing::warn!(%error, "refs are not watched");
+        }
+        let mut end = End::default();
+        engine::run(&world, &wake, until, stop, |tick| {
+            let mut events = engine::after(tick);
+            let now = tick.look.observed.now;
+            if !end.report.tasks.is_empty() {
+                events.extend(engine::changes(&end.report, &tick.plan.report, now));
+            }
+            let written = events.iter().try_for_each(|event| world.records().append(event));
+            if let Err(error) = written {
+                tracing::warn!(%error, "the journal was not written");
+            }
+            end.report.clone_from(&tick.plan.report);
+            end.settled = engine::is_settled(&tick.plan);
+            told(tick, &events)
+        })
+        .await;
+        if let Err(error) = world.shut_down().await {
+            tracing::debug!(%error, "our tmux server was not asked to end");
+        }
+        drop(guard);
+        Ok(end)
+    }
+
+    async fn take_guard(&self) -> Result<Guard, RunError> {
+        let holder = Holder { pid: std::process::id(), since: clock::now() };
+        let mut tries = 0;
+        loop {
+            match Guard::take(self.root(), &holder)? {
+                Taken::Yes(guard) => return Ok(guard),
+                Taken::No(first) if tries == GUARD_TRIES => return Err(RunError::Held(first)),
+                Taken::No(_) => tries += 1,
+            }
+            tokio::time::sleep(GUARD_PAUSE).await;
+        }
+    }
+}

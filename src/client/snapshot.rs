@@ -1,0 +1,93 @@
+//! One look, with what it means: the one source of every screen. It works whether or not the loop
+//! runs, because the plan is made from the look and from nothing the loop remembers.
+
+use super::{Client, Error};
+use crate::api::event::Event;
+use crate::api::name::TaskName;
+use crate::engine;
+use crate::locks::{Guard, Held};
+use crate::plan::Plan;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{Observed, Sighting};
+use crate::world::World as _;
+use jiff::Timestamp;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// One look, with what it means.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// What is wanted.
+    pub desired: Sighting<Arc<Desired>>,
+    /// What there is.
+    pub observed: Observed,
+    /// What the loop would do now, and why each task is where it is.
+    pub plan: Plan,
+    /// Whether the loop runs.
+    pub loop_state: LoopState,
+    /// What happened, oldest first.
+    pub events: Sighting<Vec<Event>>,
+}
+
+/// Whether the loop of this repository runs on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoopState {
+    /// It runs.
+    Running {
+        /// Its pid, if it said so.
+        pid: Option<u32>,
+        /// Since when, if it said so.
+        since: Option<Timestamp>,
+    },
+    /// It does not.
+    NotRunning,
+    /// That cannot be seen.
+    Unknown(String),
+}
+
+impl Client {
+    /// Looks at everything once. Changes nothing.
+    pub async fn snapshot(&self) -> Snapshot {
+        let look = self.visitor.observe().await;
+        let (plan, _) = engine::decide(&look);
+        let loop_state = self.loop_state();
+        let events = Sighting::from(self.events());
+        Snapshot { desired: look.desired, observed: look.observed, plan, loop_state, events }
+    }
+
+    /// Returns whether the loop runs.
+    pub fn loop_state(&self) -> LoopState {
+        match Guard::held(self.root()) {
+            Ok(Held::Free) => LoopState::NotRunning,
+            Ok(Held::By(holder)) => LoopState::Running {
+                pid: holder.as_ref().map(|holder| holder.pid),
+                since: holder.map(|holder| holder.since),
+            },
+            Err(error) => LoopState::Unknown(error.to_string()),
+        }
+    }
+
+    /// Returns what happened, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn events(&self) -> Result<Vec<Event>, Error> {
+        Ok(self.records().events()?)
+    }
+
+    /// Returns the logs of a task's attempts, oldest first: their numbers, and where they are or
+    /// will be. A task that was never registered has none.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn logs(&self, task: &TaskName) -> Result<Vec<(u32, PathBuf)>, Error> {
+        let tasks = self.records().tasks()?;
+        let Some(Ok(record)) = tasks.get(task) else { return Ok(Vec::new()) };
+        let attempts = self.records().attempts_of(&record.owner())?;
+        let log = |attempt: &crate::api::attempt::Attempt| self.records().log_path(attempt);
+        let path = |one: &Arc<crate::records::AttemptFiles>| {
+            Some((one.number, log(one.attempt.as_ref().ok()?)))
+        };
+        Ok(attempts.iter().filter_map(path).collect())
+    }
+}

@@ -1,0 +1,126 @@
+//! Turn after turn: the loop turns while it makes progress, then waits for a hint, for the time its
+//! plan named, or for the next resync. It never turns hot: what makes no progress waits longer.
+
+use super::{Tick, tick};
+use crate::plan::Plan;
+use crate::plan::report::Reason;
+use crate::world::World;
+use jiff::Timestamp;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How many subjects are worked on at once.
+const PARALLEL: usize = 16;
+/// The first wait after a turn that changed nothing although something was planned.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+/// The longest such wait.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// When the loop ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Never.
+    Stopped,
+    /// When there is nothing to do at the moment; workers go on.
+    Once,
+    /// When nothing runs any more, and nothing will without somebody's doing.
+    Settled,
+}
+
+/// Runs the loop until it is to end, or `stop` is done, or `told` breaks. `told` is given every turn.
+pub async fn run<W: World>(
+    world: &W,
+    wake: &Notify,
+    until: Until,
+    stop: impl Future<Output = ()>,
+    mut told: impl FnMut(&Tick) -> ControlFlow<()>,
+) {
+    let mut stop = pin!(stop);
+    let mut pause = PAUSE_MIN;
+    loop {
+        // A turn is never cut: effects that have begun are finished.
+        let turn = tick(world, PARALLEL).await;
+        if told(&turn).is_break() {
+            return;
+        }
+        if turn.made_progress() {
+            pause = PAUSE_MIN;
+            if has_come(&mut stop).await {
+                return;
+            }
+            continue;
+        }
+        let idle = turn.plan.actions.is_empty();
+        let over = match until {
+            Until::Stopped => false,
+            Until::Once => true,
+            Until::Settled => idle && is_settled(&turn.plan),
+        };
+        if over {
+            return;
+        }
+        let mut wait = longest_wait(&turn);
+        if !idle {
+            wait = wait.min(pause);
+            pause = pause.saturating_mul(2).min(PAUSE_MAX);
+        }
+        tokio::select! {
+            () = wake.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = &mut stop => return,
+        }
+    }
+}
+
+/// Returns whether a future is ready, without waiting for it.
+async fn has_come(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+    tokio::select! {
+        biased;
+        () = future => true,
+        () = std::future::ready(()) => false,
+    }
+}
+
+/// Returns whether nothing runs, and nothing will without somebody's doing.
+pub fn is_settled(plan: &Plan) -> bool {
+    plan.actions.is_empty()
+        && plan.report.tasks.values().all(|task| match task.reason {
+            Reason::Starting
+            | Reason::Running
+            | Reason::Stopping
+            | Reason::Ending
+            | Reason::RetryBackOff
+            | Reason::RestartBackOff
+            | Reason::Unknown
+            | Reason::Deleting => false,
+            Reason::Succeeded
+            | Reason::AttemptsUsedUp
+            | Reason::CrashLoop
+            | Reason::DependencyPending
+            | Reason::DependencyUnmet
+            | Reason::DependencyCycle
+            | Reason::FilesHeld
+            | Reason::NoWorker
+            | Reason::WorkersBusy
+            | Reason::LimitReached
+            | Reason::NotTrusted
+            | Reason::Suspended
+            | Reason::Invalid
+            | Reason::EffectFailed
+            | Reason::Damaged
+            | Reason::OnHold => true,
+        })
+}
+
+/// Returns how long the loop may sleep if nothing wakes it.
+fn longest_wait(turn: &Tick) -> Duration {
+    let policy = turn.look.desired.known().map(|desired| desired.policy());
+    let resync = policy.unwrap_or_default().intervals.resync_seconds;
+    let resync = Duration::from_secs(resync.into());
+    let until = |at: Timestamp| {
+        Duration::try_from(at.duration_since(turn.look.observed.now)).unwrap_or(Duration::ZERO)
+    };
+    turn.plan.wake_at.map_or(resync, |at| until(at).max(PAUSE_MIN).min(resync))
+}

@@ -1,0 +1,119 @@
+//! Undoing a worktree that was never finished: its directory is moved away, its entry dropped. It
+//! deletes no work, and leaves alone what is complete, detached or without our mark.
+
+use super::worktree::{Entry, INITIALIZING, is_empty_folder, move_away};
+use super::{Error, Repository};
+use crate::api::name::Owner;
+use crate::disk;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+impl Repository {
+    /// Undoes a worktree that a crash left half-made, or whose directory is gone, so that
+    /// [`Self::add_worktree`] works again. A directory that is there goes to `trash`, or to
+    /// `trash-2` and so on. Called again after a crash, it completes. Only call it when no command
+    /// that adds worktrees can be running.
+    ///
+    /// # Errors
+    /// [`Error::NotOurs`], [`Error::Occupied`] or [`Error::Unsaved`] when it is not a half-made
+    /// worktree of this owner: then nothing was changed, and a person has to look.
+    pub async fn repair(&self, path: &Path, owner: &Owner, trash: &Path) -> Result<(), Error> {
+        let entry = self.entry_of(path)?;
+        let there = disk::is_there(path)? && !is_empty_folder(path)?;
+        if let Some(entry) = &entry {
+            self.check_unfinished(entry, owner).await?;
+            if there && disk::is_there(&entry.dir.join("index"))? && !entry.is_torn()? {
+                return Err(unsaved(path, "it is complete"));
+            }
+        }
+        if there {
+            if entry.is_none() && !self.lost_its_entry(path)? {
+                return Err(Error::Occupied(path.to_owned()));
+            }
+            move_away(path, &free_name(trash)?)?;
+        }
+        if let Some(entry) = &entry {
+            // A torn entry with an index was complete once: its log may name commits, so it is kept.
+            if entry.is_torn()? && disk::is_there(&entry.dir.join("index"))? {
+                move_away(&entry.dir, &free_name(&trash.with_added_extension("git"))?)?;
+            } else {
+                self.drop_entry(entry).await?;
+            }
+        }
+        self.drop_nameless_entries(path, owner)
+    }
+
+    /// Refuses an entry of others, and one whose HEAD may be all that holds commits.
+    async fn check_unfinished(&self, entry: &Entry, owner: &Owner) -> Result<(), Error> {
+        if entry.is_torn()? {
+            let mark = entry.lock.as_deref().and_then(Owner::parse);
+            return if mark.is_some() { entry.check_owner(owner) } else { Ok(()) };
+        }
+        if entry.lock.as_deref() != Some(INITIALIZING) {
+            entry.check_owner(owner)?;
+        }
+        let list = self.worktrees().await?;
+        let listed = list.iter().find(|worktree| worktree.path == entry.path);
+        match listed {
+            Some(one) if one.head.is_some() && one.branch.is_none() => {
+                Err(unsaved(&entry.path, "its HEAD is detached"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Returns whether a directory is a worktree of this repository that git has forgotten.
+    fn lost_its_entry(&self, path: &Path) -> Result<bool, Error> {
+        let link = match disk::read(&path.join(".git"), disk::RECORD_MAX) {
+            Ok(link) => link.unwrap_or_default(),
+            // A folder: another repository.
+            Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(dir) = link.strip_prefix(b"gitdir: ") else { return Ok(false) };
+        let dir = path.join(OsStr::from_bytes(dir.trim_ascii_end()));
+        let in_this = dir.parent().and_then(|folder| folder.canonicalize().ok());
+        let forgotten = !disk::is_there(&dir)?;
+        // With its last worktree git removes the folder itself.
+        let folder = self.common_dir.join("worktrees");
+        let in_this = in_this.map_or_else(|| dir.starts_with(&folder), |it| it == folder);
+        Ok(in_this && forgotten)
+    }
+
+    /// Removes entries that died before they named a directory: by our mark, or unmarked
+    /// and with the name git would give it.
+    fn drop_nameless_entries(&self, path: &Path, owner: &Owner) -> Result<(), Error> {
+        let folder = self.common_dir.join("worktrees");
+        for name in disk::list(&folder)? {
+            let dir = folder.join(&name);
+            let named = disk::read(&dir.join("gitdir"), disk::RECORD_MAX)?;
+            if named.is_some_and(|link| !link.is_empty()) {
+                continue;
+            }
+            let mark = disk::read(&dir.join("locked"), disk::RECORD_MAX)?.unwrap_or_default();
+            let ours = mark.trim_ascii_end() == owner.to_string().as_bytes();
+            let unmarked = mark.is_empty() && path.file_name() == Some(OsStr::new(&name));
+            if (ours || unmarked) && !disk::is_there(&dir.join("HEAD"))? {
+                let removed = std::fs::remove_dir_all(&dir);
+                removed.map_err(|source| disk::Error::new("remove", &dir, source))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unsaved(path: &Path, what: &str) -> Error {
+    Error::Unsaved { path: path.to_owned(), what: what.to_owned() }
+}
+
+fn free_name(trash: &Path) -> Result<PathBuf, Error> {
+    let mut free = trash.to_owned();
+    let mut number = 2_u32;
+    while disk::is_there(&free)? {
+        let name = trash.file_name().unwrap_or_default().to_string_lossy();
+        free = trash.with_file_name(format!("{name}-{number}"));
+        number += 1;
+    }
+    Ok(free)
+}

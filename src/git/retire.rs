@@ -1,0 +1,151 @@
+//! Retiring a worktree: moved to the trash with all it has, and later discarded. It refuses what no
+//! ref holds; each step, done again after a crash at any point, completes.
+
+use super::rescue::{self, Unsaved};
+use super::worktree::{Entry, is_empty_folder, move_away, place_of, real};
+use super::{Error, Repository};
+use crate::api::name::Owner;
+use crate::disk;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// What is in a retired worktree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retired {
+    /// Nothing but what branches hold: keeping it saves nobody anything.
+    InBranches,
+    /// More, as ignored files and what a rescue ref holds; or it was retired before.
+    HasMore,
+}
+
+impl Repository {
+    /// Moves a worktree to the trash, on the same disk, so that its path and its branch are free.
+    /// Everything goes with it: ignored files, index, HEAD and its log. A rebase or bisection in
+    /// progress goes too, by another name (`retired-rebase-merge`), because it holds the branch.
+    /// The caller makes sure before that no process works in it.
+    ///
+    /// # Errors
+    /// [`Error::Unsaved`] when neither a branch nor the ref `rescue`, or `rescue-2` and so on, holds
+    /// its work: call [`Self::rescue`] and then this again. [`Error::NotOurs`] when it is another's.
+    pub async fn retire(
+        &self,
+        path: &Path,
+        owner: &Owner,
+        trash: &Path,
+        rescue: Option<&str>,
+    ) -> Result<Retired, Error> {
+        if let Some(entry) = self.entry_of(trash)? {
+            entry.check_owner(owner)?;
+            return Ok(Retired::HasMore);
+        }
+        let Some(entry) = self.entry_of(path)? else {
+            return Err(Error::NotARepository(path.to_owned()));
+        };
+        entry.check_owner(owner)?;
+        let mut retired = Retired::HasMore;
+        if disk::is_there(path)? {
+            let unsaved = self.unsaved(path).await?;
+            self.check_saved(path, &unsaved, rescue).await?;
+            self.detach(path, &unsaved).await?;
+            move_away(path, trash)?;
+            if unsaved.is_nothing() && !unsaved.ignored && unsaved.nested.is_empty() {
+                retired = Retired::InBranches;
+            }
+        }
+        free_branch(&entry)?;
+        relink(&entry, trash)?;
+        Ok(retired)
+    }
+
+    /// Removes a retired worktree for good: its directory and its entry. An absent one is removed
+    /// already.
+    ///
+    /// # Errors
+    /// [`Error::NotOurs`] when it is another's worktree, [`Error::Occupied`] when it is a
+    /// repository of its own; else try again.
+    pub async fn discard(&self, trash: &Path, owner: &Owner) -> Result<(), Error> {
+        let entry = self.entry_of(trash)?;
+        match &entry {
+            Some(entry) => entry.check_owner(owner)?,
+            None => refuse_repository(trash)?,
+        }
+        let directory = trash.to_owned();
+        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await;
+        match removed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(disk::Error::new("remove", trash, error).into());
+            }
+            Ok(()) | Err(_) => {}
+        }
+        match &entry {
+            Some(entry) => self.drop_entry(entry).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn check_saved(
+        &self,
+        path: &Path,
+        unsaved: &Unsaved,
+        rescue: Option<&str>,
+    ) -> Result<(), Error> {
+        if unsaved.is_nothing() {
+            return Ok(());
+        }
+        for reference in rescue.into_iter().flat_map(rescue::names) {
+            if self.reader().resolve(&reference).await?.is_none() {
+                break;
+            }
+            if self.holds(&reference, unsaved).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Error::Unsaved { path: path.to_owned(), what: unsaved.describe() })
+    }
+
+    /// Lets go of the branch; a HEAD that moved since it was looked at is an error.
+    async fn detach(&self, path: &Path, unsaved: &Unsaved) -> Result<(), Error> {
+        let Some(head) = &unsaved.head else { return Ok(()) };
+        let call = self.write_at(place_of(path), super::command::DEADLINE)?;
+        let call = call.args(["update-ref", "--no-deref", "-m", "reconciler: retire", "HEAD"]);
+        call.args([head.as_str(), head.as_str()]).run().await?;
+        Ok(())
+    }
+}
+
+/// Puts aside what keeps a branch in use although HEAD is detached.
+fn free_branch(entry: &Entry) -> Result<(), Error> {
+    for name in ["rebase-merge", "rebase-apply", "BISECT_START"] {
+        let from = entry.dir.join(name);
+        if disk::is_there(&from)? {
+            move_away(&from, &entry.dir.join(format!("retired-{name}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the two halves of a worktree where the other is, as gitrepository-layout(5) has it.
+/// `git worktree move` refuses submodules, and `repair` would write to worktrees of others.
+fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
+    if !disk::is_there(trash)? || is_empty_folder(trash)? {
+        return Err(Error::NotARepository(trash.to_owned()));
+    }
+    let to_entry = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
+    let file = trash.join(".git");
+    if disk::read(&file, disk::RECORD_MAX)?.as_ref() != Some(&to_entry) {
+        disk::replace(&file, &to_entry)?;
+    }
+    let to_worktree = [real(trash).join(".git").as_os_str().as_bytes(), b"\n"].concat();
+    disk::replace(&entry.dir.join("gitdir"), &to_worktree)?;
+    Ok(())
+}
+
+fn refuse_repository(path: &Path) -> Result<(), Error> {
+    match path.join(".git").symlink_metadata() {
+        Ok(found) if found.is_dir() => Err(Error::Occupied(path.to_owned())),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(disk::Error::new("look at", path, error).into())
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,151 @@
+//! The real world: git, tmux, processes and our records, assembled. It decides nothing; each effect
+//! checks its precondition at the moment of doing.
+
+mod observe;
+mod perform;
+mod wake;
+
+use crate::git::Repository;
+use crate::locks::Claims;
+use crate::plan::action::Action;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{EmptyState, Places, Sighting};
+use crate::records::Records;
+use crate::store::{Source, Trust};
+use crate::tmux;
+use crate::world::{ActionError, Look, Outcome, World};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Mutex, Notify};
+
+/// The variable that carries the mark of whose process it is.
+const OWNER: &str = "RECONCILER_OWNER";
+
+/// What the real world is made of.
+#[derive(Debug)]
+pub struct HostWorld {
+    repository: Repository,
+    source: Mutex<Source>,
+    records: Arc<Records>,
+    claims: Claims,
+    sessions: tmux::Server,
+    trust: Trust,
+    setting: Setting,
+    cache: Mutex<observe::Cache>,
+    wake: wake::Wake,
+}
+
+/// What the world is told of this machine and this run.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The program of the shim: ourselves.
+    pub program: PathBuf,
+    /// The environment that sessions are started from.
+    pub environment: BTreeMap<String, String>,
+    /// The folder of approvals.
+    pub state_home: Option<PathBuf>,
+    /// Where tmux keeps its sockets, if not in its default place.
+    pub tmux_tmpdir: Option<PathBuf>,
+    /// What an empty `state/` means.
+    pub empty_state: EmptyState,
+    /// Who looks.
+    pub role: Role,
+}
+
+/// Who looks at the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The loop: it holds a connection to tmux and is woken by it.
+    Loop,
+    /// A command that looks once and goes.
+    Visitor,
+}
+
+impl HostWorld {
+    /// Assembles the world of a repository at a ref. Touches nothing yet.
+    pub fn new(repository: Repository, state_ref: String, setting: Setting) -> Self {
+        let root = repository.root();
+        let sessions = tmux::Server::new(tmux::ServerConfig {
+            socket_name: socket_name(&repository),
+            tmux_tmpdir: setting.tmux_tmpdir.clone(),
+            deadline: tmux::DEADLINE,
+        });
+        Self {
+            source: Mutex::new(Source::new(repository.reader(), state_ref)),
+            records: Arc::new(Records::at(root)),
+            claims: Claims::at(root),
+            trust: Trust::at(setting.state_home.as_deref(), root),
+            cache: Mutex::default(),
+            wake: wake::Wake::default(),
+            sessions,
+            setting,
+            repository,
+        }
+    }
+
+    /// Returns what is notified when the world may have changed: a hint, never a fact.
+    pub fn wakes(&self) -> Arc<Notify> {
+        self.wake.notify()
+    }
+
+    /// Begins to hand on the hints of tmux and of processes.
+    pub fn listen(&self) {
+        self.wake.forward(self.sessions.wakes());
+    }
+
+    /// Returns the repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Returns the records.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Returns the approvals.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Returns the argv by which a person looks into a session.
+    pub fn attach_argv(&self, session: &str) -> Vec<String> {
+        self.sessions.attach_command(session)
+    }
+
+    /// Returns what is wanted, without a look at anything else.
+    pub async fn desired(&self) -> Sighting<Arc<Desired>> {
+        self.source.lock().await.read().await
+    }
+
+    /// Ends our tmux server if nothing but its keeper is left on it.
+    ///
+    /// # Errors
+    /// When tmux does not answer; the server may then stay.
+    pub async fn shut_down(&self) -> Result<(), tmux::Error> {
+        self.sessions.shut_down().await
+    }
+
+    fn places(&self) -> Places {
+        Places { root: self.repository.root().to_owned() }
+    }
+}
+
+impl World for HostWorld {
+    async fn observe(&self) -> Look {
+        self.look().await
+    }
+
+    async fn perform(&self, action: &Action) -> Result<Outcome, ActionError> {
+        self.do_it(action).await
+    }
+}
+
+/// Returns the name of the repository's own tmux server. It follows from the path of the git
+/// directory, so that two repositories never share one.
+pub fn socket_name(repository: &Repository) -> String {
+    let digest =
+        crate::api::hash::digest(&[repository.common_dir().as_os_str().as_encoded_bytes()]);
+    format!("reconciler-{}", digest.get(..8).unwrap_or(&digest))
+}

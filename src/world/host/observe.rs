@@ -1,0 +1,264 @@
+//! One look at everything, all sections at once. Each section is known whole or unknown.
+
+use super::{HostWorld, Role};
+use crate::api::attempt::{ShimRecord, StopRequest, TaskRecord};
+use crate::api::name::{BranchName, CommitId};
+use crate::disk;
+use crate::git;
+use crate::plan::observed::{
+    AttemptSighting, AttemptState, Leftovers, Observed, Session, Sighting, TaskSighting, Worktree,
+    WorktreeState,
+};
+use crate::process::{clock, identity};
+use crate::records::{AttemptFiles, Damage, Records};
+use crate::tmux;
+use crate::world::Look;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What git said last, and what its files looked like then: as long as they look the same, git is
+/// not asked again.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    branches: Option<(Vec<Stamp>, BTreeMap<BranchName, CommitId>)>,
+}
+
+/// A file and when it changed, to the nanosecond, with its size and inode.
+type Stamp = (std::path::PathBuf, Option<(i64, i64, u64, u64)>);
+
+impl HostWorld {
+    pub(super) async fn look(&self) -> Look {
+        let (desired, sessions, branches, records) = tokio::join!(
+            self.desired(),
+            self.sessions_now(),
+            self.branches_now(),
+            self.record_sections(),
+        );
+        let (tasks, claims, trusted, attempts, worktrees) = records;
+        let (worktrees, trash) = self.split_trash(worktrees);
+        let leftovers = match (trash, attempts) {
+            (Sighting::Known(trash), Sighting::Known(attempts)) => {
+                Sighting::Known(Leftovers { trash, attempts })
+            }
+            (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
+        };
+        let observed = Observed {
+            now: clock::now(),
+            nonce: uuid::Uuid::new_v4().as_u128(),
+            places: self.places(),
+            tasks,
+            claims,
+            sessions: sessions.map(sessions_seen).into(),
+            worktrees,
+            branches,
+            trusted,
+            leftovers,
+            empty_state: self.setting.empty_state,
+        };
+        self.watch_shims(&observed);
+        Look { desired, observed }
+    }
+
+    async fn sessions_now(&self) -> Result<Vec<tmux::Session>, tmux::Error> {
+        match self.setting.role {
+            Role::Loop => self.sessions.list().await,
+            Role::Visitor => self.sessions.glance().await,
+        }
+    }
+
+    /// Asks git for branches, if its files have changed.
+    async fn branches_now(&self) -> Sighting<BTreeMap<BranchName, CommitId>> {
+        let mut cache = self.cache.lock().await;
+        // The stamps are taken before the look: what changes meanwhile is seen the next time.
+        let stamps = ref_stamps(self.repository.common_dir());
+        if let (Some((before, seen)), Ok(now)) = (&cache.branches, &stamps)
+            && before == now
+        {
+            return Sighting::Known(seen.clone());
+        }
+        let seen = self.repository.refs("refs/heads/").await.map(|refs| {
+            let named = |(name, id)| Some((BranchName::try_from(name).ok()?, id));
+            refs.into_iter().filter_map(named).collect::<BTreeMap<_, _>>()
+        });
+        cache.branches = stamps.ok().zip(seen.as_ref().ok().cloned());
+        seen.into()
+    }
+
+    async fn record_sections(&self) -> Sections {
+        let (records, claims) = (Arc::clone(&self.records), self.claims.clone());
+        let (trust, repository) = (self.trust.clone(), self.repository.clone());
+        let look = move || {
+            let attempts = records.attempts_folders().map(|folders| {
+                folders.iter().map(|one| (one.name(), one.modified)).collect::<Vec<_>>()
+            });
+            let trusted = trust.read();
+            let worktrees = repository.linked().into();
+            (tasks(&records), claims.list().into(), trusted.into(), attempts.into(), worktrees)
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
+            let why = error.to_string();
+            let unknown = || why.clone();
+            (
+                Sighting::Unknown(unknown()),
+                Sighting::Unknown(unknown()),
+                Sighting::Unknown(unknown()),
+                Sighting::Unknown(unknown()),
+                Sighting::Unknown(unknown()),
+            )
+        })
+    }
+
+    /// Tells worktrees in use from retired ones.
+    fn split_trash(
+        &self,
+        worktrees: Sighting<Vec<git::Linked>>,
+    ) -> (Sighting<Vec<Worktree>>, Sighting<Kept>) {
+        let places = self.places();
+        let trash = disk::list(&places.trash())
+            .map(|names| names.into_iter().filter_map(retired_at).collect::<Vec<_>>());
+        let worktrees = match worktrees {
+            Sighting::Unknown(why) => Sighting::Unknown(why),
+            Sighting::Known(seen) => {
+                let used = seen.into_iter().filter(|one| !one.path.starts_with(places.trash()));
+                Sighting::Known(used.map(worktree_seen).collect())
+            }
+        };
+        (worktrees, trash.into())
+    }
+
+    /// Wakes the loop when a shim that runs ends.
+    fn watch_shims(&self, observed: &Observed) {
+        let tasks = observed.tasks.known().into_iter().flat_map(BTreeMap::values);
+        for attempt in tasks.filter_map(|task| task.attempts.last()) {
+            if let AttemptState::Running { shim, .. } | AttemptState::Ending { shim, .. } =
+                &attempt.state
+            {
+                self.wake.on_end_of(shim);
+            }
+        }
+    }
+}
+
+/// Things that are kept for a while: their names, and since when.
+type Kept = Vec<(String, Timestamp)>;
+
+type Sections = (
+    Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>>,
+    Sighting<BTreeMap<crate::api::name::TaskName, crate::plan::observed::ClaimSighting>>,
+    Sighting<std::collections::BTreeSet<String>>,
+    Sighting<Kept>,
+    Sighting<Vec<git::Linked>>,
+);
+
+fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>> {
+    let look = || {
+        let failures = records.failures()?;
+        let mut found = BTreeMap::new();
+        for (name, record) in records.tasks()? {
+            let failure = failures.get(&name).and_then(|one| one.as_ref().ok()).cloned();
+            let sighting = match record {
+                Err(damage) => {
+                    TaskSighting { record: Err(damage.to_string()), attempts: Vec::new(), failure }
+                }
+                Ok(record) => {
+                    let attempts = records.attempts_of(&record.owner())?;
+                    let attempts = attempts.iter().map(|one| attempt_seen(&record, one)).collect();
+                    TaskSighting { record: Ok(record), attempts, failure }
+                }
+            };
+            found.insert(name, sighting);
+        }
+        Ok::<_, crate::records::Error>(found)
+    };
+    look().into()
+}
+
+fn attempt_seen(record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
+    let attempt = files.attempt.as_ref().cloned().map_err(ToString::to_string);
+    let state = state_of(record, files).unwrap_or_else(AttemptState::Unknown);
+    AttemptSighting { number: files.number, attempt, state }
+}
+
+/// Reads where an attempt is off its flags and its shim.
+fn state_of(record: &TaskRecord, files: &AttemptFiles) -> Result<AttemptState, String> {
+    let good = |damage: &Damage| damage.to_string();
+    let exit = files.exit.as_ref().map(|exit| exit.as_ref().map_err(good)).transpose()?;
+    let shim = files.shim.as_ref().map(|shim| shim.as_ref().map_err(good)).transpose()?;
+    let stop = files.stop.as_ref().map(|stop| stop.as_ref().map_err(good)).transpose()?;
+    let alive = |shim: &ShimRecord| {
+        identity::is_alive(&shim.process).map_err(|error| format!("cannot see its shim: {error}"))
+    };
+    let asked: Option<StopRequest> = stop.cloned();
+    Ok(match (shim, exit) {
+        (Some(shim), Some(exit)) if alive(shim)? => {
+            AttemptState::Ending { shim: shim.process.clone(), exit: exit.clone() }
+        }
+        (Some(_) | None, Some(exit)) => AttemptState::Ended(exit.clone()),
+        (None, None) => AttemptState::Prepared,
+        (Some(shim), None) if alive(shim)? => {
+            AttemptState::Running { shim: shim.process.clone(), asked, started_at: shim.started_at }
+        }
+        (Some(shim), None) => AttemptState::Lost {
+            survivors: identity::with_mark(super::OWNER, &record.owner().to_string()).into(),
+            started_at: shim.started_at,
+            asked,
+        },
+    })
+}
+
+fn sessions_seen(sessions: Vec<tmux::Session>) -> Vec<Session> {
+    let seen = |one: tmux::Session| Session {
+        id: one.id.to_string(),
+        name: one.name,
+        owner: one.owner,
+        attempt: one.attempt,
+    };
+    sessions.into_iter().map(seen).collect()
+}
+
+fn worktree_seen(one: git::Linked) -> Worktree {
+    let state = if one.missing {
+        WorktreeState::Missing
+    } else if one.unfinished {
+        WorktreeState::HalfMade
+    } else {
+        WorktreeState::Ready
+    };
+    Worktree { path: one.path, owner: one.owner, state }
+}
+
+/// Reads the time off a name in the trash, `NAME.UID8.SECONDS`, with a number behind it if the
+/// name was taken.
+fn retired_at(name: String) -> Option<(String, Timestamp)> {
+    let last = name.rsplit('.').next()?;
+    let seconds = last.split('-').next()?.parse().ok()?;
+    Some((name, Timestamp::from_second(seconds).ok()?))
+}
+
+/// Returns the stamps of everything that branches are read from.
+fn ref_stamps(common: &Path) -> Result<Vec<Stamp>, disk::Error> {
+    let mut stamps = vec![stamp(&common.join("packed-refs")), stamp(&common.join("reftable"))];
+    for name in disk::list(&common.join("reftable"))? {
+        stamps.push(stamp(&common.join("reftable").join(name)));
+    }
+    let mut folders = vec![common.join("refs/heads")];
+    while let Some(folder) = folders.pop() {
+        stamps.push(stamp(&folder));
+        for name in disk::list(&folder)? {
+            let path = folder.join(name);
+            stamps.push(stamp(&path));
+            if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(stamps)
+}
+
+fn stamp(path: &Path) -> Stamp {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |meta: std::fs::Metadata| (meta.mtime(), meta.mtime_nsec(), meta.size(), meta.ino());
+    (path.to_owned(), path.symlink_metadata().ok().map(of))
+}

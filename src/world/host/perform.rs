@@ -1,0 +1,286 @@
+//! Actions -> drivers. Each looks once more at what it presupposes, and refuses when that is no
+//! longer true.
+
+use super::{HostWorld, OWNER};
+use crate::api::attempt::{AttemptId, Exit, HANDED_ON, ProcessId, StopReason, StopRequest};
+use crate::api::claim::Claim;
+use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::path::first_overlap;
+use crate::disk::{self, Published};
+use crate::git::{Moved, Retired};
+use crate::plan::action::Action;
+use crate::process::identity;
+use crate::process::signal::{self, Ask};
+use crate::tmux;
+use crate::world::{ActionError, Outcome};
+use jiff::Timestamp;
+use std::path::Path;
+
+type Answer = Result<Outcome, ActionError>;
+
+impl HostWorld {
+    pub(super) async fn do_it(&self, action: &Action) -> Answer {
+        match action {
+            Action::Register(record) => published(self.records.register(record)?, "a record"),
+            Action::Claim(claim) => self.claim(claim),
+            Action::Renew { claim } => self.renew(claim),
+            Action::Release { owner, generation } => self.release(owner, *generation),
+            Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
+            Action::AddWorktree { owner, path, branch } => {
+                disk::make_ignored_folder(&self.places().worktrees())?;
+                self.repository.add_worktree(path, branch, owner).await?;
+                Ok(Outcome::Done)
+            }
+            Action::RepairWorktree { owner, path, trash } => {
+                self.repository.repair(path, owner, &self.places().trash().join(trash)).await?;
+                Ok(Outcome::Done)
+            }
+            Action::PrepareAttempt(attempt) => {
+                published(self.records.prepare(attempt)?, "an attempt")
+            }
+            Action::NewSession { attempt, directory } => self.new_session(attempt, directory).await,
+            Action::AskToStop { attempt, shim, why, at } => {
+                self.ask_to_stop(attempt, shim.as_ref(), (*why, *at))
+            }
+            Action::KillProcesses { processes, .. } => kill(processes),
+            Action::CloseAttempt { attempt, exit } => self.close(attempt, exit),
+            Action::KillSession { session, owner } => {
+                let id = tmux::SessionId::parse(session);
+                let id = id.ok_or_else(|| ActionError(format!("`{session}` is no session id")))?;
+                let killed = self.sessions.kill_session(id, owner).await?;
+                Ok(if killed { Outcome::Done } else { Outcome::AlreadySo })
+            }
+            Action::Rescue { owner, path, attempt } => self.rescue(owner, path, *attempt).await,
+            Action::Retire { owner, path, attempt, trash } => {
+                self.retire(owner, path, (*attempt, trash)).await
+            }
+            Action::DropBranch { branch, contained_in, .. } => {
+                self.drop_branch(branch, contained_in).await
+            }
+            Action::Forget(owner) => {
+                self.records.clear_failure(&owner.task)?;
+                let forgot = self.records.forget(owner)?;
+                Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
+            }
+            Action::NoteFailure { task, failure } => {
+                self.records.record_failure(task, failure)?;
+                Ok(Outcome::Done)
+            }
+            Action::ClearFailure(task) => {
+                self.records.clear_failure(task)?;
+                Ok(Outcome::Done)
+            }
+            Action::EmptyTrash { trash } => self.empty_trash(trash).await,
+            Action::SweepAttempts { folder } => self.sweep(folder),
+        }
+    }
+
+    fn held(&self, task: &TaskName) -> Result<Option<Claim>, ActionError> {
+        self.claims.get(task).transpose().map_err(ActionError)
+    }
+
+    fn claim(&self, claim: &Claim) -> Answer {
+        let before = self.held(&claim.task)?.map_or(0, |held| held.generation);
+        if before.saturating_add(1) != claim.generation {
+            return refused("the claim has moved on");
+        }
+        for (task, other) in self.claims.list()? {
+            let Ok(other) = other else {
+                return refused(&format!("the lock of {task} is damaged"));
+            };
+            let overlap = first_overlap(&claim.locked_files, &other.locked_files);
+            if let Some((_, _, path)) = overlap.filter(|_| task != claim.task) {
+                return refused(&format!("{task} holds {path} by now"));
+            }
+        }
+        self.claims.publish(claim)?;
+        Ok(Outcome::Done)
+    }
+
+    fn renew(&self, claim: &Claim) -> Answer {
+        match self.held(&claim.task)? {
+            Some(held) if held.generation == claim.generation && held.uid == claim.uid => {
+                self.claims.publish(claim)?;
+                Ok(Outcome::Done)
+            }
+            Some(_) | None => refused("the claim is another by now"),
+        }
+    }
+
+    fn release(&self, owner: &Owner, generation: u64) -> Answer {
+        match self.held(&owner.task)? {
+            None => Ok(Outcome::AlreadySo),
+            Some(held) if held.generation == generation && held.uid == owner.uid => {
+                self.claims.remove(&owner.task)?;
+                Ok(Outcome::Done)
+            }
+            Some(_) => refused("the claim is another by now"),
+        }
+    }
+
+    async fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Answer {
+        match self.repository.create(&branch.to_ref(), at).await? {
+            Moved::Done => Ok(Outcome::Done),
+            Moved::AlreadySo => Ok(Outcome::AlreadySo),
+            Moved::Lost { .. } => refused("there is such a branch by now"),
+        }
+    }
+
+    async fn new_session(&self, id: &AttemptId, directory: &Path) -> Answer {
+        let Some(files) = self.records.attempt(id)? else { return refused("it is not prepared") };
+        let attempt = files.attempt?;
+        if files.exit.is_some() || files.shim.is_some() {
+            return refused("the attempt was taken or closed");
+        }
+        let folder = self.records.folder(id).to_string_lossy().into_owned();
+        let mut environment = self.setting.environment.clone();
+        let handed_on = [&attempt.program.env_allow, &attempt.program.secret_env];
+        environment.retain(|name, _| {
+            HANDED_ON.contains(&name.as_str()) || handed_on.iter().any(|names| names.contains(name))
+        });
+        environment.insert(OWNER.to_owned(), id.owner.to_string());
+        let program = self.setting.program.to_string_lossy().into_owned();
+        let new = tmux::NewSession {
+            owner: id.owner.clone(),
+            attempt: id.number,
+            directory: directory.to_owned(),
+            environment,
+            command: vec![program, "shim".to_owned(), folder],
+        };
+        match self.sessions.new_session(&new).await {
+            Ok(session) => {
+                if let Ok(Some(shim)) = identity::of(session.pane_pid) {
+                    self.wake.on_end_of(&shim);
+                }
+                Ok(Outcome::Done)
+            }
+            Err(tmux::Error::Exists { name }) => refused(&format!("there is a session {name}")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn ask_to_stop(
+        &self,
+        id: &AttemptId,
+        shim: Option<&ProcessId>,
+        (why, asked_at): (StopReason, Timestamp),
+    ) -> Answer {
+        // Whether it is asked for the first time matters to nobody: the first reason stands.
+        match self.records.ask_to_stop(id, &StopRequest { asked_at, why })? {
+            Published::New | Published::Existed => {}
+        }
+        if let Some(shim) = shim {
+            signal::send(shim, Ask::Terminate)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Closes an attempt. A shim writes that it takes the attempt before it looks whether that is
+    /// closed; here it is the other way round, so that one of the two sees the other.
+    fn close(&self, id: &AttemptId, exit: &Exit) -> Answer {
+        let Some(files) = self.records.attempt(id)? else { return refused("there is none") };
+        if let Some(shim) = files.shim.transpose()?
+            && identity::is_alive(&shim.process)?
+        {
+            return refused("its shim lives");
+        }
+        match self.records.close(id, exit)? {
+            Published::Existed => return Ok(Outcome::AlreadySo),
+            Published::New => {}
+        }
+        let after =
+            self.records.attempt(id)?.and_then(|files| files.shim.transpose().ok().flatten());
+        match after {
+            Some(shim) if identity::is_alive(&shim.process)? => refused("a shim took it meanwhile"),
+            Some(_) | None => Ok(Outcome::Done),
+        }
+    }
+
+    async fn rescue(&self, owner: &Owner, path: &Path, attempt: u32) -> Answer {
+        let reference = rescue_ref(owner, attempt);
+        let message = format!("Unsaved work of task {}, attempt {attempt}", owner.task);
+        match self.repository.rescue(path, &reference, &message).await? {
+            Some(_) => Ok(Outcome::Done),
+            None => Ok(Outcome::AlreadySo),
+        }
+    }
+
+    async fn retire(&self, owner: &Owner, path: &Path, (attempt, trash): (u32, &str)) -> Answer {
+        if let Some(who) = identity::working_in(path)?.first() {
+            return Err(ActionError(format!("process {} works in {}", who.pid, path.display())));
+        }
+        let trash = self.places().trash().join(trash);
+        let reference = rescue_ref(owner, attempt);
+        match self.repository.retire(path, owner, &trash, Some(&reference)).await? {
+            Retired::HasMore => {}
+            Retired::InBranches => self.repository.discard(&trash, owner).await?,
+        }
+        Ok(Outcome::Done)
+    }
+
+    async fn drop_branch(&self, branch: &BranchName, contained_in: &CommitId) -> Answer {
+        let Some(tip) = self.repository.reader().resolve(&branch.to_ref()).await? else {
+            return Ok(Outcome::AlreadySo);
+        };
+        let own_commits = !self.repository.is_ancestor(&tip, contained_in).await?;
+        if own_commits || self.repository.checked_out_at(branch).await?.is_some() {
+            return Ok(Outcome::AlreadySo);
+        }
+        match self.repository.delete(&branch.to_ref(), &tip).await? {
+            Moved::Done => Ok(Outcome::Done),
+            // It moved: it has commits of its own by now.
+            Moved::AlreadySo | Moved::Lost { .. } => Ok(Outcome::AlreadySo),
+        }
+    }
+
+    async fn empty_trash(&self, trash: &str) -> Answer {
+        let place = self.places().trash().join(trash);
+        let linked = self.repository.linked()?.into_iter().find(|one| one.path == place);
+        let owner = match linked {
+            Some(one) => one.owner,
+            // A half-made worktree that was put there has no entry: its name tells whose it was.
+            None => nameless_owner(trash),
+        };
+        let Some(owner) = owner else { return refused("it bears no mark of ours") };
+        self.repository.discard(&place, &owner).await?;
+        Ok(Outcome::Done)
+    }
+
+    fn sweep(&self, folder: &str) -> Answer {
+        let found = self.records.attempts_folders()?.into_iter().find(|one| one.name() == folder);
+        let Some(found) = found else { return Ok(Outcome::AlreadySo) };
+        self.records.sweep(&found)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Returns the rescue ref of an attempt.
+fn rescue_ref(owner: &Owner, attempt: u32) -> String {
+    format!("refs/reconciler/rescue/{}/{attempt}", owner.task)
+}
+
+/// Returns an owner of the task that a name in the trash begins with.
+fn nameless_owner(trash: &str) -> Option<Owner> {
+    let task: TaskName = trash.split('.').next()?.parse().ok()?;
+    let uid = crate::api::name::Uid::derive(0, task.as_str());
+    Some(Owner { task, uid })
+}
+
+fn kill(processes: &[ProcessId]) -> Answer {
+    for process in processes {
+        signal::send(process, Ask::Kill)?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn published(published: Published, what: &str) -> Answer {
+    match published {
+        Published::New => Ok(Outcome::Done),
+        Published::Existed => refused(&format!("there is {what} by now")),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a refusal is an answer of the doer")]
+fn refused(why: &str) -> Answer {
+    Ok(Outcome::Refused(why.to_owned()))
+}
