@@ -15,10 +15,16 @@ pub(super) enum Code {
     Failed = 1,
     /// The command was not understood.
     Usage = 2,
+    /// Another loop runs on this repository.
+    Held = 3,
+    /// The agents are not approved on this machine.
+    NotTrusted = 5,
     /// It is still pending.
     Pending = 8,
     /// The time was up.
     TimedOut = 124,
+    /// Somebody interrupted it.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {
@@ -83,6 +89,10 @@ impl<E: Error + 'static> From<E> for Failure {
         let any: &dyn Any = &error;
         if let Some(error) = any.downcast_ref::<client::Error>() {
             return Self::of_client(error);
+        }
+        if let Some(client::RunError::Held(_)) = any.downcast_ref::<client::RunError>() {
+            let hint = "one loop per repository; see what it does: reconciler status";
+            return Self::coded(Code::Held, chain(&error)).hint(hint);
         }
         let gone = any.downcast_ref::<io::Error>().map(io::Error::kind);
         if gone == Some(io::ErrorKind::BrokenPipe) {

@@ -1,12 +1,15 @@
 //! `run`: the loop itself, in the foreground. What happens is told as it happens, one line each.
 
 use super::context::Context;
-use super::exit::Failure;
+use super::exit::{Code, Failure};
 use crate::api::event::{Event, EventKind};
+use crate::api::task::TaskState;
+use crate::client::{End, IfEmpty, Turn, Until};
 use clap::{Args, ValueEnum};
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Make what is committed so, and keep it so, until Ctrl-C. Workers go on when the loop ends, and
 /// are adopted when it runs again.
@@ -18,14 +21,14 @@ pub(super) struct Run {
     once: bool,
     /// End when nothing runs any more, and nothing will without somebody's doing.
     #[arg(long)]
-    until: Option<Until>,
+    until: Option<Wanted>,
     /// An empty `state/` is meant: delete all tasks.
     #[arg(long)]
     allow_empty: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Until {
+enum Wanted {
     Settled,
 }
 
@@ -38,56 +41,121 @@ impl Run {
     async fn run_on(self, context: &Context) -> Result<ExitCode, Failure> {
         let client = context.client().await?;
         let until = match (self.once, self.until) {
-            (true, _) => crate::engine::Until::Once,
-            (false, Some(Until::Settled)) => crate::engine::Until::Settled,
-            (false, None) => crate::engine::Until::Stopped,
+            (true, _) => Until::Once,
+            (false, Some(Wanted::Settled)) => Until::Settled,
+            (false, None) => Until::Stopped,
         };
-        let empty = if self.allow_empty {
-            crate::plan::observed::EmptyState::Meant
-        } else {
-            crate::plan::observed::EmptyState::Doubted
-        };
-        let stop = async {
-            tokio::signal::ctrl_c().await.ok();
-        };
-        let end = client
-            .run(until, empty, stop, |tick, events| {
-                for event in events {
-                    say(event);
-                }
-                if !tick.deeds.is_empty() {
-                    tracing::debug!(?tick.deeds);
-                }
-                ControlFlow::Continue(())
-            })
-            .await?;
-        for (name, task) in &end.report.tasks {
-            writeln!(
-                std::io::stdout(),
-                "{name:12} {:12} {:18} {}",
-                task.state,
-                task.reason,
-                task.message
-            )?;
-        }
-        for notice in &end.report.notices {
-            writeln!(std::io::stdout(), "{notice}")?;
-        }
-        Ok(ExitCode::SUCCESS)
+        let if_empty = if self.allow_empty { IfEmpty::Delete } else { IfEmpty::Keep };
+        let mut teller = Teller::new(client.state_ref(), until);
+        let end = client.run(until, if_empty, stop()?, |turn| teller.tell(turn)).await?;
+        say(&summary(&end));
+        Ok(exit_code(&end, until).into())
     }
 }
 
-fn say(event: &Event) {
+/// Returns what is done when somebody asks the loop to stop.
+fn stop() -> Result<impl Future<Output = ()>, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Tells of each turn what is new.
+struct Teller {
+    state_ref: String,
+    until: Until,
+    begun: bool,
+    told: BTreeSet<String>,
+}
+
+impl Teller {
+    fn new(state_ref: &str, until: Until) -> Self {
+        let state_ref = state_ref.trim_start_matches("refs/heads/").to_owned();
+        Self { state_ref, until, begun: false, told: BTreeSet::new() }
+    }
+
+    fn tell(&mut self, turn: Turn<'_>) {
+        if !self.begun {
+            self.begin(turn);
+        }
+        for event in turn.events {
+            say(&line(event));
+        }
+        // What is told once is told again only after it was otherwise in between.
+        let notices: BTreeSet<String> = turn.report.notices.iter().cloned().collect();
+        for notice in notices.difference(&self.told) {
+            say(&format!("note: {notice}"));
+        }
+        self.told = notices;
+    }
+
+    fn begin(&mut self, turn: Turn<'_>) {
+        self.begun = true;
+        let revision = turn.revision.map(|id| format!("@{}", id.short())).unwrap_or_default();
+        let ends = match self.until {
+            Until::Stopped => "Ctrl-C ends the loop, workers go on",
+            Until::Once => "one pass, workers go on",
+            Until::Settled => "until everything is settled",
+        };
+        let count = turn.report.tasks.len();
+        say(&format!("reconciler runs {}{revision}: {count} tasks ({ends})", self.state_ref));
+        for (name, task) in &turn.report.tasks {
+            if task.reason.needs_person() {
+                say(&format!("note: task/{name} needs you: {}", task.message));
+            }
+        }
+    }
+}
+
+fn line(event: &Event) -> String {
     let mark = match event.kind {
-        EventKind::Normal => " ",
-        EventKind::Warning => "!",
+        EventKind::Normal => ' ',
+        EventKind::Warning => '!',
     };
-    let line = format!(
-        "{}{mark} {:22} {:16} {}",
-        event.time.strftime("%H:%M:%S%.3f"),
-        event.object,
-        event.reason,
-        event.message
-    );
-    writeln!(std::io::stdout(), "{line}").ok();
+    let time = event.time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S");
+    format!("{time} {mark} {:24} {:16} {}", event.object, event.reason, event.message)
+}
+
+fn summary(end: &End) -> String {
+    let count = |state| end.report.tasks.values().filter(|task| task.state == state).count();
+    let states = [
+        TaskState::InProgress,
+        TaskState::Claimed,
+        TaskState::Pending,
+        TaskState::Completed,
+        TaskState::Failed,
+    ];
+    let parts: Vec<String> = states
+        .into_iter()
+        .filter(|state| count(*state) > 0)
+        .map(|state| format!("{} {state}", count(state)))
+        .collect();
+    let waits = end.report.tasks.values().filter(|task| task.reason.needs_person()).count();
+    let hint =
+        if waits > 0 { format!("; {waits} need you: reconciler status") } else { String::new() };
+    let tasks = if parts.is_empty() { "no tasks".to_owned() } else { parts.join(", ") };
+    format!("reconciler ended: {tasks}{hint}")
+}
+
+/// Returns how the loop's end is told to a script.
+fn exit_code(end: &End, until: Until) -> Code {
+    let reasons = || end.report.tasks.values().map(|task| task.reason.to_string());
+    let trouble = end.report.tasks.values().any(|task| task.reason.needs_person());
+    match until {
+        Until::Stopped | Until::Once => Code::Success,
+        Until::Settled if !end.settled => Code::Interrupted,
+        Until::Settled if reasons().any(|reason| reason == "NotTrusted") => Code::NotTrusted,
+        Until::Settled if trouble => Code::Failed,
+        Until::Settled => Code::Success,
+    }
+}
+
+fn say(text: &str) {
+    // The loop goes on also when nobody reads.
+    writeln!(std::io::stdout(), "{text}").ok();
 }

@@ -6,7 +6,7 @@ pub mod demo;
 mod snapshot;
 pub mod view;
 
-pub use control::{End, RunError};
+pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use snapshot::{LoopState, Snapshot};
 
 use crate::api::name::TaskName;
