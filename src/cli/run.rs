@@ -145,14 +145,17 @@ fn summary(end: &End) -> String {
 /// Returns how the loop's end is told to a script.
 fn exit_code(end: &End, until: Until) -> Code {
     let reasons = || end.report.tasks.values().map(|task| task.reason.to_string());
-    let trouble = end.report.tasks.values().any(|task| task.reason.needs_person());
-    match until {
-        Until::Stopped | Until::Once => Code::Success,
-        Until::Settled if !end.settled => Code::Interrupted,
-        Until::Settled if reasons().any(|reason| reason == "NotTrusted") => Code::NotTrusted,
-        Until::Settled if trouble => Code::Failed,
-        Until::Settled => Code::Success,
+    if until != Until::Settled {
+        return Code::Success;
     }
+    if !end.settled {
+        return Code::Interrupted;
+    }
+    if reasons().any(|reason| reason == "NotTrusted") {
+        return Code::NotTrusted;
+    }
+    let trouble = end.report.tasks.values().any(|task| task.reason.needs_person());
+    if trouble { Code::Failed } else { Code::Success }
 }
 
 fn say(text: &str) {
