@@ -94,7 +94,7 @@ impl Scratch {
 }
 
 pub(super) async fn git(directory: &Path, args: &[&str]) -> String {
-    let call = Call::new("git", Duration::from_secs(60)).directory(directory);
+    let call = Call::new("git", Duration::from_mins(1)).directory(directory);
     let answer = call.args(args).run().await.unwrap();
     String::from_utf8(answer).unwrap().trim_end().to_owned()
 }
