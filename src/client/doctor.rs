@@ -85,7 +85,9 @@ pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding>
             client.work_health(&mut found, &snapshot);
         }
     }
-    found.0.sort_by_key(|one| [REPOSITORY, STATE, MACHINE, WORK].iter().position(|s| *s == one.section));
+    found.0.sort_by_key(|one| {
+        [REPOSITORY, STATE, MACHINE, WORK].iter().position(|s| *s == one.section)
+    });
     found.0
 }
 
@@ -94,12 +96,17 @@ async fn machine(found: &mut Findings, environment: &Environment) {
     match tmux::version(DEADLINE).await {
         Ok(version) if version.is_supported() => found.ok(MACHINE, format!("tmux {version}")),
         Ok(version) => {
-            found.fail(MACHINE, format!("tmux {version} is too old: 3.2 or newer is needed"), install);
+            found.fail(
+                MACHINE,
+                format!("tmux {version} is too old: 3.2 or newer is needed"),
+                install,
+            );
         }
         Err(error) => found.fail(MACHINE, format!("tmux cannot be started: {error}"), install),
     }
     match environment.state_home() {
-        Some(home) => found.ok(MACHINE, format!("approvals are kept in {}", home.join("reconciler").display())),
+        Some(home) => found
+            .ok(MACHINE, format!("approvals are kept in {}", home.join("reconciler").display())),
         None => found.fail(
             MACHINE,
             "there is no place for approvals, so no agent can be approved",
@@ -121,7 +128,14 @@ impl Client {
                 "commit state/ to that branch, or choose another: `reconciler init --ref BRANCH`",
             ),
             (Sighting::Known(desired), Ok(Some(_))) => {
-                found.ok(REPOSITORY, format!("state is read from {} at {}", self.state_ref, desired.revision.short()));
+                found.ok(
+                    REPOSITORY,
+                    format!(
+                        "state is read from {} at {}",
+                        self.state_ref,
+                        desired.revision.short()
+                    ),
+                );
             }
             (Sighting::Known(_), Ok(None)) => found.warn(
                 REPOSITORY,
@@ -138,7 +152,10 @@ impl Client {
         {
             found.warn(
                 REPOSITORY,
-                format!("the main work tree is on {head}; state is read from {}, not from here", self.state_ref),
+                format!(
+                    "the main work tree is on {head}; state is read from {}, not from here",
+                    self.state_ref
+                ),
                 "nothing, if that is meant",
             );
         }
@@ -148,7 +165,11 @@ impl Client {
                 found.ok(REPOSITORY, format!("reconciler is running{pid}"));
             }
             LoopState::NotRunning => {
-                found.warn(REPOSITORY, "reconciler is not running: nothing starts", "`reconciler run`");
+                found.warn(
+                    REPOSITORY,
+                    "reconciler is not running: nothing starts",
+                    "`reconciler run`",
+                );
             }
             LoopState::Unknown(why) => found.fail(
                 REPOSITORY,
@@ -178,7 +199,9 @@ impl Client {
             let fix = "edit the file and commit it; `reconciler check` shows the place";
             match problem.severity {
                 Severity::Error => found.fail(STATE, problem.to_string(), fix),
-                Severity::Warning => found.warn(STATE, problem.to_string(), "nothing, if that is meant"),
+                Severity::Warning => {
+                    found.warn(STATE, problem.to_string(), "nothing, if that is meant")
+                }
             }
         }
     }
@@ -190,7 +213,10 @@ impl Client {
                     if agent.approved {
                         found.ok(MACHINE, format!("agent {} is approved", agent.name));
                     } else {
-                        let text = format!("agent {} is not approved on this machine, so its workers take nothing", agent.name);
+                        let text = format!(
+                            "agent {} is not approved on this machine, so its workers take nothing",
+                            agent.name
+                        );
                         found.fail(MACHINE, text, "`reconciler trust` shows what it runs and asks");
                     }
                 }
@@ -211,12 +237,18 @@ impl Client {
                 let free = stat.f_bavail.saturating_mul(stat.f_frsize);
                 let text = format!("{} MiB of disk are free", free >> 20);
                 if free < SPACE_MIN {
-                    found.warn(MACHINE, text, "free some: under 1 GiB, worktrees and builds may fail");
+                    found.warn(
+                        MACHINE,
+                        text,
+                        "free some: under 1 GiB, worktrees and builds may fail",
+                    );
                 } else {
                     found.ok(MACHINE, text);
                 }
             }
-            Err(error) => found.warn(MACHINE, format!("the free space cannot be seen: {error}"), "nothing"),
+            Err(error) => {
+                found.warn(MACHINE, format!("the free space cannot be seen: {error}"), "nothing")
+            }
         }
     }
 
@@ -230,12 +262,19 @@ impl Client {
             ("locks", observed.claims.why_unknown()),
         ] {
             if let Some(why) = why {
-                found.fail(WORK, format!("{what} cannot be seen: {why}"), "mend what is said; until then nothing is done there");
+                found.fail(
+                    WORK,
+                    format!("{what} cannot be seen: {why}"),
+                    "mend what is said; until then nothing is done there",
+                );
             }
         }
         for session in observed.sessions.known().into_iter().flatten() {
             if session.owner.is_none() && session.name != tmux::KEEPER {
-                let text = format!("tmux session {} on our server is not ours; it is left alone", session.name);
+                let text = format!(
+                    "tmux session {} on our server is not ours; it is left alone",
+                    session.name
+                );
                 found.warn(WORK, text, "end it yourself if nobody needs it");
             }
         }
@@ -243,26 +282,52 @@ impl Client {
             let path = worktree.path.display();
             let ours = observed.places.is_ours(&worktree.path);
             match (worktree.state, &worktree.owner) {
-                (_, None) if ours => found.warn(WORK, format!("worktree {path} has no mark of ours; it is left alone"), format!("move it away if a task is to be called so: `git worktree move {path} ...`")),
-                (WorktreeState::HalfMade | WorktreeState::Missing, Some(owner)) => found.warn(WORK, format!("the worktree of {} at {path} is not whole", owner.task), "`reconciler run` repairs it"),
+                (_, None) if ours => found.warn(
+                    WORK,
+                    format!("worktree {path} has no mark of ours; it is left alone"),
+                    format!(
+                        "move it away if a task is to be called so: `git worktree move {path} ...`"
+                    ),
+                ),
+                (WorktreeState::HalfMade | WorktreeState::Missing, Some(owner)) => found.warn(
+                    WORK,
+                    format!("the worktree of {} at {path} is not whole", owner.task),
+                    "`reconciler run` repairs it",
+                ),
                 (WorktreeState::Ready | WorktreeState::HalfMade | WorktreeState::Missing, _) => {}
             }
         }
         for (name, task) in observed.tasks.known().into_iter().flatten() {
             if let Err(damage) = &task.record {
-                found.fail(WORK, format!("the record of {name} is damaged: {damage}"), "move that file away: what is left of the task is adopted");
+                found.fail(
+                    WORK,
+                    format!("the record of {name} is damaged: {damage}"),
+                    "move that file away: what is left of the task is adopted",
+                );
             }
         }
         for (name, claim) in observed.claims.known().into_iter().flatten() {
             if let Err(damage) = claim {
-                found.fail(WORK, format!("the lock of {name} is damaged, so it is held: {damage}"), "make sure that nobody works on it, then remove that file");
+                found.fail(
+                    WORK,
+                    format!("the lock of {name} is damaged, so it is held: {damage}"),
+                    "make sure that nobody works on it, then remove that file",
+                );
             }
         }
-        let waiting = snapshot.plan.report.tasks.iter().filter(|(_, one)| one.reason.needs_person());
+        let waiting =
+            snapshot.plan.report.tasks.iter().filter(|(_, one)| one.reason.needs_person());
         for (name, report) in waiting {
-            found.warn(WORK, format!("task {name} needs you: {}", report.message), format!("`reconciler describe task {name}`"));
+            found.warn(
+                WORK,
+                format!("task {name} needs you: {}", report.message),
+                format!("`reconciler describe task {name}`"),
+            );
         }
         let leftover = disk::list(&observed.places.trash()).map(|names| names.len()).unwrap_or(0);
-        found.ok(WORK, format!("{leftover} retired worktrees in {}", observed.places.trash().display()));
+        found.ok(
+            WORK,
+            format!("{leftover} retired worktrees in {}", observed.places.trash().display()),
+        );
     }
 }

@@ -69,9 +69,8 @@ impl Client {
             Some((kind, name)) => (Some(kind), name),
             None => (None, words),
         };
-        let is_meant = |key: &&Key| {
-            key.name() == name && kind.is_none_or(|kind| is_word_of(kind, key.kind()))
-        };
+        let is_meant =
+            |key: &&Key| key.name() == name && kind.is_none_or(|kind| is_word_of(kind, key.kind()));
         let found: Vec<&Key> = draft.files.keys().filter(is_meant).collect();
         match found.as_slice() {
             [one] => Ok((*one).clone()),
@@ -96,7 +95,12 @@ impl Client {
     /// # Errors
     /// [`Error::Invalid`] with all that is wrong, before anything is written; or when there is such
     /// a file already.
-    pub async fn create(&self, key: &Key, spec: Value, record: Record<'_>) -> Result<Edited, Error> {
+    pub async fn create(
+        &self,
+        key: &Key,
+        spec: Value,
+        record: Record<'_>,
+    ) -> Result<Edited, Error> {
         let tree = self.tree_for(record).await?;
         let (path, text) = (key.path(), text_of(key, spec));
         if disk::is_there(&tree.join(&path))? {
@@ -342,8 +346,13 @@ mod tests {
         assert!(suspended.ends_with(line), "{suspended}");
         assert_eq!(set_to(&suspended, None), text);
         assert_eq!(set_to(&suspended, Some(true)), suspended);
-        assert_eq!(set_to("{\"spec\": {\"suspend\": false, \"x\": 1}}", Some(true)),
-            "{\"spec\": {\"suspend\": true, \"x\": 1}}");
-        assert_eq!(set_to("{\"spec\": {\"x\": 1}}", Some(true)), "{\"spec\": {\"x\": 1, \"suspend\": true}}");
+        assert_eq!(
+            set_to("{\"spec\": {\"suspend\": false, \"x\": 1}}", Some(true)),
+            "{\"spec\": {\"suspend\": true, \"x\": 1}}"
+        );
+        assert_eq!(
+            set_to("{\"spec\": {\"x\": 1}}", Some(true)),
+            "{\"spec\": {\"x\": 1, \"suspend\": true}}"
+        );
     }
 }

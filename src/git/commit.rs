@@ -179,7 +179,10 @@ mod tests {
     async fn a_hook_that_refuses_is_quoted_and_leaves_the_index_as_it_was() {
         let scratch = Scratch::new().await;
         let hooks = scratch.outside().join("hooks");
-        write(&hooks.join("pre-commit"), "#!/bin/sh\nprintf 'one\\ntwo\\n3\\n4\\n5\\nno\\n'\nexit 1\n");
+        write(
+            &hooks.join("pre-commit"),
+            "#!/bin/sh\nprintf 'one\\ntwo\\n3\\n4\\n5\\nno\\n'\nexit 1\n",
+        );
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(hooks.join("pre-commit"), mode).unwrap();
         scratch.git(&["config", "core.hooksPath", &hooks.display().to_string()]).await;

@@ -32,7 +32,12 @@ struct Finding {
 struct Findings(BTreeMap<(Key, Severity), Vec<Finding>>);
 
 impl Findings {
-    fn add(&mut self, (key, severity): (Key, Severity), pointer: String, said: (String, Option<String>)) {
+    fn add(
+        &mut self,
+        (key, severity): (Key, Severity),
+        pointer: String,
+        said: (String, Option<String>),
+    ) {
         let finding = Finding { pointer, message: said.0, help: said.1 };
         self.0.entry((key, severity)).or_default().push(finding);
     }
@@ -105,7 +110,8 @@ fn names(draft: &Draft, tasks: &Tasks<'_>, findings: &mut Findings) {
         let Ok(Admitted::Worker(worker)) = &file.admitted else { continue };
         let Some(agent) = &worker.spec.agent else { continue };
         let built_in = || agents::built_in().iter().map(|(name, _)| name);
-        if draft.files.contains_key(&Key::Agent(agent.clone())) || built_in().any(|one| one == agent)
+        if draft.files.contains_key(&Key::Agent(agent.clone()))
+            || built_in().any(|one| one == agent)
         {
             continue;
         }

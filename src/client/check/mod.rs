@@ -90,7 +90,9 @@ impl Client {
 /// Says all that is wrong in a draft: in each file, and between files.
 pub(super) fn judge(draft: &Draft) -> Checked {
     let mut problems = draft.strays.clone();
-    problems.extend(draft.files.values().filter_map(|file| file.admitted.as_ref().err()).flatten().cloned());
+    problems.extend(
+        draft.files.values().filter_map(|file| file.admitted.as_ref().err()).flatten().cloned(),
+    );
     problems.extend(across::judge(draft));
     problems.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
     Checked { files: draft.files.len() + draft.strays.len(), problems }

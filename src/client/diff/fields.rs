@@ -43,7 +43,11 @@ fn kind<N: Ord, S: Serialize>(
     names.into_iter().filter_map(one).collect()
 }
 
-fn change<S: Serialize>(key: &Key, old: Option<&Entry<S>>, new: Option<&Entry<S>>) -> Option<Change> {
+fn change<S: Serialize>(
+    key: &Key,
+    old: Option<&Entry<S>>,
+    new: Option<&Entry<S>>,
+) -> Option<Change> {
     let problems = new.map(|entry| entry.problems.clone()).unwrap_or_default();
     let said_before = old.is_some_and(|entry| entry.problems == problems);
     let what = match (old, new) {
@@ -78,11 +82,9 @@ fn compare(pointer: &str, old: &Value, new: &Value, found: &mut Vec<Field>) {
                 let inner = child(pointer, name);
                 match (a.get(name), b.get(name)) {
                     (Some(old), Some(new)) => compare(&inner, old, new, found),
-                    (old, new) => found.push(Field {
-                        pointer: inner,
-                        old: old.cloned(),
-                        new: new.cloned(),
-                    }),
+                    (old, new) => {
+                        found.push(Field { pointer: inner, old: old.cloned(), new: new.cloned() })
+                    }
                 }
             }
         }

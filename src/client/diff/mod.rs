@@ -72,16 +72,40 @@ impl Client {
     /// # Errors
     /// When what is applied, or the work tree, cannot be read.
     pub async fn diff(&self, only: Option<&str>) -> Result<Difference, Error> {
-        let snapshot = self.snapshot().await;
-        let applied = match snapshot.desired {
-            Sighting::Known(applied) => applied,
-            Sighting::Unknown(why) => return Err(Error::Unknown(why)),
-        };
         if self.repository.is_bare() && self.editable().await? == self.root() {
             let what = "this repository is bare: there is no work tree to compare".to_owned();
             return Err(Error::Refused { what, help: "run it in a clone".to_owned() });
         }
         let draft = Draft::of_work_tree(&self.editable().await?)?;
+        self.compare(draft, only).await
+    }
+
+    /// Says what deleting one object would do, whatever else is edited.
+    ///
+    /// # Errors
+    /// When what is applied cannot be read.
+    pub async fn consequences_of_delete(&self, key: &Key) -> Result<Vec<String>, Error> {
+        let version = super::Version::Revision(self.state_ref.clone());
+        let mut draft = self.draft(self.root(), &version).await?;
+        draft.files.remove(key);
+        let found = self.compare(draft, None).await?;
+        let mut lines = Vec::new();
+        for change in found.changes {
+            let own = change.object == key.to_string();
+            let words = change.consequences.into_iter();
+            lines.extend(
+                words.map(|one| if own { one } else { format!("{}: {one}", change.object) }),
+            );
+        }
+        Ok(lines)
+    }
+
+    async fn compare(&self, draft: Draft, only: Option<&str>) -> Result<Difference, Error> {
+        let snapshot = self.snapshot().await;
+        let applied = match snapshot.desired {
+            Sighting::Known(applied) => applied,
+            Sighting::Unknown(why) => return Err(Error::Unknown(why)),
+        };
         let source = Source::new(self.repository.reader(), self.state_ref.clone());
         let drafted = source.read_draft(&applied, &draft).await.map_err(Error::Unknown)?;
         let after = plan(&Sighting::Known(&drafted), &snapshot.observed);
@@ -112,7 +136,11 @@ impl Client {
     }
 
     /// Says what becomes of the branch of a deleted task.
-    async fn fate_of_branch(&self, scene: &Scene<'_>, object: &str) -> Result<Option<String>, Error> {
+    async fn fate_of_branch(
+        &self,
+        scene: &Scene<'_>,
+        object: &str,
+    ) -> Result<Option<String>, Error> {
         let task = object.strip_prefix("task/").and_then(|name| name.parse::<TaskName>().ok());
         let tasks = scene.observed.tasks.known();
         let sighting = task.and_then(|name| tasks?.get(&name));
@@ -174,7 +202,8 @@ impl Scene<'_> {
 
     /// Returns whether a task whose file is the same is to be told of.
     fn is_affected(&self, name: &TaskName) -> bool {
-        let of = |plan: &Plan| plan.report.tasks.get(name).map(|one| (one.reason, one.message.clone()));
+        let of =
+            |plan: &Plan| plan.report.tasks.get(name).map(|one| (one.reason, one.message.clone()));
         of(self.before) != of(self.after) || self.stops(name).is_some()
     }
 
@@ -198,7 +227,8 @@ impl Scene<'_> {
         let owned = |one: &crate::plan::observed::Worktree| {
             one.owner.as_ref().is_some_and(|owner| owner.task == *name)
         };
-        if what == What::Removed && self.observed.worktrees.known().into_iter().flatten().any(owned) {
+        if what == What::Removed && self.observed.worktrees.known().into_iter().flatten().any(owned)
+        {
             found.push("unsaved work in its worktree is saved to a rescue ref first".to_owned());
         }
         found
@@ -220,7 +250,8 @@ impl Scene<'_> {
     fn of_worker(&self, name: &WorkerName) -> Vec<String> {
         let on = |plan: &Plan| -> BTreeMap<TaskName, String> {
             let seats = plan.report.seats.iter().filter(|(seat, _)| seat.worker == *name);
-            seats.flat_map(|(seat, tasks)| tasks.iter().map(|one| (one.clone(), seat.to_string())))
+            seats
+                .flat_map(|(seat, tasks)| tasks.iter().map(|one| (one.clone(), seat.to_string())))
                 .collect()
         };
         let stopped = on(self.before).into_iter().filter(|(task, _)| self.stops(task).is_some());

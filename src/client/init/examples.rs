@@ -1,8 +1,8 @@
 //! The first files of a repository: a worker, a task that harms nothing, a policy. They are valid,
 //! which a test shows.
 
-use crate::client::edit;
 use crate::api::key::Key;
+use crate::client::edit;
 use serde_json::json;
 
 /// Returns the path and the text of a worker.

@@ -77,9 +77,9 @@ impl fmt::Display for Step {
         match self {
             Self::Write { path, .. } => write!(f, "add      {path}"),
             Self::Pin(name) => write!(f, "store    git config {REF_KEY} = {name}"),
-            Self::Approve(_) => {
-                f.write_str("approve  the agents shell and exec, which run what tasks say, on this machine")
-            }
+            Self::Approve(_) => f.write_str(
+                "approve  the agents shell and exec, which run what tasks say, on this machine",
+            ),
             Self::InstallHook(path) => write!(f, "install  {}", path.display()),
         }
     }
@@ -90,7 +90,11 @@ impl Client {
     ///
     /// # Errors
     /// When it cannot be told from which ref to read: HEAD is detached and none was named.
-    pub async fn plan_init(&self, directory: &Path, options: &InitOptions) -> Result<InitPlan, Error> {
+    pub async fn plan_init(
+        &self,
+        directory: &Path,
+        options: &InitOptions,
+    ) -> Result<InitPlan, Error> {
         let root = self.root().to_owned();
         let state_ref = self.ref_to_pin(options.state_ref.as_deref()).await?;
         let (steps, there, notes) = (Vec::new(), Vec::new(), Vec::new());
@@ -185,7 +189,8 @@ impl Client {
             let files = disk::list(&plan.root.join(&folder))?;
             let json = files.iter().filter(|name| name.ends_with(".json")).count();
             if json > 0 {
-                plan.there.push(format!("{folder}/ ({json} file{})", if json == 1 { "" } else { "s" }));
+                plan.there
+                    .push(format!("{folder}/ ({json} file{})", if json == 1 { "" } else { "s" }));
             } else {
                 plan.steps.push(Step::Write { path: example.0, text: example.1 });
             }
@@ -237,9 +242,8 @@ impl Client {
         let elsewhere = self.repository.config_get("core.hooksPath").await?;
         let path = self.repository.common_dir().join("hooks/pre-commit");
         let found = disk::read(&path, disk::RECORD_MAX)?;
-        let has_line = |text: Vec<u8>| {
-            String::from_utf8_lossy(&text).contains("reconciler check --staged")
-        };
+        let has_line =
+            |text: Vec<u8>| String::from_utf8_lossy(&text).contains("reconciler check --staged");
         match (elsewhere, found, wanted) {
             (None, Some(text), _) if has_line(text.clone()) => {
                 plan.there.push(format!("{} checks state files", path.display()));
