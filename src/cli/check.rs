@@ -1,7 +1,7 @@
 //! `reconciler check`: every error of every state file at once. A picture for people, a line for
 //! programs.
 
-use super::say::{Done, Say};
+use super::say::{self, Done, Say};
 use crate::api::problem::Severity;
 use crate::client::Version;
 use crate::process::clock;
@@ -42,14 +42,14 @@ impl Check {
         let checked = client.check(&say.directory, &version).await?;
         for problem in &checked.problems {
             if say.is_terminal() {
-                say.out(format!("{}\n", problem.picture()))?;
+                say::out(format!("{}\n", problem.picture()))?;
             } else {
-                say.out(problem.to_string())?;
+                say::out(problem.to_string())?;
             }
         }
         let errors = checked.count(Severity::Error);
         let took = clock::since_boot().saturating_sub(begin);
-        say.note(format!(
+        say::note(format!(
             "checked {} in {} ms: {}, {}",
             count(checked.files, "file"),
             took.as_millis(),
@@ -57,7 +57,7 @@ impl Check {
             count(checked.count(Severity::Warning), "warning")
         ));
         if checked.files == 0 {
-            say.note("there are no state files here; `reconciler init` writes the first ones");
+            say::note("there are no state files here; `reconciler init` writes the first ones");
         }
         Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

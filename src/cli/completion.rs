@@ -1,6 +1,6 @@
 //! `reconciler completion`: what a shell needs to complete our verbs and flags.
 
-use super::say::{Done, Say};
+use super::say::{self, Done};
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ pub(super) struct Completion {
 }
 
 impl Completion {
-    pub(super) fn run(&self, say: &Say) -> Done {
+    pub(super) fn run(&self) -> Done {
         let mut text = Vec::new();
         clap_complete::generate(
             self.shell,
@@ -24,7 +24,7 @@ impl Completion {
             "reconciler",
             &mut text,
         );
-        say.out(String::from_utf8_lossy(&text).trim_end())?;
+        say::out(String::from_utf8_lossy(&text).trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

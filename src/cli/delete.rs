@@ -1,7 +1,7 @@
 //! `reconciler delete`: shows what follows from it, asks, and deletes one file by a commit.
 
 use super::editing::{Recording, finish};
-use super::say::{Done, Say};
+use super::say::{self, Done, Say};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -27,12 +27,12 @@ impl Delete {
         let key = client.find(&self.words.join("/")).await?;
         match client.consequences_of_delete(&key).await {
             Ok(lines) => {
-                say.out(format!("delete {key} ({})", key.path()))?;
+                say::out(format!("delete {key} ({})", key.path()))?;
                 for line in lines {
-                    say.out(format!("  => {line}"))?;
+                    say::out(format!("  => {line}"))?;
                 }
             }
-            Err(error) => say.note(format!("what follows from it cannot be told: {error}")),
+            Err(error) => say::note(format!("what follows from it cannot be told: {error}")),
         }
         if !self.yes {
             if !say.can_ask() {
@@ -40,12 +40,12 @@ impl Delete {
                     format!("{key} was not deleted: nobody can be asked here; pass --yes").into()
                 );
             }
-            if !say.ask("Delete it?")? {
-                say.out("nothing was changed")?;
+            if !say::ask("Delete it?")? {
+                say::out("nothing was changed")?;
                 return Ok(ExitCode::FAILURE);
             }
         }
         let edited = client.delete(&key, self.recording.record()).await?;
-        finish(say, "deleted", &edited)
+        finish("deleted", &edited)
     }
 }

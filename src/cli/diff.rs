@@ -1,7 +1,7 @@
 //! `reconciler diff`: what committing the work tree would do. Exit code 1 when there are
 //! differences, as of diff(1).
 
-use super::say::{Done, Say};
+use super::say::{self, Done, Say};
 use crate::client::{Change, Difference, Field, What};
 use clap::Args;
 use std::process::ExitCode;
@@ -30,10 +30,10 @@ impl Diff {
             }
         };
         if self.json {
-            say.out(format!("{:#}", serde_json::to_value(&found)?))?;
+            say::out(format!("{:#}", serde_json::to_value(&found)?))?;
         } else {
             for line in lines(&found) {
-                say.out(line)?;
+                say::out(line)?;
             }
         }
         Ok(if found.changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,7 +1,7 @@
 //! `reconciler doctor`: everything that keeps tasks from running, each with what mends it.
 
-use super::say::{Done, Say};
-use crate::client::{Health, examine};
+use super::say::{self, Done, Say};
+use crate::client::{Finding, Health, examine};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -21,28 +21,34 @@ impl Doctor {
         let found = examine(&say.directory, say.environment.clone()).await;
         let count = |health| found.iter().filter(|one| one.health == health).count();
         if self.json {
-            say.out(format!("{:#}", serde_json::to_value(&found)?))?;
+            say::out(format!("{:#}", serde_json::to_value(&found)?))?;
         } else {
-            let mut section = "";
-            for one in &found {
-                if one.section != section {
-                    section = one.section;
-                    say.out(section)?;
-                }
-                let word = match one.health {
-                    Health::Ok => "ok  ",
-                    Health::Warning => "warn",
-                    Health::Failure => "FAIL",
-                };
-                say.out(format!("  {word}  {}", one.text))?;
-                if let Some(fix) = &one.fix {
-                    say.out(format!("        fix: {fix}"))?;
-                }
-            }
+            print(&found)?;
             let (ok, warn, fail) =
                 (count(Health::Ok), count(Health::Warning), count(Health::Failure));
-            say.out(format!("{ok} ok, {warn} to look at, {fail} failed"))?;
+            say::out(format!("{ok} ok, {warn} to look at, {fail} failed"))?;
         }
         Ok(if count(Health::Failure) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// Prints what was found, section after section.
+fn print(found: &[Finding]) -> std::io::Result<()> {
+    let mut section = "";
+    for one in found {
+        if one.section != section {
+            section = one.section;
+            say::out(section)?;
+        }
+        let word = match one.health {
+            Health::Ok => "ok  ",
+            Health::Warning => "warn",
+            Health::Failure => "FAIL",
+        };
+        say::out(format!("  {word}  {}", one.text))?;
+        if let Some(fix) = &one.fix {
+            say::out(format!("        fix: {fix}"))?;
+        }
+    }
+    Ok(())
 }

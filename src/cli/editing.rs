@@ -1,7 +1,7 @@
 //! What the verbs that edit state files share: whether the edit is committed, and what is said of
 //! it at the end.
 
-use super::say::{Done, Say};
+use super::say::{self, Done};
 use crate::client::{Commit, Edited, Record};
 use clap::Args;
 use std::process::ExitCode;
@@ -25,17 +25,16 @@ impl Recording {
 }
 
 /// Says what became of an edit.
-pub(super) fn finish(say: &Say, verb: &str, edited: &Edited) -> Done {
+pub(super) fn finish(verb: &str, edited: &Edited) -> Done {
     for warning in &edited.warnings {
-        say.note(warning.to_string());
+        say::note(warning.to_string());
     }
     let path = &edited.path;
-    match &edited.commit {
-        Some(commit) => say.out(format!("{verb} {path}, committed {}", commit.short()))?,
-        None => {
-            say.out(format!("{verb} {path}, not committed"))?;
-            say.note(format!("it takes effect with: git add {path} && git commit -- {path}"));
-        }
+    if let Some(commit) = &edited.commit {
+        say::out(format!("{verb} {path}, committed {}", commit.short()))?;
+    } else {
+        say::out(format!("{verb} {path}, not committed"))?;
+        say::note(format!("it takes effect with: git add {path} && git commit -- {path}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `reconciler init`: shows what preparing the repository would change, then does it.
 
-use super::say::{Done, Say};
+use super::say::{self, Done, Say};
 use crate::client::{Hook, InitOptions};
 use clap::Args;
 use std::process::ExitCode;
@@ -31,38 +31,38 @@ impl Init {
         let hook = if self.hook { Hook::Install } else { Hook::Leave };
         let options = InitOptions { state_ref: self.state_ref, hook };
         let plan = client.plan_init(&say.directory, &options).await?;
-        say.out(format!("{}: state will be read from {}", plan.root.display(), plan.state_ref))?;
+        say::out(format!("{}: state will be read from {}", plan.root.display(), plan.state_ref))?;
         for there in &plan.there {
-            say.out(format!("  there    {there}"))?;
+            say::out(format!("  there    {there}"))?;
         }
         for step in &plan.steps {
-            say.out(format!("  {step}"))?;
+            say::out(format!("  {step}"))?;
         }
         for note in &plan.notes {
-            say.note(format!("note: {note}"));
+            say::note(format!("note: {note}"));
         }
         if plan.steps.is_empty() {
-            say.out("nothing to do")?;
+            say::out("nothing to do")?;
             return Ok(ExitCode::SUCCESS);
         }
         if self.dry_run {
             return Ok(ExitCode::SUCCESS);
         }
-        if !self.yes && say.can_ask() && !say.ask("Go ahead?")? {
-            say.out("nothing was changed")?;
+        if !self.yes && say.can_ask() && !say::ask("Go ahead?")? {
+            say::out("nothing was changed")?;
             return Ok(ExitCode::FAILURE);
         }
         client.init(&plan).await?;
-        say.out("done; nothing is committed yet. Next:")?;
+        say::out("done; nothing is committed yet. Next:")?;
         let branch = plan.state_ref.trim_start_matches("refs/heads/");
         let wrote = plan.steps.iter().any(|step| matches!(step, crate::client::Step::Write { .. }));
         if wrote {
-            say.out("  git add state")?;
-            say.out(format!("  git commit -m \"Add reconciler\"      # on {branch}"))?;
+            say::out("  git add state")?;
+            say::out(format!("  git commit -m \"Add reconciler\"      # on {branch}"))?;
         }
-        say.out("  reconciler run")?;
+        say::out("  reconciler run")?;
         if !self.hook {
-            say.note("to check state files before each commit: reconciler init --hook");
+            say::note("to check state files before each commit: reconciler init --hook");
         }
         Ok(ExitCode::SUCCESS)
     }

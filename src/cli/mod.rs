@@ -71,8 +71,8 @@ fn start(verb: Verb, say: &Say) -> Done {
             Verb::Resume(verb) => verb.run(say).await,
             Verb::Delete(verb) => verb.run(say).await,
             Verb::Check(verb) => verb.run(say).await,
-            Verb::Schema(verb) => verb.run(say),
-            Verb::Completion(verb) => verb.run(say),
+            Verb::Schema(verb) => verb.run(),
+            Verb::Completion(verb) => verb.run(),
             Verb::Shim(verb) => verb.run(),
         }
     })

@@ -109,11 +109,11 @@ impl New {
             What::Worker(worker) => worker.object(),
         };
         let edited = client.create(&key, spec, recording.record()).await?;
-        finish(say, "wrote", &edited)
+        finish("wrote", &edited)
     }
 }
 
-fn list(values: Vec<String>) -> Option<Value> {
+fn list(values: &[String]) -> Option<Value> {
     (!values.is_empty()).then(|| json!(values))
 }
 
@@ -126,14 +126,14 @@ impl NewTask {
             ("type", text(self.kind)),
             ("class", text(self.class)),
             ("priority", number(self.priority)),
-            ("dependencies", list(self.after)),
-            ("files", list(self.files)),
-            ("requiredSkills", list(self.skill)),
+            ("dependencies", list(&self.after)),
+            ("files", list(&self.files)),
+            ("requiredSkills", list(&self.skill)),
             ("issueNumber", number(self.issue)),
             ("assignedTo", text(self.worker)),
             ("prompt", text(self.prompt)),
             ("command", text(self.command)),
-            ("argv", list(self.argv)),
+            ("argv", list(&self.argv)),
             ("verify", text(self.verify)),
             ("timeoutSeconds", number(self.timeout)),
             ("retries", number(self.retries)),
@@ -147,7 +147,7 @@ impl NewWorker {
         let spec = spec([
             ("class", self.class.map(Value::from)),
             ("agent", Some(self.agent.into())),
-            ("skills", list(self.skills)),
+            ("skills", list(&self.skills)),
             ("replicas", self.replicas.map(Value::from)),
         ]);
         (Key::Worker(self.name), spec, self.recording)

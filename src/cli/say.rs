@@ -50,23 +50,23 @@ impl Say {
             && io::stderr().is_terminal()
             && self.variable("RECONCILER").is_none()
     }
+}
 
-    /// Writes a line of data.
-    pub(super) fn out(&self, line: impl AsRef<str>) -> io::Result<()> {
-        writeln!(io::stdout(), "{}", line.as_ref())
-    }
+/// Writes a line of data.
+pub(super) fn out(line: impl AsRef<str>) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", line.as_ref())
+}
 
-    /// Writes a remark.
-    pub(super) fn note(&self, line: impl AsRef<str>) {
-        // The answer of a verb is on stdout; nothing depends on this.
-        writeln!(io::stderr(), "{}", line.as_ref()).ok();
-    }
+/// Writes a remark.
+pub(super) fn note(line: impl AsRef<str>) {
+    // The answer of a verb is on stdout; nothing depends on this.
+    writeln!(io::stderr(), "{}", line.as_ref()).ok();
+}
 
-    /// Asks a question; only `y` and `yes` are a yes.
-    pub(super) fn ask(&self, question: &str) -> io::Result<bool> {
-        write!(io::stderr(), "{question} [y/N] ")?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-    }
+/// Asks a question; only `y` and `yes` are a yes.
+pub(super) fn ask(question: &str) -> io::Result<bool> {
+    write!(io::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

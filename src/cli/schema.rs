@@ -1,6 +1,6 @@
 //! `reconciler schema`: the JSON Schema of a kind.
 
-use super::say::{Done, Say};
+use super::say::{self, Done};
 use crate::api::{Kind, schema};
 use clap::Args;
 use std::process::ExitCode;
@@ -15,10 +15,10 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    pub(super) fn run(&self, say: &Say) -> Done {
+    pub(super) fn run(&self) -> Done {
         let wanted = |kind: &Kind| self.kind.as_ref().is_none_or(|word| word == kind.word());
         for kind in Kind::ALL.into_iter().filter(wanted) {
-            say.out(schema::text_of(kind).trim_end())?;
+            say::out(schema::text_of(kind).trim_end())?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -46,6 +46,6 @@ impl Which {
         let client = say.client().await?;
         let key = client.find(&self.name).await?;
         let edited = client.suspend(&key, wanted, self.recording.record()).await?;
-        finish(say, verb, &edited)
+        finish(verb, &edited)
     }
 }

@@ -1,6 +1,6 @@
 //! `reconciler trust`: shows what workers would run on this machine, and approves it.
 
-use super::say::{Done, Say};
+use super::say::{self, Done, Say};
 use crate::client::AgentTrust;
 use clap::Args;
 use std::process::ExitCode;
@@ -29,15 +29,15 @@ impl Trust {
         let client = say.client().await?;
         if self.revoke {
             client.revoke()?;
-            say.out("no agent is approved any more; what runs goes on, nothing new starts")?;
+            say::out("no agent is approved any more; what runs goes on, nothing new starts")?;
             return Ok(ExitCode::SUCCESS);
         }
         let agents = client.agents().await?;
         if agents.is_empty() {
-            say.out("no worker names an agent")?;
+            say::out("no worker names an agent")?;
         }
         for agent in &agents {
-            show(say, agent)?;
+            show(agent)?;
         }
         let open: Vec<&AgentTrust> = agents.iter().filter(|one| !one.approved).collect();
         if open.is_empty() {
@@ -50,33 +50,33 @@ impl Trust {
             if !say.can_ask() {
                 return Err("nothing was approved: nobody can be asked here; read what is above and pass --yes".into());
             }
-            if !say.ask("Let them run as you on this machine?")? {
-                say.out("nothing was approved")?;
+            if !say::ask("Let them run as you on this machine?")? {
+                say::out("nothing was approved")?;
                 return Ok(ExitCode::FAILURE);
             }
         }
         let digests: Vec<String> = open.iter().map(|one| one.digest.clone()).collect();
         client.approve(&digests)?;
         let names: Vec<&str> = open.iter().map(|one| one.name.as_str()).collect();
-        say.out(format!("approved {}", names.join(", ")))?;
+        say::out(format!("approved {}", names.join(", ")))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn show(say: &Say, agent: &AgentTrust) -> std::io::Result<()> {
+fn show(agent: &AgentTrust) -> std::io::Result<()> {
     let workers: Vec<&str> = agent.workers.iter().map(|name| name.as_str()).collect();
     let workers = if workers.is_empty() { "no worker".to_owned() } else { workers.join(", ") };
     let state = if agent.approved { "approved" } else { "NOT approved" };
-    say.out(format!("{}  {state}, used by {workers}", agent.name))?;
+    say::out(format!("{}  {state}, used by {workers}", agent.name))?;
     // As JSON, so that no argument looks like two and none steers the terminal.
     let argv = serde_json::Value::from(agent.spec.argv.clone());
-    say.out(format!("    runs  {argv}"))?;
+    say::out(format!("    runs  {argv}"))?;
     if !agent.spec.env.is_empty() {
-        say.out(format!("    with  {}", serde_json::json!(agent.spec.env)))?;
+        say::out(format!("    with  {}", serde_json::json!(agent.spec.env)))?;
     }
     let handed = [agent.spec.env_allow.clone(), agent.spec.secret_env.clone()].concat();
     if !handed.is_empty() {
-        say.out(format!("    sees  {}", serde_json::json!(handed)))?;
+        say::out(format!("    sees  {}", serde_json::json!(handed)))?;
     }
     Ok(())
 }

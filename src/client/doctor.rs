@@ -4,8 +4,7 @@
 use super::check::judge;
 use super::{Client, Environment, Error, LoopState, REF_KEY, Snapshot, Version};
 use crate::api::problem::Severity;
-use crate::disk;
-use crate::plan::observed::{Sighting, WorktreeState};
+use crate::plan::observed::{Observed, Sighting, WorktreeState};
 use crate::tmux;
 use serde::Serialize;
 use std::path::Path;
@@ -82,7 +81,9 @@ pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding>
             client.state_health(&mut found).await;
             client.trust_health(&mut found).await;
             client.disk_health(&mut found);
-            client.work_health(&mut found, &snapshot);
+            unseen(&mut found, &snapshot.observed);
+            not_ours(&mut found, &snapshot.observed);
+            damaged(&mut found, &snapshot);
         }
     }
     found.0.sort_by_key(|one| {
@@ -200,29 +201,26 @@ impl Client {
             match problem.severity {
                 Severity::Error => found.fail(STATE, problem.to_string(), fix),
                 Severity::Warning => {
-                    found.warn(STATE, problem.to_string(), "nothing, if that is meant")
+                    found.warn(STATE, problem.to_string(), "nothing, if that is meant");
                 }
             }
         }
     }
 
     async fn trust_health(&self, found: &mut Findings) {
-        match self.agents().await {
-            Ok(agents) => {
-                for agent in agents.iter().filter(|one| !one.workers.is_empty()) {
-                    if agent.approved {
-                        found.ok(MACHINE, format!("agent {} is approved", agent.name));
-                    } else {
-                        let text = format!(
-                            "agent {} is not approved on this machine, so its workers take nothing",
-                            agent.name
-                        );
-                        found.fail(MACHINE, text, "`reconciler trust` shows what it runs and asks");
-                    }
-                }
+        let agents = match self.agents().await {
+            Ok(agents) => agents,
+            Err(Error::Unknown(_)) => return, // told with the ref
+            Err(error) => return found.fail(MACHINE, error.to_string(), "`reconciler trust`"),
+        };
+        for agent in agents.iter().filter(|one| !one.workers.is_empty()) {
+            let name = &agent.name;
+            if agent.approved {
+                found.ok(MACHINE, format!("agent {name} is approved"));
+                continue;
             }
-            Err(Error::Unknown(_)) => {} // told with the ref
-            Err(error) => found.fail(MACHINE, error.to_string(), "`reconciler trust`"),
+            let text = format!("agent {name} is not approved here, so its workers take nothing");
+            found.fail(MACHINE, text, "`reconciler trust` shows what it runs and asks");
         }
     }
 
@@ -247,87 +245,90 @@ impl Client {
                 }
             }
             Err(error) => {
-                found.warn(MACHINE, format!("the free space cannot be seen: {error}"), "nothing")
+                found.warn(MACHINE, format!("the free space cannot be seen: {error}"), "nothing");
             }
         }
     }
+}
 
-    fn work_health(&self, found: &mut Findings, snapshot: &Snapshot) {
-        let observed = &snapshot.observed;
-        for (what, why) in [
-            ("tmux sessions", observed.sessions.why_unknown()),
-            ("worktrees", observed.worktrees.why_unknown()),
-            ("branches", observed.branches.why_unknown()),
-            ("the records of tasks", observed.tasks.why_unknown()),
-            ("locks", observed.claims.why_unknown()),
-        ] {
-            if let Some(why) = why {
-                found.fail(
-                    WORK,
-                    format!("{what} cannot be seen: {why}"),
-                    "mend what is said; until then nothing is done there",
-                );
-            }
-        }
-        for session in observed.sessions.known().into_iter().flatten() {
-            if session.owner.is_none() && session.name != tmux::KEEPER {
-                let text = format!(
-                    "tmux session {} on our server is not ours; it is left alone",
-                    session.name
-                );
-                found.warn(WORK, text, "end it yourself if nobody needs it");
-            }
-        }
-        for worktree in observed.worktrees.known().into_iter().flatten() {
-            let path = worktree.path.display();
-            let ours = observed.places.is_ours(&worktree.path);
-            match (worktree.state, &worktree.owner) {
-                (_, None) if ours => found.warn(
-                    WORK,
-                    format!("worktree {path} has no mark of ours; it is left alone"),
-                    format!(
-                        "move it away if a task is to be called so: `git worktree move {path} ...`"
-                    ),
-                ),
-                (WorktreeState::HalfMade | WorktreeState::Missing, Some(owner)) => found.warn(
-                    WORK,
-                    format!("the worktree of {} at {path} is not whole", owner.task),
-                    "`reconciler run` repairs it",
-                ),
-                (WorktreeState::Ready | WorktreeState::HalfMade | WorktreeState::Missing, _) => {}
-            }
-        }
-        for (name, task) in observed.tasks.known().into_iter().flatten() {
-            if let Err(damage) = &task.record {
-                found.fail(
-                    WORK,
-                    format!("the record of {name} is damaged: {damage}"),
-                    "move that file away: what is left of the task is adopted",
-                );
-            }
-        }
-        for (name, claim) in observed.claims.known().into_iter().flatten() {
-            if let Err(damage) = claim {
-                found.fail(
-                    WORK,
-                    format!("the lock of {name} is damaged, so it is held: {damage}"),
-                    "make sure that nobody works on it, then remove that file",
-                );
-            }
-        }
-        let waiting =
-            snapshot.plan.report.tasks.iter().filter(|(_, one)| one.reason.needs_person());
-        for (name, report) in waiting {
-            found.warn(
+/// Tells what could not be seen.
+fn unseen(found: &mut Findings, observed: &Observed) {
+    for (what, why) in [
+        ("tmux sessions", observed.sessions.why_unknown()),
+        ("worktrees", observed.worktrees.why_unknown()),
+        ("branches", observed.branches.why_unknown()),
+        ("the records of tasks", observed.tasks.why_unknown()),
+        ("locks", observed.claims.why_unknown()),
+    ] {
+        if let Some(why) = why {
+            found.fail(
                 WORK,
-                format!("task {name} needs you: {}", report.message),
-                format!("`reconciler describe task {name}`"),
+                format!("{what} cannot be seen: {why}"),
+                "mend what is said; until then nothing is done there",
             );
         }
-        let leftover = disk::list(&observed.places.trash()).map(|names| names.len()).unwrap_or(0);
-        found.ok(
+    }
+}
+
+/// Tells what lies on our places without our mark, and what was left half done.
+fn not_ours(found: &mut Findings, observed: &Observed) {
+    for session in observed.sessions.known().into_iter().flatten() {
+        if session.owner.is_none() && session.name != tmux::KEEPER {
+            let text = format!(
+                "tmux session {} on our server is not ours; it is left alone",
+                session.name
+            );
+            found.warn(WORK, text, "end it yourself if nobody needs it");
+        }
+    }
+    for worktree in observed.worktrees.known().into_iter().flatten() {
+        let path = worktree.path.display();
+        let ours = observed.places.is_ours(&worktree.path);
+        match (worktree.state, &worktree.owner) {
+            (_, None) if ours => found.warn(
+                WORK,
+                format!("worktree {path} has no mark of ours; it is left alone"),
+                format!(
+                    "move it away if a task is to be called so: `git worktree move {path} ...`"
+                ),
+            ),
+            (WorktreeState::HalfMade | WorktreeState::Missing, Some(owner)) => found.warn(
+                WORK,
+                format!("the worktree of {} at {path} is not whole", owner.task),
+                "`reconciler run` repairs it",
+            ),
+            (WorktreeState::Ready | WorktreeState::HalfMade | WorktreeState::Missing, _) => {}
+        }
+    }
+}
+
+/// Tells which records cannot be understood, and which tasks need a person.
+fn damaged(found: &mut Findings, snapshot: &Snapshot) {
+    let observed = &snapshot.observed;
+    for (name, task) in observed.tasks.known().into_iter().flatten() {
+        if let Err(damage) = &task.record {
+            found.fail(
+                WORK,
+                format!("the record of {name} is damaged: {damage}"),
+                "move that file away: what is left of the task is adopted",
+            );
+        }
+    }
+    for (name, claim) in observed.claims.known().into_iter().flatten() {
+        if let Err(damage) = claim {
+            found.fail(
+                WORK,
+                format!("the lock of {name} is damaged, so it is held: {damage}"),
+                "make sure that nobody works on it, then remove that file",
+            );
+        }
+    }
+    let waiting = snapshot.plan.report.tasks.iter().filter(|(_, one)| one.reason.needs_person());
+    for (name, report) in waiting {
+        found.warn(
             WORK,
-            format!("{leftover} retired worktrees in {}", observed.places.trash().display()),
+            format!("task {name} needs you: {}", report.message),
+            format!("`reconciler describe task {name}`"),
         );
     }
 }

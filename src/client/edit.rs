@@ -5,6 +5,7 @@ use super::{Client, Error, check};
 use crate::api::admission;
 use crate::api::key::Key;
 use crate::api::name::{BranchName, CommitId};
+use crate::api::position::Document;
 use crate::api::problem::{Problem, Severity, did_you_mean};
 use crate::api::{API_VERSION, Kind, schema, to_json};
 use crate::disk::{self, Published};
@@ -46,7 +47,7 @@ pub struct Record<'a> {
 }
 
 /// Returns the text of an object with this spec: keys in the order people read them.
-pub(super) fn text_of(key: &Key, spec: Value) -> String {
+pub(super) fn text_of(key: &Key, spec: &Value) -> String {
     let up = if key.kind() == Kind::Policy { "" } else { "../" };
     let schema = format!("{up}schema/{}", schema::file_name(key.kind()));
     to_json(&json!({
@@ -102,7 +103,7 @@ impl Client {
         record: Record<'_>,
     ) -> Result<Edited, Error> {
         let tree = self.tree_for(record).await?;
-        let (path, text) = (key.path(), text_of(key, spec));
+        let (path, text) = (key.path(), text_of(key, &spec));
         if disk::is_there(&tree.join(&path))? {
             let help = "choose another name, or edit that file".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });
@@ -314,11 +315,30 @@ fn set(text: &str, field: &str, value: Option<bool>) -> Option<String> {
     let spec = root.object_value()?.object_value("spec")?;
     match (spec.get(field), value) {
         (Some(found), Some(value)) => found.set_value(CstInputValue::Bool(value)),
-        (None, Some(value)) => drop(spec.append(field, CstInputValue::Bool(value))),
+        (None, Some(value)) => {
+            if let Some(edited) = append_in_line(text, field, &value.into()) {
+                return Some(edited);
+            }
+            drop(spec.append(field, CstInputValue::Bool(value)));
+        }
         (Some(found), None) => found.remove(),
         (None, None) => {}
     }
     Some(root.to_string())
+}
+
+/// Adds a field behind the others of a spec that stands on one line, which the editor of trees would
+/// spread over several. `None` when it does not.
+fn append_in_line(text: &str, field: &str, value: &Value) -> Option<String> {
+    let span = Document::of(text)?.value("/spec");
+    let inner = text.get(span.clone())?.strip_suffix('}')?;
+    let fields = inner.trim_end();
+    if inner.contains('\n') || fields == "{" {
+        return None;
+    }
+    let pad = inner.get(fields.len()..)?;
+    let (before, after) = (text.get(..span.start)?, text.get(span.end..)?);
+    Some(format!("{before}{fields}, \"{field}\": {value}{pad}}}{after}"))
 }
 
 /// Gives a file that is to be committed the mode that git expects.

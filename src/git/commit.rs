@@ -75,7 +75,10 @@ impl Repository {
         let peeled = format!("{revision}^{{commit}}");
         let call = self.read().args(["rev-parse", "--verify", "--quiet", "--end-of-options"]);
         let answer = call.arg(&peeled).run().await;
-        let answer = answer.map_err(|_| Error::unreadable(revision, "it is no commit here"))?;
+        let answer = answer.map_err(|error| match error.status() {
+            Some(_) => Error::unreadable(revision, "it is no commit here"),
+            None => error.into(),
+        })?;
         let text = String::from_utf8_lossy(&answer).trim_end().to_owned();
         CommitId::try_from(text).map_err(|why| Error::unreadable(revision, why))
     }

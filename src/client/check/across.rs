@@ -4,7 +4,7 @@
 use crate::agents;
 use crate::api::admission::Admitted;
 use crate::api::key::Key;
-use crate::api::name::{CommitId, TaskName, WorkerName};
+use crate::api::name::{AgentName, CommitId, TaskName, WorkerName};
 use crate::api::path::first_overlap;
 use crate::api::position::Document;
 use crate::api::problem::{Problem, Report, Severity, did_you_mean};
@@ -54,7 +54,9 @@ impl Findings {
                 report.at_value(&pointer, message, help);
             }
             let mut problems = report.into_problems();
-            problems.iter_mut().for_each(|problem| problem.severity = severity);
+            for problem in &mut problems {
+                problem.severity = severity;
+            }
             found.extend(problems);
         }
         found
@@ -116,7 +118,7 @@ fn names(draft: &Draft, tasks: &Tasks<'_>, findings: &mut Findings) {
             continue;
         }
         let written = known(|key| matches!(key, Key::Agent(_))).map(Key::name);
-        let all = written.chain(built_in().map(|name| name.as_str())).collect();
+        let all = written.chain(built_in().map(AgentName::as_str)).collect();
         let message = format!("there is no agent `{agent}`");
         let help = near(agent.as_str(), "agent", all);
         findings.add((key.clone(), Severity::Error), "/spec/agent".to_owned(), (message, help));

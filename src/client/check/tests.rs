@@ -48,7 +48,7 @@ fn a_name_of_nothing_is_pointed_at_with_the_nearest_one() {
     let told = told(files);
     assert_eq!(told.len(), 4, "{told:#?}");
     assert!(told[0].starts_with("state/tasks/build.json:") && told[0].contains("warning"));
-    assert!(told[1].contains("state/tasks/test.json:9:7: error: there is no task `bulid`"));
+    assert!(told[1].contains("state/tasks/test.json:10:7: error: there is no task `bulid`"));
     assert!(told[1].ends_with("did you mean `build`?"), "{}", told[1]);
     assert!(told[2].contains("no worker `zebra`") && told[2].contains("state/workers/zebra.json"));
     assert!(told[3].contains("no agent `shel`") && told[3].ends_with("did you mean `shell`?"));
@@ -65,7 +65,7 @@ fn a_circle_is_told_once_with_every_link_of_it() {
     let told = told(files);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains("these tasks wait for each other: b -> c -> b"), "{}", told[0]);
-    assert!(told[0].contains("`c` in state/tasks/b.json:9, `b` in state/tasks/c.json:9"));
+    assert!(told[0].contains("`c` in state/tasks/b.json:10, `b` in state/tasks/c.json:10"));
 }
 
 #[test]

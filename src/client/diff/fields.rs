@@ -83,7 +83,7 @@ fn compare(pointer: &str, old: &Value, new: &Value, found: &mut Vec<Field>) {
                 match (a.get(name), b.get(name)) {
                     (Some(old), Some(new)) => compare(&inner, old, new, found),
                     (old, new) => {
-                        found.push(Field { pointer: inner, old: old.cloned(), new: new.cloned() })
+                        found.push(Field { pointer: inner, old: old.cloned(), new: new.cloned() });
                     }
                 }
             }

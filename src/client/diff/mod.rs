@@ -9,7 +9,7 @@ use super::{Client, Error};
 use crate::api::attempt::StopReason;
 use crate::api::key::Key;
 use crate::api::name::{AgentName, CommitId, TaskName, WorkerName};
-use crate::plan::action::{Action, Subject};
+use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{Observed, Sighting};
 use crate::plan::report::{Reason, TaskReport};
@@ -236,14 +236,11 @@ impl Scene<'_> {
 
     /// Returns why a running attempt would be asked to stop, if it is not asked already.
     fn stops(&self, name: &TaskName) -> Option<StopReason> {
-        let reason = |plan: &Plan| {
-            let rows = plan.rows();
-            let row = rows.get(&Subject::Task(name.clone())).cloned().unwrap_or_default();
-            row.into_iter().find_map(|action| match action {
-                Action::AskToStop { why, .. } => Some(*why),
-                _ => None,
-            })
+        let why = |action: &Action| {
+            let Action::AskToStop { attempt, why, .. } = action else { return None };
+            (attempt.owner.task == *name).then_some(*why)
         };
+        let reason = |plan: &Plan| plan.actions.iter().find_map(why);
         reason(self.after).filter(|_| reason(self.before).is_none())
     }
 

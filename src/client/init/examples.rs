@@ -8,7 +8,7 @@ use serde_json::json;
 /// Returns the path and the text of a worker.
 pub(super) fn worker() -> (String, String) {
     let key = Key::Worker("shell".parse().expect("it is a name"));
-    let text = edit::text_of(&key, json!({ "agent": "shell", "replicas": 2 }));
+    let text = edit::text_of(&key, &json!({ "agent": "shell", "replicas": 2 }));
     (key.path(), text)
 }
 
@@ -17,13 +17,13 @@ pub(super) fn task() -> (String, String) {
     let key = Key::Task("hello".parse().expect("it is a name"));
     let command = "echo \"hello from $RECONCILER_TASK on $RECONCILER_WORKER\"";
     let spec = json!({ "title": "Say hello", "type": "chore", "command": command });
-    let text = edit::text_of(&key, spec);
+    let text = edit::text_of(&key, &spec);
     (key.path(), text)
 }
 
 /// Returns the text of a policy.
 pub(super) fn policy(state_ref: &str) -> String {
-    edit::text_of(&Key::Policy, json!({ "stateRef": state_ref }))
+    edit::text_of(&Key::Policy, &json!({ "stateRef": state_ref }))
 }
 
 #[cfg(test)]

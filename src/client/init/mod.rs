@@ -187,7 +187,7 @@ impl Client {
         for (folder, example) in [("workers", examples::worker()), ("tasks", examples::task())] {
             let folder = format!("{STATE_FOLDER}/{folder}");
             let files = disk::list(&plan.root.join(&folder))?;
-            let json = files.iter().filter(|name| name.ends_with(".json")).count();
+            let json = files.iter().filter(|name| name.strip_suffix(".json").is_some()).count();
             if json > 0 {
                 plan.there
                     .push(format!("{folder}/ ({json} file{})", if json == 1 { "" } else { "s" }));

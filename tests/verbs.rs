@@ -1,0 +1,10 @@
+//! The verbs that set up and change files, as a person runs them, on real repositories.
+
+#[path = "verbs/change.rs"]
+mod change;
+#[path = "verbs/look.rs"]
+mod look;
+#[path = "verbs/scene.rs"]
+mod scene;
+#[path = "verbs/setup.rs"]
+mod setup;
