@@ -16,6 +16,8 @@ mod revive;
 mod schedule;
 mod spawn;
 
+pub use order::cycles;
+
 use crate::api::name::TaskName;
 use crate::api::policy::PolicySpec;
 use action::{Action, Subject};
