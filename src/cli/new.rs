@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 /// Create a task or a worker and commit its file.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  reconciler new task fix-login --command 'make fix'")]
 pub(super) struct New {
     #[command(subcommand)]
     what: What,

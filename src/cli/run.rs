@@ -11,8 +11,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Make what is committed so, and keep it so, until Ctrl-C. Workers go on when the loop ends, and
-/// are adopted when it runs again.
+/// Make what is committed so, and keep it so, until Ctrl-C.
+///
+/// Workers go on when the loop ends, and are adopted when it runs again.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  reconciler run --until settled")]
 pub(super) struct Run {
