@@ -1,6 +1,7 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod demo;
 mod run;
 mod shim;
 
@@ -17,6 +18,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Demo(demo::Demo),
     Run(run::Run),
     Shim(shim::Shim),
 }
@@ -24,6 +26,17 @@ enum Verb {
 /// Runs what the arguments ask for.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
+        Verb::Demo(_) => {
+            let environment = crate::client::Environment {
+                program: std::env::current_exe().unwrap_or_default(),
+                variables: std::env::vars().collect(),
+            };
+            tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .expect("rt")
+                .block_on(demo::Demo::run(environment))
+        }
         Verb::Run(run) => {
             let environment = crate::client::Environment {
                 program: std::env::current_exe().unwrap_or_default(),

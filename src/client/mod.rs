@@ -2,6 +2,7 @@
 //! what one of them can do, all can.
 
 mod control;
+pub mod demo;
 mod snapshot;
 
 pub use control::{End, RunError};
@@ -32,6 +33,11 @@ pub struct Environment {
 impl Environment {
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns the folder for temporary files: `$TMPDIR`, else `/tmp`.
+    pub fn temporary_folder(&self) -> PathBuf {
+        self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
     }
 
     /// Returns the user's state folder: `$XDG_STATE_HOME`, else `~/.local/state`.

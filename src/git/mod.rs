@@ -2,6 +2,7 @@
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
 mod command;
+mod init;
 mod object;
 mod refs;
 mod repair;
@@ -18,8 +19,10 @@ mod worktree;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
-pub use worktree::Worktree;
+pub use retire::Retired;
+pub use worktree::{Linked, Worktree};
 
+use crate::api::name::Owner;
 use crate::process::spawn;
 use command::Place;
 use std::ffi::OsStr;
@@ -63,6 +66,14 @@ pub enum Error {
         what: String,
         /// Why it was not.
         why: String,
+    },
+    /// A crash tore what git keeps of a worktree so that git can list none of them.
+    #[error("a crash left the worktree {} half-made, and git lists none until it is repaired", path.display())]
+    Torn {
+        /// Its directory: what [`Repository::repair`] is to be called with.
+        path: PathBuf,
+        /// Whose it is.
+        owner: Box<Owner>,
     },
     /// Something stands where a worktree is to be.
     #[error("{} is taken by something that is not our worktree", .0.display())]

@@ -1,6 +1,7 @@
 //! Refs: read in one look, moved by compare-and-swap. A move whose outcome is in doubt is settled
 //! by reading again; nothing is ever moved from a value that was not named.
 
+use super::worktree::beside_adds;
 use super::{Error, Repository};
 use crate::api::name::{BranchName, CommitId};
 use crate::process::spawn;
@@ -95,7 +96,9 @@ impl Repository {
     /// When it cannot be seen.
     pub async fn checked_out_at(&self, branch: &BranchName) -> Result<Option<PathBuf>, Error> {
         let format = "--format=%(refname) %(worktreepath)";
-        let text = self.for_each_ref(format, &branch.to_ref()).await?;
+        let ask = || Ok(self.read().args(["for-each-ref", format, &branch.to_ref()]));
+        let text = beside_adds(ask).await?;
+        let text = String::from_utf8_lossy(&text);
         let path = text.lines().find_map(|line| {
             line.strip_prefix(&branch.to_ref())?.strip_prefix(' ').filter(|path| !path.is_empty())
         });

@@ -1,7 +1,7 @@
 //! Undoing a worktree that was never finished: its directory is moved away, its entry dropped. It
 //! deletes no work, and leaves alone what is complete, detached or without our mark.
 
-use super::worktree::{INITIALIZING, is_empty_folder, move_folder};
+use super::worktree::{Entry, INITIALIZING, is_empty_folder, move_away};
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
@@ -22,32 +22,42 @@ impl Repository {
         let entry = self.entry_of(path)?;
         let there = disk::is_there(path)? && !is_empty_folder(path)?;
         if let Some(entry) = &entry {
-            if entry.lock.as_deref() != Some(INITIALIZING) {
-                entry.check_owner(owner)?;
-            }
-            if there && disk::is_there(&entry.dir.join("index"))? {
+            self.check_unfinished(entry, owner).await?;
+            if there && disk::is_there(&entry.dir.join("index"))? && !entry.is_torn()? {
                 return Err(unsaved(path, "it is complete"));
             }
-            self.check_attached(&entry.path).await?;
         }
         if there {
             if entry.is_none() && !self.lost_its_entry(path)? {
                 return Err(Error::Occupied(path.to_owned()));
             }
-            move_folder(path, &free_name(trash)?)?;
+            move_away(path, &free_name(trash)?)?;
         }
         if let Some(entry) = &entry {
-            self.drop_entry(entry).await?;
+            // A torn entry with an index was complete once: its log may name commits, so it is kept.
+            if entry.is_torn()? && disk::is_there(&entry.dir.join("index"))? {
+                move_away(&entry.dir, &free_name(&trash.with_added_extension("git"))?)?;
+            } else {
+                self.drop_entry(entry).await?;
+            }
         }
         self.drop_nameless_entries(path, owner)
     }
 
-    async fn check_attached(&self, path: &Path) -> Result<(), Error> {
+    /// Refuses an entry of others, and one whose HEAD may be all that holds commits.
+    async fn check_unfinished(&self, entry: &Entry, owner: &Owner) -> Result<(), Error> {
+        if entry.is_torn()? {
+            let mark = entry.lock.as_deref().and_then(Owner::parse);
+            return if mark.is_some() { entry.check_owner(owner) } else { Ok(()) };
+        }
+        if entry.lock.as_deref() != Some(INITIALIZING) {
+            entry.check_owner(owner)?;
+        }
         let list = self.worktrees().await?;
-        let listed = list.iter().find(|worktree| worktree.path == path);
+        let listed = list.iter().find(|worktree| worktree.path == entry.path);
         match listed {
             Some(one) if one.head.is_some() && one.branch.is_none() => {
-                Err(unsaved(path, "its HEAD is detached"))
+                Err(unsaved(&entry.path, "its HEAD is detached"))
             }
             Some(_) | None => Ok(()),
         }
@@ -71,8 +81,8 @@ impl Repository {
         Ok(in_this && forgotten)
     }
 
-    /// Removes entries that died before they named a directory: by our mark, or an empty one that
-    /// bears the name git would give it.
+    /// Removes entries that died before they named a directory: by our mark, or unmarked
+    /// and with the name git would give it.
     fn drop_nameless_entries(&self, path: &Path, owner: &Owner) -> Result<(), Error> {
         let folder = self.common_dir.join("worktrees");
         for name in disk::list(&folder)? {
@@ -81,17 +91,13 @@ impl Repository {
             if named.is_some_and(|link| !link.is_empty()) {
                 continue;
             }
-            let mark = disk::read(&dir.join("locked"), disk::RECORD_MAX)?;
-            let removed = match mark {
-                Some(mark) if mark.trim_ascii_end() == owner.to_string().as_bytes() => {
-                    std::fs::remove_dir_all(&dir)
-                }
-                None if path.file_name() == Some(OsStr::new(&name)) && is_empty_folder(&dir)? => {
-                    std::fs::remove_dir(&dir)
-                }
-                Some(_) | None => Ok(()),
-            };
-            removed.map_err(|source| disk::Error::new("remove", &dir, source))?;
+            let mark = disk::read(&dir.join("locked"), disk::RECORD_MAX)?.unwrap_or_default();
+            let ours = mark.trim_ascii_end() == owner.to_string().as_bytes();
+            let unmarked = mark.is_empty() && path.file_name() == Some(OsStr::new(&name));
+            if (ours || unmarked) && !disk::is_there(&dir.join("HEAD"))? {
+                let removed = std::fs::remove_dir_all(&dir);
+                removed.map_err(|source| disk::Error::new("remove", &dir, source))?;
+            }
         }
         Ok(())
     }

@@ -71,6 +71,12 @@ pub struct Saved {
     pub commit: CommitId,
 }
 
+/// Returns the names that a rescue may have got: `name`, or `name-2` and so on.
+pub(super) fn names(name: &str) -> impl Iterator<Item = String> {
+    let next = move |number| if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+    (1..=NAMES_MAX).map(next)
+}
+
 impl Repository {
     /// Looks for work in a worktree that no branch holds. Reads every file of it: some tenths of a
     /// second for thousands.
@@ -114,8 +120,7 @@ impl Repository {
             return Ok(None);
         }
         let mut made = None;
-        for number in 1..=NAMES_MAX {
-            let reference = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        for reference in names(name) {
             if self.reader().resolve(&reference).await?.is_none() {
                 let commit = match made.take() {
                     Some(commit) => commit,

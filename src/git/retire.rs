@@ -1,43 +1,60 @@
 //! Retiring a worktree: moved to the trash with all it has, and later discarded. It refuses what no
 //! ref holds; each step, done again after a crash at any point, completes.
 
-use super::rescue::Unsaved;
-use super::worktree::{Entry, is_empty_folder, move_folder, place_of, real};
+use super::rescue::{self, Unsaved};
+use super::worktree::{Entry, is_empty_folder, move_away, place_of, real};
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+/// What is in a retired worktree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retired {
+    /// Nothing but what branches hold: keeping it saves nobody anything.
+    InBranches,
+    /// More, as ignored files and what a rescue ref holds; or it was retired before.
+    HasMore,
+}
+
 impl Repository {
     /// Moves a worktree to the trash, on the same disk, so that its path and its branch are free.
-    /// Everything goes with it: ignored files, index, HEAD and its log, an operation in progress.
+    /// Everything goes with it: ignored files, index, HEAD and its log. A rebase or bisection in
+    /// progress goes too, by another name (`retired-rebase-merge`), because it holds the branch.
     /// The caller makes sure before that no process works in it.
     ///
     /// # Errors
-    /// [`Error::Unsaved`] when neither a branch nor the ref `rescue` holds its work: call
-    /// [`Self::rescue`] and then this again. [`Error::NotOurs`] when it is another's.
+    /// [`Error::Unsaved`] when neither a branch nor the ref `rescue`, or `rescue-2` and so on, holds
+    /// its work: call [`Self::rescue`] and then this again. [`Error::NotOurs`] when it is another's.
     pub async fn retire(
         &self,
         path: &Path,
         owner: &Owner,
         trash: &Path,
         rescue: Option<&str>,
-    ) -> Result<(), Error> {
+    ) -> Result<Retired, Error> {
         if let Some(entry) = self.entry_of(trash)? {
-            return entry.check_owner(owner);
+            entry.check_owner(owner)?;
+            return Ok(Retired::HasMore);
         }
         let Some(entry) = self.entry_of(path)? else {
             return Err(Error::NotARepository(path.to_owned()));
         };
         entry.check_owner(owner)?;
+        let mut retired = Retired::HasMore;
         if disk::is_there(path)? {
             let unsaved = self.unsaved(path).await?;
             self.check_saved(path, &unsaved, rescue).await?;
             self.detach(path, &unsaved).await?;
-            move_folder(path, trash)?;
+            move_away(path, trash)?;
+            if unsaved.is_nothing() && !unsaved.ignored && unsaved.nested.is_empty() {
+                retired = Retired::InBranches;
+            }
         }
-        relink(&entry, trash)
+        free_branch(&entry)?;
+        relink(&entry, trash)?;
+        Ok(retired)
     }
 
     /// Removes a retired worktree for good: its directory and its entry. An absent one is removed
@@ -75,10 +92,13 @@ impl Repository {
         if unsaved.is_nothing() {
             return Ok(());
         }
-        if let Some(reference) = rescue
-            && self.holds(reference, unsaved).await?.is_some()
-        {
-            return Ok(());
+        for reference in rescue.into_iter().flat_map(rescue::names) {
+            if self.reader().resolve(&reference).await?.is_none() {
+                break;
+            }
+            if self.holds(&reference, unsaved).await?.is_some() {
+                return Ok(());
+            }
         }
         Err(Error::Unsaved { path: path.to_owned(), what: unsaved.describe() })
     }
@@ -91,6 +111,17 @@ impl Repository {
         call.args([head.as_str(), head.as_str()]).run().await?;
         Ok(())
     }
+}
+
+/// Puts aside what keeps a branch in use although HEAD is detached.
+fn free_branch(entry: &Entry) -> Result<(), Error> {
+    for name in ["rebase-merge", "rebase-apply", "BISECT_START"] {
+        let from = entry.dir.join(name);
+        if disk::is_there(&from)? {
+            move_away(&from, &entry.dir.join(format!("retired-{name}")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells the two halves of a worktree where the other is, as gitrepository-layout(5) has it.

@@ -94,9 +94,14 @@ impl Scratch {
 }
 
 pub(super) async fn git(directory: &Path, args: &[&str]) -> String {
-    let call = Call::new("git", Duration::from_secs(60)).directory(directory);
+    let call = Call::new("git", Duration::from_mins(1)).directory(directory);
     let answer = call.args(args).run().await.unwrap();
     String::from_utf8(answer).unwrap().trim_end().to_owned()
+}
+
+pub(super) async fn sh(directory: &Path, script: &str) {
+    let call = Call::new("sh", Duration::from_mins(1)).directory(directory);
+    call.args(["-c", script]).run().await.unwrap();
 }
 
 pub(super) fn write(path: &Path, text: &str) {

@@ -5,12 +5,16 @@ use super::command::{LONG_DEADLINE, Place};
 use super::{Error, Repository};
 use crate::api::name::{BranchName, CommitId, Owner};
 use crate::disk;
+use crate::process::spawn::Call;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// What git writes as lock reason while it adds a worktree without one.
 pub(super) const INITIALIZING: &str = "initializing";
+
+/// How often a command is tried that met an entry while git wrote it.
+const TRIES: u32 = 20;
 
 /// A linked worktree, as git has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +36,52 @@ pub struct Worktree {
     pub initializing: bool,
 }
 
+/// A linked worktree, as far as it can be told without asking git.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Its directory.
+    pub path: PathBuf,
+    /// Whose it is, by its lock reason; `None` when it is not ours.
+    pub owner: Option<Owner>,
+    /// Whether its directory is certain to be gone.
+    pub missing: bool,
+    /// Whether its making, or its undoing, was cut short: of those that are ours or say so.
+    pub unfinished: bool,
+}
+
 impl Repository {
-    /// Returns the linked worktrees; the main one is not among them. Costs one fork.
+    /// Returns the linked worktrees by git's own files (see gitrepository-layout(5)), without a
+    /// fork; also where one is torn, so that git lists none.
     ///
     /// # Errors
     /// When they cannot be seen.
+    pub fn linked(&self) -> Result<Vec<Linked>, Error> {
+        let mut found = Vec::new();
+        for entry in self.entries()? {
+            let owner = entry.lock.as_deref().and_then(Owner::parse);
+            // The index is the last thing that git writes when it checks a worktree out.
+            let cut_short =
+                || Ok::<_, Error>(entry.is_torn()? || !disk::is_there(&entry.dir.join("index"))?);
+            let unfinished = match &owner {
+                Some(_) => cut_short()?,
+                None => entry.lock.as_deref() == Some(INITIALIZING),
+            };
+            let missing = !disk::is_there(&entry.path)?;
+            found.push(Linked { path: entry.path, owner, missing, unfinished });
+        }
+        Ok(found)
+    }
+
+    /// Returns the linked worktrees; the main one is not among them. Costs one fork.
+    ///
+    /// # Errors
+    /// When they cannot be seen. [`Error::Torn`] names the worktree to repair first.
     pub async fn worktrees(&self) -> Result<Vec<Worktree>, Error> {
-        let call = self.read().args(["worktree", "list", "--porcelain", "-z"]);
-        let answer = call.run().await?;
+        let list = || Ok(self.read().args(["worktree", "list", "--porcelain", "-z"]));
+        let answer = match beside_adds(list).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.torn()?.unwrap_or(error)),
+        };
         let fields: Vec<&[u8]> = answer.split(|byte| *byte == 0).collect();
         let records = fields.split(|field| field.is_empty()).filter(|record| !record.is_empty());
         let mut found = Vec::new();
@@ -66,10 +108,26 @@ impl Repository {
         if disk::is_there(path)? && !is_empty_folder(path)? {
             return Err(Error::Occupied(path.to_owned()));
         }
-        let call = self.write_at(self.place(), LONG_DEADLINE)?;
-        let call = call.args(["worktree", "add", "--lock", "--reason", &owner.to_string()]);
-        call.arg("--").arg(path).arg(branch.as_str()).run().await?;
+        let mark = owner.to_string();
+        let add = || {
+            let call = self.write_at(self.place(), LONG_DEADLINE)?;
+            let call = call.args(["worktree", "add", "--lock", "--reason", &mark, "--"]);
+            Ok(call.arg(path).arg(branch.as_str()))
+        };
+        beside_adds(add).await?;
         Ok(())
+    }
+
+    fn torn(&self) -> Result<Option<Error>, Error> {
+        for entry in self.entries()? {
+            let owner = entry.lock.as_deref().and_then(Owner::parse);
+            if let Some(owner) = owner
+                && entry.is_torn()?
+            {
+                return Ok(Some(Error::Torn { path: entry.path, owner: Box::new(owner) }));
+            }
+        }
+        Ok(None)
     }
 
     /// Sees what the list of git leaves out, of the worktrees that are ours to look at.
@@ -113,13 +171,28 @@ impl Repository {
 
     /// Makes git forget a worktree whose directory is gone, and no other.
     pub(super) async fn drop_entry(&self, entry: &Entry) -> Result<(), Error> {
-        let call = self.write()?.args(["worktree", "remove", "-f", "-f", "--"]);
-        let Err(error) = call.arg(&entry.path).run().await else { return Ok(()) };
+        let remove = || {
+            let call = self.write()?.args(["worktree", "remove", "-f", "-f", "--"]);
+            Ok(call.arg(&entry.path))
+        };
+        let Err(error) = beside_adds(remove).await else { return Ok(()) };
         // git refuses some half-made entries; what names this path is the one that was meant.
         match std::fs::remove_dir_all(&entry.dir) {
             Ok(()) => Ok(()),
             Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(_) => Err(error.into()),
+            Err(_) => Err(error),
+        }
+    }
+}
+
+/// Runs a command that reads every entry, again if it met one that is being written this moment:
+/// git makes `commondir` empty first, and gives up on an empty one.
+pub(super) async fn beside_adds(call: impl Fn() -> Result<Call, Error>) -> Result<Vec<u8>, Error> {
+    let mut tries = 1;
+    loop {
+        match call()?.run().await {
+            Err(error) if tries < TRIES && error.stderr().contains("/commondir: ") => tries += 1,
+            other => return Ok(other?),
         }
     }
 }
@@ -133,6 +206,17 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Returns whether it lacks what git cannot work without: its making, or git's own undoing of
+    /// that, was cut short. The mark is among the first to be undone.
+    pub(super) fn is_torn(&self) -> Result<bool, Error> {
+        for name in ["HEAD", "commondir"] {
+            if read_line(&self.dir.join(name))?.is_none_or(|line| line.is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Refuses an entry that does not bear this mark.
     pub(super) fn check_owner(&self, owner: &Owner) -> Result<(), Error> {
         let mark = self.lock.as_deref().and_then(Owner::parse);
@@ -168,8 +252,8 @@ pub(super) fn is_empty_folder(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Moves a directory, on one disk, to where nothing is.
-pub(super) fn move_folder(from: &Path, to: &Path) -> Result<(), Error> {
+/// Moves a file or folder, on one disk, to where nothing is.
+pub(super) fn move_away(from: &Path, to: &Path) -> Result<(), Error> {
     if let Some(parent) = to.parent() {
         disk::make_folder(parent)?;
     }

@@ -111,6 +111,8 @@ pub enum Action {
         owner: Owner,
         /// Where.
         path: PathBuf,
+        /// Names the rescue ref that may hold what no branch does.
+        attempt: u32,
         /// The name in the trash.
         trash: String,
     },

@@ -81,7 +81,7 @@ fn retire(scene: Scene<'_>, step: &mut Step, owner: &Owner) {
         step.actions.extend(match worktree.state {
             WorktreeState::Ready => vec![
                 Action::Rescue { owner: owner.clone(), path: path.clone(), attempt },
-                Action::Retire { owner: owner.clone(), path, trash },
+                Action::Retire { owner: owner.clone(), path, attempt, trash },
             ],
             WorktreeState::HalfMade | WorktreeState::Missing => {
                 vec![Action::RepairWorktree { owner: owner.clone(), path, trash }]
@@ -152,7 +152,7 @@ pub(super) fn leftovers(
         let trash = trash_name(scene, &owner);
         if worktree.state == WorktreeState::Ready {
             actions.push(Action::Rescue { owner: owner.clone(), path: path.clone(), attempt: 0 });
-            actions.push(Action::Retire { owner, path, trash });
+            actions.push(Action::Retire { owner, path, attempt: 0, trash });
         } else {
             actions.push(Action::RepairWorktree { owner, path, trash });
         }

@@ -164,7 +164,7 @@ fn clear(scene: Scene<'_>, worktree: &Worktree, owner: &Owner) -> Result<Vec<Act
             // Made for an earlier task of this name: its work is saved, then it goes.
             let trash = trash_name(scene, other);
             let rescue = Action::Rescue { owner: other.clone(), path: path.clone(), attempt: 0 };
-            Ok(vec![rescue, Action::Retire { owner: other.clone(), path, trash }])
+            Ok(vec![rescue, Action::Retire { owner: other.clone(), path, attempt: 0, trash }])
         }
         (_, _) => Err(format!("{} is somebody else's worktree: move it away", path.display())),
     }

@@ -200,8 +200,11 @@ impl Call {
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let last = lines.len().saturating_sub(4);
-    lines.get(last..).unwrap_or_default().join(" / ")
+    match lines.as_slice() {
+        // What it was about stands first, how it ended last.
+        [first, .., a, b, c] if lines.len() > 5 => [*first, "…", *a, *b, *c].join(" / "),
+        all => all.join(" / "),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Objects: commits, trees and blobs, read without a checkout. An object that cannot be read is an
 //! error and never "absent": absent is only what a tree that was read whole does not name.
 
-mod command;
 mod library;
+mod read;
 #[cfg(test)]
 mod tests;
 
@@ -80,106 +80,10 @@ pub enum BlobError {
     Unreadable(String),
 }
 
-/// Reads objects, by libgit2 where that opens the repository, else by git commands (reftable and
-/// SHA-256). Each call looks anew.
+/// Reads objects by git commands. Each call looks anew.
 #[derive(Debug, Clone)]
-pub struct Reader(By);
-
-#[derive(Debug, Clone)]
-enum By {
-    Library(library::Library),
-    Command(command::Command),
-}
-
-macro_rules! either {
-    ($self:ident, $reader:ident => $call:expr) => {
-        match &$self.0 {
-            By::Library($reader) => $call.await,
-            By::Command($reader) => $call.await,
-        }
-    };
-}
-
-impl Reader {
-    pub(super) fn new(repository: &Repository) -> Self {
-        if repository.by_library {
-            let common_dir = repository.common_dir.clone();
-            return Self(By::Library(library::Library { common_dir }));
-        }
-        Self::by_command(repository)
-    }
-
-    fn by_command(repository: &Repository) -> Self {
-        Self(By::Command(command::Command { repository: repository.clone() }))
-    }
-
-    /// Returns the commit of a ref, given by its full name; `None` when there is no such ref.
-    ///
-    /// # Errors
-    /// When the ref or its commit cannot be read.
-    pub async fn resolve(&self, name: &str) -> Result<Option<CommitId>, Error> {
-        either!(self, reader => reader.resolve(name))
-    }
-
-    /// Returns the id of the tree of a folder; of `""`, the whole tree of the commit. `None` when
-    /// there is no such folder.
-    ///
-    /// # Errors
-    /// When a tree on the way cannot be read, or a file stands where the folder should be.
-    pub async fn tree_id(&self, commit: &CommitId, folder: &str) -> Result<Option<String>, Error> {
-        either!(self, reader => reader.tree_id(commit, folder))
-    }
-
-    /// Returns what is in a folder and all beneath it, folders themselves left out; `None` when
-    /// there is no such folder.
-    ///
-    /// # Errors
-    /// When any tree of it cannot be read, or a file stands where the folder should be.
-    pub async fn list(
-        &self,
-        commit: &CommitId,
-        folder: &str,
-    ) -> Result<Option<Vec<TreeEntry>>, Error> {
-        either!(self, reader => reader.list(commit, folder))
-    }
-
-    /// Returns the bytes of each blob, in the order asked, up to `limit` bytes of one.
-    ///
-    /// # Errors
-    /// When the repository cannot be read at all; a single blob has an error of its own.
-    pub async fn blobs(
-        &self,
-        ids: &[String],
-        limit: u64,
-    ) -> Result<Vec<Result<Vec<u8>, BlobError>>, Error> {
-        either!(self, reader => reader.blobs(ids, limit))
-    }
-
-    /// Returns what is at each path, in the order asked; `None` where nothing is.
-    ///
-    /// # Errors
-    /// When a tree on the way cannot be read.
-    pub async fn kinds(
-        &self,
-        commit: &CommitId,
-        paths: &[String],
-    ) -> Result<Vec<Option<EntryKind>>, Error> {
-        either!(self, reader => reader.kinds(commit, paths))
-    }
-
-    /// Returns the distinct contents of a path, newest first, along first parents from `commit`
-    /// over at most `limit` commits; ends with the first commit where the path is no file.
-    ///
-    /// # Errors
-    /// When a commit or tree on the way cannot be read.
-    pub async fn history(
-        &self,
-        commit: &CommitId,
-        path: &str,
-        limit: usize,
-    ) -> Result<Vec<Version>, Error> {
-        either!(self, reader => reader.history(commit, path, limit))
-    }
+pub struct Reader {
+    repository: Repository,
 }
 
 /// Collects the versions of a path while its history is walked.

@@ -22,7 +22,6 @@ use std::sync::Arc;
 /// not asked again.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    worktrees: Option<(Vec<Stamp>, Vec<git::Worktree>)>,
     branches: Option<(Vec<Stamp>, BTreeMap<BranchName, CommitId>)>,
 }
 
@@ -31,13 +30,13 @@ type Stamp = (std::path::PathBuf, Option<(i64, i64, u64, u64)>);
 
 impl HostWorld {
     pub(super) async fn look(&self) -> Look {
-        let (desired, sessions, (worktrees, branches), records) = tokio::join!(
+        let (desired, sessions, branches, records) = tokio::join!(
             self.desired(),
             self.sessions_now(),
-            self.git_sections(),
+            self.branches_now(),
             self.record_sections(),
         );
-        let (tasks, claims, trusted, attempts) = records;
+        let (tasks, claims, trusted, attempts, worktrees) = records;
         let (worktrees, trash) = self.split_trash(worktrees);
         let leftovers = match (trash, attempts) {
             (Sighting::Known(trash), Sighting::Known(attempts)) => {
@@ -69,47 +68,40 @@ impl HostWorld {
         }
     }
 
-    /// Asks git for worktrees and branches, each only if its files have changed.
-    async fn git_sections(
-        &self,
-    ) -> (Sighting<Vec<git::Worktree>>, Sighting<BTreeMap<BranchName, CommitId>>) {
+    /// Asks git for branches, if its files have changed.
+    async fn branches_now(&self) -> Sighting<BTreeMap<BranchName, CommitId>> {
         let mut cache = self.cache.lock().await;
-        let common = self.repository.common_dir();
         // The stamps are taken before the look: what changes meanwhile is seen the next time.
-        let stamps = worktree_stamps(common, &self.places().worktrees());
-        let worktrees = match (&cache.worktrees, stamps) {
-            (Some((before, seen)), Ok(now)) if *before == now => Ok(seen.clone()),
-            (_, stamps) => self.repository.worktrees().await.inspect(|seen| {
-                cache.worktrees = stamps.ok().map(|stamps| (stamps, seen.clone()));
-            }),
-        };
-        let stamps = ref_stamps(common);
-        let branches = match (&cache.branches, stamps) {
-            (Some((before, seen)), Ok(now)) if *before == now => Ok(seen.clone()),
-            (_, stamps) => self.repository.refs("refs/heads/").await.map(|refs| {
-                let named = |(name, id)| Some((BranchName::try_from(name).ok()?, id));
-                let seen: BTreeMap<_, _> = refs.into_iter().filter_map(named).collect();
-                cache.branches = stamps.ok().map(|stamps| (stamps, seen.clone()));
-                seen
-            }),
-        };
-        (worktrees.into(), branches.into())
+        let stamps = ref_stamps(self.repository.common_dir());
+        if let (Some((before, seen)), Ok(now)) = (&cache.branches, &stamps)
+            && before == now
+        {
+            return Sighting::Known(seen.clone());
+        }
+        let seen = self.repository.refs("refs/heads/").await.map(|refs| {
+            let named = |(name, id)| Some((BranchName::try_from(name).ok()?, id));
+            refs.into_iter().filter_map(named).collect::<BTreeMap<_, _>>()
+        });
+        cache.branches = stamps.ok().zip(seen.as_ref().ok().cloned());
+        seen.into()
     }
 
     async fn record_sections(&self) -> Sections {
         let (records, claims) = (Arc::clone(&self.records), self.claims.clone());
-        let trust = self.trust.clone();
+        let (trust, repository) = (self.trust.clone(), self.repository.clone());
         let look = move || {
             let attempts = records.attempts_folders().map(|folders| {
                 folders.iter().map(|one| (one.name(), one.modified)).collect::<Vec<_>>()
             });
             let trusted = trust.read();
-            (tasks(&records), claims.list().into(), trusted.into(), attempts.into())
+            let worktrees = repository.linked().into();
+            (tasks(&records), claims.list().into(), trusted.into(), attempts.into(), worktrees)
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
             let why = error.to_string();
             let unknown = || why.clone();
             (
+                Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
@@ -121,7 +113,7 @@ impl HostWorld {
     /// Tells worktrees in use from retired ones.
     fn split_trash(
         &self,
-        worktrees: Sighting<Vec<git::Worktree>>,
+        worktrees: Sighting<Vec<git::Linked>>,
     ) -> (Sighting<Vec<Worktree>>, Sighting<Kept>) {
         let places = self.places();
         let trash = disk::list(&places.trash())
@@ -157,6 +149,7 @@ type Sections = (
     Sighting<BTreeMap<crate::api::name::TaskName, crate::plan::observed::ClaimSighting>>,
     Sighting<std::collections::BTreeSet<String>>,
     Sighting<Kept>,
+    Sighting<Vec<git::Linked>>,
 );
 
 fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>> {
@@ -225,10 +218,10 @@ fn sessions_seen(sessions: Vec<tmux::Session>) -> Vec<Session> {
     sessions.into_iter().map(seen).collect()
 }
 
-fn worktree_seen(one: git::Worktree) -> Worktree {
+fn worktree_seen(one: git::Linked) -> Worktree {
     let state = if one.missing {
         WorktreeState::Missing
-    } else if one.initializing {
+    } else if one.unfinished {
         WorktreeState::HalfMade
     } else {
         WorktreeState::Ready
@@ -242,23 +235,6 @@ fn retired_at(name: String) -> Option<(String, Timestamp)> {
     let last = name.rsplit('.').next()?;
     let seconds = last.split('-').next()?.parse().ok()?;
     Some((name, Timestamp::from_second(seconds).ok()?))
-}
-
-/// Returns the stamps of everything that the list of worktrees is read from.
-fn worktree_stamps(common: &Path, places: &Path) -> Result<Vec<Stamp>, disk::Error> {
-    let entries = common.join("worktrees");
-    let mut stamps = vec![stamp(&entries), stamp(places), stamp(&common.join("HEAD"))];
-    for name in disk::list(&entries)? {
-        let entry = entries.join(name);
-        let files = ["HEAD", "gitdir", "locked", "index"].map(|file| stamp(&entry.join(file)));
-        stamps.push(stamp(&entry));
-        stamps.extend(files);
-        if let Ok(Some(link)) = disk::read(&entry.join("gitdir"), disk::RECORD_MAX) {
-            let link = String::from_utf8_lossy(&link);
-            stamps.push(stamp(Path::new(link.trim_end())));
-        }
-    }
-    Ok(stamps)
 }
 
 /// Returns the stamps of everything that branches are read from.

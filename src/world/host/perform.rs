@@ -7,7 +7,7 @@ use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
-use crate::git::Moved;
+use crate::git::{Moved, Retired};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
@@ -51,7 +51,9 @@ impl HostWorld {
                 Ok(if killed { Outcome::Done } else { Outcome::AlreadySo })
             }
             Action::Rescue { owner, path, attempt } => self.rescue(owner, path, *attempt).await,
-            Action::Retire { owner, path, trash } => self.retire(owner, path, trash).await,
+            Action::Retire { owner, path, attempt, trash } => {
+                self.retire(owner, path, (*attempt, trash)).await
+            }
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
             }
@@ -203,12 +205,16 @@ impl HostWorld {
         }
     }
 
-    async fn retire(&self, owner: &Owner, path: &Path, trash: &str) -> Answer {
+    async fn retire(&self, owner: &Owner, path: &Path, (attempt, trash): (u32, &str)) -> Answer {
         if let Some(who) = identity::working_in(path)?.first() {
             return Err(ActionError(format!("process {} works in {}", who.pid, path.display())));
         }
         let trash = self.places().trash().join(trash);
-        self.repository.retire(path, owner, &trash, Some(RESCUE)).await?;
+        let reference = rescue_ref(owner, attempt);
+        match self.repository.retire(path, owner, &trash, Some(&reference)).await? {
+            Retired::HasMore => {}
+            Retired::InBranches => self.repository.discard(&trash, owner).await?,
+        }
         Ok(Outcome::Done)
     }
 
@@ -229,8 +235,12 @@ impl HostWorld {
 
     async fn empty_trash(&self, trash: &str) -> Answer {
         let place = self.places().trash().join(trash);
-        let worktrees = self.repository.worktrees().await?;
-        let owner = worktrees.into_iter().find(|one| one.path == place).and_then(|one| one.owner);
+        let linked = self.repository.linked()?.into_iter().find(|one| one.path == place);
+        let owner = match linked {
+            Some(one) => one.owner,
+            // A half-made worktree that was put there has no entry: its name tells whose it was.
+            None => nameless_owner(trash),
+        };
         let Some(owner) = owner else { return refused("it bears no mark of ours") };
         self.repository.discard(&place, &owner).await?;
         Ok(Outcome::Done)
@@ -244,12 +254,16 @@ impl HostWorld {
     }
 }
 
-/// The folder of all rescue refs.
-const RESCUE: &str = "refs/reconciler/rescue/";
-
 /// Returns the rescue ref of an attempt.
 fn rescue_ref(owner: &Owner, attempt: u32) -> String {
-    format!("{RESCUE}{}/{attempt}", owner.task)
+    format!("refs/reconciler/rescue/{}/{attempt}", owner.task)
+}
+
+/// Returns an owner of the task that a name in the trash begins with.
+fn nameless_owner(trash: &str) -> Option<Owner> {
+    let task: TaskName = trash.split('.').next()?.parse().ok()?;
+    let uid = crate::api::name::Uid::derive(0, task.as_str());
+    Some(Owner { task, uid })
 }
 
 fn kill(processes: &[ProcessId]) -> Answer {

@@ -42,7 +42,7 @@ impl State {
             Action::CloseAttempt { attempt, exit } => self.close(attempt, exit),
             Action::KillSession { session, owner } => self.kill_session(session, owner),
             Action::Rescue { owner, path, .. } => self.rescue(owner, path),
-            Action::Retire { owner, path, trash } => self.retire(owner, path, trash),
+            Action::Retire { owner, path, trash, .. } => self.retire(owner, path, trash),
             Action::DropBranch { branch, .. } => {
                 // Commits of its own keep it.
                 if self.branches.get(branch).is_some_and(BTreeSet::is_empty) {

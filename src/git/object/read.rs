@@ -1,7 +1,9 @@
-//! Objects by git commands, one process per look. It asks `ls-tree` for what is absent, and never
-//! believes the word `missing` of `cat-file`, which says so of damaged objects as well.
+//! The reads themselves, one process per look. They ask `ls-tree` for what is absent, and never
+//! believe the word `missing` of `cat-file`, which says so of damaged objects as well.
 
-use super::{BlobError, EntryKind, TreeEntry, Version, Versions, commit_id, not_a_folder};
+use super::{
+    BlobError, EntryKind, Reader, TreeEntry, Version, Versions, commit_id, library, not_a_folder,
+};
 use crate::api::name::CommitId;
 use crate::git::{Error, Repository};
 use std::collections::BTreeMap;
@@ -9,15 +11,31 @@ use std::collections::BTreeMap;
 /// How many paths one command is given: its arguments must fit.
 const PATHS_MAX: usize = 500;
 
-#[derive(Debug, Clone)]
-pub(super) struct Command {
-    pub(super) repository: Repository,
-}
+/// git lets nothing but a commit be a branch: there is nothing to peel.
+const BRANCHES: &str = "refs/heads/";
 
-impl Command {
-    pub(super) async fn resolve(&self, name: &str) -> Result<Option<CommitId>, Error> {
-        // `objecttype` makes git read the object, so a ref to a lost one is an error.
-        let format = "--format=%(refname) %(objectname) %(objecttype)";
+impl Reader {
+    pub(in crate::git) fn new(repository: &Repository) -> Self {
+        Self { repository: repository.clone() }
+    }
+
+    /// Returns the commit of a ref, given by its full name; `None` when there is no such ref.
+    ///
+    /// # Errors
+    /// When the ref cannot be read. Whether the commit of a branch can be shows when it is read.
+    pub async fn resolve(&self, name: &str) -> Result<Option<CommitId>, Error> {
+        if self.repository.by_library && name.starts_with(BRANCHES) {
+            return library::resolve(&self.repository.common_dir, name).await;
+        }
+        self.peel(name).await
+    }
+
+    pub(super) async fn peel(&self, name: &str) -> Result<Option<CommitId>, Error> {
+        let format = if name.starts_with(BRANCHES) {
+            "--format=%(refname) %(objectname) commit"
+        } else {
+            "--format=%(refname) %(objectname) %(objecttype)"
+        };
         let text = self.repository.for_each_ref(format, name).await?;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let Some((id, kind)) = line.and_then(|line| line.split_once(' ')) else { return Ok(None) };
@@ -29,25 +47,32 @@ impl Command {
         commit_id(String::from_utf8_lossy(&id).trim()).map(Some)
     }
 
-    pub(super) async fn tree_id(
-        &self,
-        commit: &CommitId,
-        folder: &str,
-    ) -> Result<Option<String>, Error> {
+    /// Returns the id of the tree of a folder; of `""`, the whole tree of the commit. `None` when
+    /// there is no such folder.
+    ///
+    /// # Errors
+    /// When a tree on the way cannot be read, or a file stands where the folder should be.
+    pub async fn tree_id(&self, commit: &CommitId, folder: &str) -> Result<Option<String>, Error> {
         if folder.is_empty() {
             let tree = format!("{commit}^{{tree}}");
             let id = self.repository.read().args(["rev-parse", "--verify", &tree]).run().await?;
             return Ok(Some(String::from_utf8_lossy(&id).trim().to_owned()));
         }
         let found = self.entries(commit, &[folder.to_owned()]).await?;
-        match found.into_iter().next().map(|entry| (entry.kind, entry.id)) {
+        let entry = found.into_iter().find(|entry| entry.path == folder);
+        match entry.map(|entry| (entry.kind, entry.id)) {
             None => Ok(None),
             Some((EntryKind::Folder, id)) => Ok(Some(id)),
             Some(_) => Err(not_a_folder(commit, folder)),
         }
     }
 
-    pub(super) async fn list(
+    /// Returns what is in a folder and all beneath it, folders themselves left out; `None` when
+    /// there is no such folder.
+    ///
+    /// # Errors
+    /// When any tree of it cannot be read, or a file stands where the folder should be.
+    pub async fn list(
         &self,
         commit: &CommitId,
         folder: &str,
@@ -57,7 +82,11 @@ impl Command {
         parse_entries(&call.run().await?).map(Some)
     }
 
-    pub(super) async fn blobs(
+    /// Returns the bytes of each blob, in the order asked, up to `limit` bytes of one.
+    ///
+    /// # Errors
+    /// When the repository cannot be read at all; a single blob has an error of its own.
+    pub async fn blobs(
         &self,
         ids: &[String],
         limit: u64,
@@ -84,7 +113,11 @@ impl Command {
         Ok(ids.iter().zip(sizes).map(answer).collect())
     }
 
-    pub(super) async fn kinds(
+    /// Returns what is at each path, in the order asked; `None` where nothing is.
+    ///
+    /// # Errors
+    /// When a tree on the way cannot be read.
+    pub async fn kinds(
         &self,
         commit: &CommitId,
         paths: &[String],
@@ -97,7 +130,12 @@ impl Command {
         Ok(paths.iter().map(|path| kinds.get(path).copied()).collect())
     }
 
-    pub(super) async fn history(
+    /// Returns the distinct contents of a path, newest first, along first parents from `commit`
+    /// over at most `limit` commits; ends with the first commit where the path is no file.
+    ///
+    /// # Errors
+    /// When a commit or tree on the way cannot be read.
+    pub async fn history(
         &self,
         commit: &CommitId,
         path: &str,
@@ -129,7 +167,7 @@ impl Command {
         path: &str,
     ) -> Result<Option<String>, Error> {
         let found = self.entries(commit, &[path.to_owned()]).await?;
-        if found.iter().any(|entry| entry.kind.is_blob()) {
+        if found.iter().any(|entry| entry.path == path && entry.kind.is_blob()) {
             return Err(Error::unreadable(format!("{path} at {}", commit.short()), "it is lost"));
         }
         Ok(None)
@@ -137,7 +175,9 @@ impl Command {
 
     async fn entries(&self, commit: &CommitId, paths: &[String]) -> Result<Vec<TreeEntry>, Error> {
         let call = self.repository.read().env("GIT_LITERAL_PATHSPECS", "1");
-        let call = call.args(["ls-tree", "-z", "--full-tree", commit.as_str(), "--"]).args(paths);
+        // `-t`: else a folder is left out when something beneath it is asked for as well.
+        let call =
+            call.args(["ls-tree", "-t", "-z", "--full-tree", commit.as_str(), "--"]).args(paths);
         parse_entries(&call.run().await?)
     }
 

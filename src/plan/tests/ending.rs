@@ -1,0 +1,116 @@
+//! What becomes of finished and deleted tasks, and of things that belong to nobody.
+
+use super::scene::{NOW, Scene, at, scene};
+use crate::api::attempt::ExitReason;
+use crate::plan::observed::{EmptyState, Leftovers, Sighting, WorktreeState};
+use serde_json::json;
+
+#[test]
+fn a_finished_task_keeps_its_branch_and_loses_its_worktree() {
+    let scene = scene()
+        .task("login", json!({}))
+        .registered("login", 60)
+        .ended("login", 1, ExitReason::Succeeded)
+        .worktree("login")
+        .claim("login", &[]);
+    scene.plans(&[
+        "save unsaved work of login",
+        "retire worktree login",
+        "release the claim of login",
+    ]);
+    scene.says("login", "completed Succeeded: done; its work is on branch fix/login");
+}
+
+#[test]
+fn a_finished_task_runs_again_when_its_command_changes() {
+    let scene = scene()
+        .task("login", json!({}))
+        .registered("login", 60)
+        .ended("login", 1, ExitReason::Succeeded)
+        .branch("fix/login")
+        .task("login", json!({ "command": "make more" }));
+    scene.plans(&[
+        "claim login for codegen-1",
+        "add worktree login of branch fix/login",
+        "prepare attempt 2 on codegen-1",
+        "start session login for attempt 2",
+    ]);
+}
+
+#[test]
+fn a_deleted_task_leaves_after_its_work_is_saved() {
+    let scene = scene()
+        .registered("login", 60)
+        .ended("login", 1, ExitReason::Succeeded)
+        .worktree("login")
+        .session("login")
+        .claim("login", &[]);
+    scene.plans(&[
+        "remove session login",
+        "save unsaved work of login",
+        "retire worktree login",
+        "drop branch fix/login if it has no commits of its own",
+        "release the claim of login",
+        "forget login",
+    ]);
+}
+
+#[test]
+fn an_empty_state_folder_deletes_nothing_until_it_is_meant() {
+    let gone = || scene().registered("login", 60).with(|desired, _| desired.workers.clear());
+    gone().plans(&[]);
+    assert!(gone().plan().report.notices[0].starts_with("state/ is empty at bbbbbbb: 1 known"));
+    let meant = gone().with(|_, observed| observed.empty_state = EmptyState::Meant);
+    meant.plans(&["forget login"]);
+}
+
+#[test]
+fn what_has_our_mark_and_no_task_goes_and_what_has_not_stays() {
+    let scene = scene()
+        .session("ghost")
+        .worktree("ghost")
+        .claim("ghost", &["src/"])
+        .worktree_in("mine", WorktreeState::Ready, None)
+        .with(|_, observed| {
+            let Sighting::Known(sessions) = &mut observed.sessions else { panic!("seen") };
+            let mut foreign = sessions[0].clone();
+            foreign.id = "$9".to_owned();
+            foreign.owner = None;
+            sessions.push(foreign);
+        });
+    scene.plans(&[
+        "remove session ghost",
+        "save unsaved work of ghost",
+        "retire worktree ghost",
+        "release the claim of ghost",
+    ]);
+}
+
+#[test]
+fn trash_and_records_are_kept_for_their_time() {
+    let scene = scene().registered("login", 60).task("login", json!({ "suspend": true })).with(
+        |_, observed| {
+            let days = |days: i64| at(NOW - days * 86_400);
+            let folder = crate::api::attempt::AttemptId::folder(&Scene::owner("login"));
+            observed.leftovers = Sighting::Known(Leftovers {
+                trash: vec![("old".to_owned(), days(8)), ("new".to_owned(), days(6))],
+                attempts: vec![
+                    ("gone.12345678".to_owned(), days(31)),
+                    ("late.12345678".to_owned(), days(29)),
+                    (folder, days(90)),
+                ],
+            });
+        },
+    );
+    scene.plans(&["delete old from the trash", "delete the records of gone.12345678"]);
+}
+
+#[test]
+fn a_claim_is_renewed_after_a_third_of_its_time() {
+    let base = || {
+        let scene = scene().task("login", json!({})).registered("login", 60).running("login");
+        scene.worktree("login").claim("login", &[])
+    };
+    base().with(|_, observed| observed.now = at(NOW + 1100)).plans(&[]);
+    base().with(|_, observed| observed.now = at(NOW + 1200)).plans(&["renew the claim of login"]);
+}

@@ -1,0 +1,8 @@
+//! Scene -> plan: a small world, and what is planned for it, both as text.
+
+mod ending;
+mod queue;
+mod scene;
+mod starting;
+mod stopping;
+mod unseen;

@@ -1,0 +1,163 @@
+//! How an attempt comes to run.
+
+use super::scene::{NOW, Scene, at, process, scene};
+use crate::api::attempt::ExitReason;
+use crate::plan::action::Action;
+use crate::plan::observed::{AttemptState, Sighting, WorktreeState};
+use serde_json::json;
+
+#[test]
+fn a_new_task_is_registered_claimed_and_started_in_one_row() {
+    let scene = scene().task("login", json!({ "title": "Fix the login", "issueNumber": 7 }));
+    let uid = "login as ";
+    let plan = scene.plan();
+    let actions: Vec<String> = plan.actions.iter().map(ToString::to_string).collect();
+    assert!(actions[0].starts_with(&format!("register {uid}")), "{}", actions[0]);
+    assert_eq!(
+        actions[1..],
+        [
+            "claim login for codegen-1",
+            "create branch fix/7-login-fix-the-login at bbbbbbb",
+            "add worktree login of branch fix/7-login-fix-the-login",
+            "prepare attempt 1 on codegen-1",
+            "start session login for attempt 1",
+        ]
+    );
+    scene.says("login", "claimed Starting: attempt 1 starts on codegen-1");
+}
+
+#[test]
+fn what_is_there_already_is_not_made_again() {
+    let scene = scene().task("login", json!({})).registered("login", 5).worktree("login");
+    scene
+        .claim("login", &[])
+        .plans(&["prepare attempt 1 on codegen-1", "start session login for attempt 1"]);
+}
+
+#[test]
+fn a_taken_branch_name_gets_the_uid() {
+    let scene = scene().task("login", json!({})).branch("fix/login");
+    let plan = scene.plan();
+    let Action::Register(record) = &plan.actions[0] else { panic!("{:?}", plan.actions[0]) };
+    let expected = format!("fix/login-{}", record.uid.short());
+    assert_eq!(record.branch.as_ref().unwrap().as_str(), expected);
+}
+
+#[test]
+fn a_lost_record_takes_the_uid_of_what_it_made() {
+    let scene = scene().task("login", json!({})).worktree("login");
+    let plan = scene.plan();
+    let Action::Register(record) = &plan.actions[0] else { panic!("{:?}", plan.actions[0]) };
+    assert_eq!(record.uid, Scene::owner("login").uid);
+}
+
+#[test]
+fn a_half_made_worktree_is_repaired_and_one_of_another_uid_is_rescued() {
+    let base = || scene().task("login", json!({})).registered("login", 5).claim("login", &[]);
+    let rest = ["prepare attempt 1 on codegen-1", "start session login for attempt 1"];
+    base().worktree_in("login", WorktreeState::HalfMade, None).plans(&[
+        "repair the half-made worktree login",
+        "add worktree login of branch fix/login",
+        rest[0],
+        rest[1],
+    ]);
+    let mut other = Scene::owner("login");
+    other.uid = Scene::owner("another").uid;
+    base().worktree_in("login", WorktreeState::Ready, Some(other)).plans(&[
+        "save unsaved work of login",
+        "retire worktree login",
+        "add worktree login of branch fix/login",
+        rest[0],
+        rest[1],
+    ]);
+}
+
+#[test]
+fn somebody_elses_worktree_is_left_where_it_is() {
+    let scene = scene().task("login", json!({})).registered("login", 5);
+    let scene = scene.worktree_in("login", WorktreeState::Ready, None);
+    scene.plans(&[]);
+    scene.says(
+        "login",
+        "claimed Unknown: /r/.worktrees/login is somebody else's worktree: move it away",
+    );
+}
+
+#[test]
+fn a_prepared_attempt_that_no_shim_took_is_closed_before_the_next() {
+    let base = || {
+        let scene = scene().task("login", json!({})).registered("login", 60).worktree("login");
+        scene.claim("login", &[]).attempt("login", AttemptState::Prepared)
+    };
+    base().plans(&[
+        "close attempt 1: it vanished without an exit record",
+        "prepare attempt 2 on codegen-1",
+        "start session login for attempt 2",
+    ]);
+    // Its session is there: its shim is on its way.
+    base().session("login").plans(&[]);
+    // For too long.
+    base().session("login").with(|_, observed| observed.now = at(NOW + 60)).plans(&[
+        "close attempt 1: it vanished without an exit record",
+        "remove session login",
+        "prepare attempt 2 on codegen-1",
+        "start session login for attempt 2",
+    ]);
+}
+
+#[test]
+fn a_killed_worker_is_revived_at_once_in_the_same_worktree() {
+    let base = || {
+        let scene = scene().task("login", json!({})).registered("login", 60).worktree("login");
+        scene.claim("login", &[])
+    };
+    base().lost("login", Sighting::Known(Vec::new())).session("login").plans(&[
+        "close attempt 1: it vanished without an exit record",
+        "remove session login",
+        "prepare attempt 2 on codegen-1",
+        "start session login for attempt 2",
+    ]);
+    base().lost("login", Sighting::Known(vec![process(9)])).plans(&["kill 9"]);
+    base().lost("login", Sighting::Unknown("no /proc".to_owned())).plans(&[]);
+    base()
+        .ended("login", 0, ExitReason::HungUp)
+        .plans(&["prepare attempt 2 on codegen-1", "start session login for attempt 2"]);
+}
+
+#[test]
+fn a_failed_attempt_waits_longer_each_time_and_then_is_over() {
+    let base = || {
+        let scene = scene().task("login", json!({ "retries": 1 })).registered("login", 60);
+        scene.worktree("login").claim("login", &["src/"])
+    };
+    let failed = ExitReason::Failed { status: 2 };
+    base().ended("login", 1, failed.clone()).plans(&[]);
+    let waiting = base().ended("login", 1, failed.clone()).plan();
+    assert!(waiting.wake_at.unwrap() > at(NOW), "it is woken for the next attempt");
+    base().ended("login", 30, failed.clone()).plans(&[
+        "claim login for codegen-1",
+        "prepare attempt 2 on codegen-1",
+        "start session login for attempt 2",
+    ]);
+    let over = base().ended("login", 30, failed.clone()).ended("login", 1, failed);
+    over.plans(&["release the claim of login"]);
+    over.says("login", "failed AttemptsUsedUp: 2 of 2 attempts failed; the last one exited with 2");
+}
+
+#[test]
+fn an_effect_that_failed_is_tried_again_later() {
+    let base = || {
+        scene()
+            .task("login", json!({}))
+            .registered("login", 60)
+            .claim("login", &[])
+            .branch("fix/login")
+    };
+    let action = "add worktree login of branch fix/login";
+    base().failure("login", action, 0, 3).plans(&[]);
+    base().failure("login", action, 10, 3).plans(&[
+        action,
+        "prepare attempt 1 on codegen-1",
+        "start session login for attempt 1",
+    ]);
+}
