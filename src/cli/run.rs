@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Make what is committed so, and keep it so, until Ctrl-C. Workers go on when the loop ends, and
 /// are adopted when it runs again.
@@ -45,9 +46,7 @@ impl Run {
         } else {
             crate::plan::observed::EmptyState::Doubted
         };
-        let stop = async {
-            tokio::signal::ctrl_c().await.ok();
-        };
+        let stop = told_to_end()?;
         let end = client
             .run(until, empty, stop, |tick, events| {
                 for event in events {
@@ -73,6 +72,24 @@ impl Run {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns what is done when somebody wants the loop to end: Ctrl-C, a service manager, or a
+/// terminal that closes.
+///
+/// # Errors
+/// When the system takes no more signals.
+fn told_to_end() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+            _ = hung_up.recv() => {}
+        }
+    })
 }
 
 fn say(event: &Event) {
