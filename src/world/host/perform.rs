@@ -200,8 +200,9 @@ impl HostWorld {
         let reference = rescue_ref(owner, attempt);
         let message = format!("Unsaved work of task {}, attempt {attempt}", owner.task);
         match self.repository.rescue(path, &reference, &message).await? {
-            Some(_) => Ok(Outcome::Done),
-            None => Ok(Outcome::AlreadySo),
+            Some(saved) if saved.is_new => Ok(Outcome::Done),
+            // What was saved before is no progress: the loop would turn hot on it.
+            Some(_) | None => Ok(Outcome::AlreadySo),
         }
     }
 
