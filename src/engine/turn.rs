@@ -108,6 +108,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::NotTrusted
             | Reason::Suspended
             | Reason::Invalid
+            | Reason::PlaceTaken
             | Reason::EffectFailed
             | Reason::Damaged
             | Reason::OnHold => true,
