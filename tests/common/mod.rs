@@ -327,11 +327,7 @@ pub(crate) fn name(task: &str) -> TaskName {
 pub(crate) fn said(command: &mut Command) -> Said {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said {
-        status: output.status,
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
+    Said { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 fn run_async<T>(future: impl Future<Output = T>) -> T {

@@ -44,9 +44,7 @@ fn a_result_of_the_time_without_a_loop_is_taken_by_the_next() {
 fn a_second_loop_names_the_first_and_does_nothing() {
     let env = TestEnvironment::new();
     let first = env.start_loop();
-    env.wait_until("the loop to run", || {
-        env.snapshot().loop_state != LoopState::NotRunning
-    });
+    env.wait_until("the loop to run", || env.snapshot().loop_state != LoopState::NotRunning);
     let said = crate::common::said(&mut env.reconciler(&["run", "--once"]));
     assert_eq!(said.status.code(), Some(1), "{said:?}");
     assert!(said.stderr.contains(&format!("pid {}", first.pid())), "{said:?}");
