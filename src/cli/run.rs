@@ -54,14 +54,17 @@ impl Run {
     }
 }
 
-/// Returns what is done when somebody asks the loop to stop.
+/// Returns what is done when somebody wants the loop to end: Ctrl-C, a service manager, or a
+/// terminal that closes.
 fn stop() -> Result<impl Future<Output = ()>, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
     })
 }

@@ -85,6 +85,8 @@ pub enum Reason {
     Suspended,
     /// Its file is not valid, and never was.
     Invalid,
+    /// Something that is not ours stands where its worktree or its session is to be.
+    PlaceTaken,
     /// An effect failed and is tried again later.
     EffectFailed,
     /// A record of it is damaged.
@@ -108,6 +110,7 @@ impl Reason {
             | Self::NoWorker
             | Self::NotTrusted
             | Self::Invalid
+            | Self::PlaceTaken
             | Self::EffectFailed
             | Self::Damaged
             | Self::OnHold => true,
@@ -162,6 +165,7 @@ impl Reason {
             | Self::RetryBackOff
             | Self::RestartBackOff
             | Self::CrashLoop
+            | Self::PlaceTaken
             | Self::EffectFailed
             | Self::Unknown
             | Self::Deleting => ConditionType::Running,

@@ -153,6 +153,25 @@ impl Start<'_, '_> {
     }
 }
 
+/// Returns what stands in the way of a task and is not ours to remove: a person has to.
+pub(super) fn place_taken(
+    scene: Scene<'_>,
+    spec: &TaskSpec,
+    record: &TaskRecord,
+) -> Option<(Reason, String)> {
+    let sessions = scene.observed.sessions.known().into_iter().flatten();
+    let session = sessions
+        .filter(|one| one.owner.is_none() && one.name == record.task.as_str())
+        .map(|one| format!("tmux session {} is not ours: rename it or end it", one.name))
+        .next();
+    let place = scene.observed.places.worktree(&record.task);
+    let worktrees = scene.observed.worktrees.known().into_iter().flatten();
+    let worktree = worktrees
+        .filter(|one| spec.class == Class::Execution && one.path == place)
+        .find_map(|one| clear(scene, one, &record.owner()).err());
+    session.or(worktree).map(|why| (Reason::PlaceTaken, why))
+}
+
 /// Returns what frees the place of a worktree that is not this task's, or not whole.
 fn clear(scene: Scene<'_>, worktree: &Worktree, owner: &Owner) -> Result<Vec<Action>, String> {
     let path = worktree.path.clone();

@@ -293,6 +293,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::NoWorker
         | Reason::WorkersBusy
         | Reason::LimitReached
+        | Reason::PlaceTaken
         | Reason::NotTrusted => format!("it waits: {}", report.message),
         Reason::Starting
         | Reason::Running

@@ -111,6 +111,7 @@ impl TaskStatus {
             | Reason::FilesHeld
             | Reason::WorkersBusy
             | Reason::LimitReached
+            | Reason::PlaceTaken
             | Reason::Suspended
             | Reason::EffectFailed
             | Reason::Unknown
