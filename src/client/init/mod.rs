@@ -10,6 +10,7 @@ use crate::api::name::BranchName;
 use crate::api::{Kind, Policy, schema};
 use crate::disk;
 use crate::plan::desired::Desired;
+use crate::store::Draft;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -229,10 +230,14 @@ impl Client {
         if self.environment.state_home().is_none() {
             return Err(crate::store::TrustError::NoPlace.into());
         }
+        let draft = Draft::of_work_tree(&plan.root)?;
         if digests.iter().all(|digest| approved.contains(digest)) {
             plan.there.push("approval of the agents shell and exec".to_owned());
-        } else {
+        } else if draft.files.is_empty() {
             plan.steps.push(Step::Approve(digests));
+        } else {
+            let note = "state/ has files already: look at what they run, then: reconciler trust";
+            plan.notes.push(note.to_owned());
         }
         Ok(())
     }
