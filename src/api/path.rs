@@ -422,9 +422,18 @@ fn name_overlap(a: &[Token], b: &[Token]) -> Option<String> {
     }
     let mut name = String::new();
     walk((a, b), &mut name, &mut BTreeSet::new()).then(|| {
-        // Only stars match the empty name, which no path has; they match any other as well.
-        if name.is_empty() { "x".to_owned() } else { name }
+        // Only stars match the empty name, which no path has; they match any other as well. And a
+        // name that reads like a file's is better to show than one that begins with its suffix.
+        let longer = format!("x{name}");
+        let reads_ill = name.is_empty() || name.starts_with('.');
+        if reads_ill && accepts(a, &longer) && accepts(b, &longer) { longer } else { name }
     })
+}
+
+/// Returns whether a name matches.
+fn accepts(tokens: &[Token], name: &str) -> bool {
+    let Segment::Name(letters) = literal(name) else { return false };
+    matches(&[Segment::Name(tokens.to_vec())], &[Segment::Name(letters)])
 }
 
 /// Returns a character that both tokens take, a readable one if possible.

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
-/// Opens the terminal of a running task.
+/// Open the terminal of a running task.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Detach with Ctrl-b d; the task goes on. Inside tmux, a new window is opened.

@@ -19,7 +19,7 @@ const LABEL: usize = 13;
 /// How many of the last events are shown.
 const EVENTS_MAX: usize = 10;
 
-/// Shows everything about one object: where it is and why, its attempts, its events.
+/// Show everything about one object: where it is and why, its attempts, its events.
 #[derive(Debug, Args)]
 #[command(override_usage = "reconciler describe [FLAGS] [TYPE] NAME")]
 #[command(after_help = "\

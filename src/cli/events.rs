@@ -12,7 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use std::process::ExitCode;
 
-/// Shows what happened, oldest first.
+/// Show what happened, oldest first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -57,6 +57,12 @@ impl Failure {
         Self { code, ..Self::new(message) }
     }
 
+    /// Ends with another exit code.
+    #[must_use]
+    pub(super) fn with(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
@@ -75,11 +81,9 @@ impl Failure {
 
     fn of_client(error: &client::Error) -> Self {
         let failure = Self::new(chain(error));
-        match error {
-            client::Error::Git(crate::git::Error::NotARepository(_)) => {
-                failure.hint("go to a git repository, or name one: reconciler -C DIR ...")
-            }
-            client::Error::Git(_) | client::Error::Records(_) | client::Error::Disk(_) => failure,
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }

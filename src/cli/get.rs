@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// Lists tasks, workers, agents, the policy, events or attempts.
+/// List tasks, workers, agents, the policy, events or attempts.
 #[derive(Debug, Args)]
 #[command(override_usage = "reconciler get [FLAGS] TYPE [NAME...]")]
 #[command(after_help = "\

@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// After how many readings it is seen whether the attempt is over: a look at the world costs more.
 const READINGS: u32 = 5;
 
-/// Shows what the last attempt of a task wrote.
+/// Show what the last attempt of a task wrote.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -2,20 +2,32 @@
 //! It decides nothing about tasks.
 
 mod attach;
+mod check;
+mod completion;
 mod context;
+mod delete;
 mod demo;
 mod describe;
+mod diff;
+mod doctor;
+mod editing;
 mod events;
 mod exit;
 mod get;
+mod init;
 mod listing;
 mod logs;
+mod new;
 mod print;
 mod reference;
 mod run;
+mod say;
+mod schema;
 mod shim;
 mod status;
 mod strip;
+mod suspend;
+mod trust;
 mod wait;
 mod watch;
 
@@ -45,8 +57,19 @@ enum Verb {
     Logs(logs::Logs),
     Attach(attach::Attach),
     Wait(wait::Wait),
+    Diff(diff::Diff),
+    New(new::New),
+    Suspend(suspend::Suspend),
+    Resume(suspend::Resume),
+    Delete(delete::Delete),
+    Check(check::Check),
+    Schema(schema::Schema),
     Run(run::Run),
+    Init(init::Init),
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
+    Trust(trust::Trust),
+    Completion(completion::Completion),
     Shim(shim::Shim),
 }
 
@@ -77,7 +100,18 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
         Verb::Wait(verb) => verb.run(&context),
+        Verb::Diff(verb) => Context::block_on(verb.run(&context)),
+        Verb::New(verb) => Context::block_on(verb.run(&context)),
+        Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
+        Verb::Resume(verb) => Context::block_on(verb.run(&context)),
+        Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Check(verb) => Context::block_on(verb.run(&context)),
+        Verb::Schema(verb) => verb.run(),
         Verb::Run(verb) => verb.run(&context),
+        Verb::Init(verb) => Context::block_on(verb.run(&context)),
+        Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
+        Verb::Trust(verb) => Context::block_on(verb.run(&context)),
+        Verb::Completion(verb) => verb.run(),
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(),
     }

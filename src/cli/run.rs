@@ -11,8 +11,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Make what is committed so, and keep it so, until Ctrl-C. Workers go on when the loop ends, and
-/// are adopted when it runs again.
+/// Make what is committed so, and keep it so, until Ctrl-C.
+///
+/// Workers go on when the loop ends, and are adopted when it runs again.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  reconciler run --until settled")]
 pub(super) struct Run {
@@ -53,14 +54,17 @@ impl Run {
     }
 }
 
-/// Returns what is done when somebody asks the loop to stop.
+/// Returns what is done when somebody wants the loop to end: Ctrl-C, a service manager, or a
+/// terminal that closes.
 fn stop() -> Result<impl Future<Output = ()>, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
     })
 }

@@ -19,7 +19,7 @@ const NAMES_MAX: usize = 3;
 /// How many idle seats of one worker are shown before they become one row.
 const IDLE_MAX: usize = 2;
 
-/// Shows the whole repository on one screen, who needs you first.
+/// Show the whole repository on one screen, who needs you first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

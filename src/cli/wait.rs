@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Waits until a task is as asked.
+/// Wait until a task is as asked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Conditions: done (completed or failed), running, delete, state=S where S is pending, claimed,

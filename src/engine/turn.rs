@@ -105,6 +105,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::NotTrusted
             | Reason::Suspended
             | Reason::Invalid
+            | Reason::PlaceTaken
             | Reason::EffectFailed
             | Reason::Damaged
             | Reason::OnHold => true,

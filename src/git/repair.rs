@@ -1,6 +1,7 @@
 //! Undoing a worktree that was never finished: its directory is moved away, its entry dropped. It
 //! deletes no work, and leaves alone what is complete, detached or without our mark.
 
+use super::retire::relink;
 use super::worktree::{Entry, INITIALIZING, is_empty_folder, move_away};
 use super::{Error, Repository};
 use crate::api::name::Owner;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 impl Repository {
     /// Undoes a worktree that a crash left half-made, or whose directory is gone, so that
     /// [`Self::add_worktree`] works again. A directory that is there goes to `trash`, or to
-    /// `trash-2` and so on. Called again after a crash, it completes. Only call it when no command
+    /// `trash-2` and so on; one that [`Self::retire`] moved there before a crash is told where it
+    /// is. Called again after a crash, it completes. Only call it when no command
     /// that adds worktrees can be running.
     ///
     /// # Errors
@@ -21,6 +23,14 @@ impl Repository {
     pub async fn repair(&self, path: &Path, owner: &Owner, trash: &Path) -> Result<(), Error> {
         let entry = self.entry_of(path)?;
         let there = disk::is_there(path)? && !is_empty_folder(path)?;
+        if let Some(entry) = &entry
+            && !there
+            && let Some(moved) = moved_to(entry, trash.parent())?
+        {
+            // Its retirement was cut off after the folder moved: it is completed.
+            entry.check_owner(owner)?;
+            return relink(entry, &moved);
+        }
         if let Some(entry) = &entry {
             self.check_unfinished(entry, owner).await?;
             if there && disk::is_there(&entry.dir.join("index"))? && !entry.is_torn()? {
@@ -101,6 +111,21 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// Returns the folder in the trash that names this entry as its own.
+fn moved_to(entry: &Entry, trash: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+    let Some(trash) = trash else { return Ok(None) };
+    let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes()].concat();
+    for name in disk::list(trash)? {
+        let file = trash.join(&name).join(".git");
+        // A folder here is a repository of its own.
+        let found = disk::read(&file, disk::RECORD_MAX).ok().flatten();
+        if found.is_some_and(|found| found.trim_ascii_end() == link) {
+            return Ok(Some(trash.join(name)));
+        }
+    }
+    Ok(None)
 }
 
 fn unsaved(path: &Path, what: &str) -> Error {

@@ -69,6 +69,8 @@ pub struct Saved {
     pub reference: String,
     /// Its commit: the tree of the worktree, on top of its HEAD.
     pub commit: CommitId,
+    /// Whether the ref was made now; else it held the work already.
+    pub is_new: bool,
 }
 
 /// Returns the names that a rescue may have got: `name`, or `name-2` and so on.
@@ -132,7 +134,8 @@ impl Repository {
                 }
             }
             if let Some(commit) = self.holds(&reference, &unsaved).await? {
-                return Ok(Some(Saved { reference, commit }));
+                let is_new = made.is_some_and(|made| made == commit);
+                return Ok(Some(Saved { reference, commit, is_new }));
             }
         }
         Err(Error::Unsaved { path: worktree.to_owned(), what: format!("{name} is taken") })

@@ -126,7 +126,7 @@ fn free_branch(entry: &Entry) -> Result<(), Error> {
 
 /// Tells the two halves of a worktree where the other is, as gitrepository-layout(5) has it.
 /// `git worktree move` refuses submodules, and `repair` would write to worktrees of others.
-fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
+pub(super) fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
     if !disk::is_there(trash)? || is_empty_folder(trash)? {
         return Err(Error::NotARepository(trash.to_owned()));
     }

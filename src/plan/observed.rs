@@ -173,6 +173,8 @@ pub enum AttemptState {
     Ended(Exit),
     /// It cannot be told.
     Unknown(String),
+    /// One of its records cannot be understood; it may live.
+    Damaged(String),
 }
 
 impl AttemptState {
@@ -180,7 +182,9 @@ impl AttemptState {
     /// that is prepared or lost is closed before its task goes on, and keeps nothing.
     pub fn may_live(&self) -> bool {
         match self {
-            Self::Running { .. } | Self::Ending { .. } | Self::Unknown(_) => true,
+            Self::Running { .. } | Self::Ending { .. } | Self::Damaged(_) | Self::Unknown(_) => {
+                true
+            }
             Self::Prepared | Self::Lost { .. } | Self::Ended(_) => false,
         }
     }

@@ -143,6 +143,14 @@ impl<'a> Life<'a, '_> {
             }
         };
         match &last.state {
+            AttemptState::Damaged(why) => wait(
+                report,
+                Reason::Damaged,
+                format!(
+                    "a record of attempt {} is damaged, nothing of it is touched: {why}",
+                    last.number
+                ),
+            ),
             AttemptState::Unknown(why) => wait(
                 report,
                 Reason::Unknown,
@@ -339,6 +347,7 @@ impl<'a> Life<'a, '_> {
             AttemptState::Prepared | AttemptState::Lost { .. } => closing,
             AttemptState::Running { .. }
             | AttemptState::Ending { .. }
+            | AttemptState::Damaged(_)
             | AttemptState::Unknown(_) => None,
         };
         self.attempts.iter().filter(of_this).filter_map(exit_of).collect()

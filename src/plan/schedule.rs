@@ -12,7 +12,7 @@ use crate::api::name::{AgentName, Seat, TaskName, WorkerName};
 use crate::api::path::PathPattern;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::api::worker::{WorkerSpec, WorkerType};
-use crate::plan::observed::ClaimSighting;
+use crate::plan::observed::{AttemptSighting, AttemptState, ClaimSighting};
 use crate::plan::report::{Reason, TaskReport};
 use std::collections::BTreeMap;
 
@@ -46,14 +46,15 @@ pub(super) fn decide<'a>(
     for (name, want) in wanted {
         held.add_unclaimed(scene, (name, want), claims);
     }
-    let mut queue = Queue { scene, held, seats: Seats::seen(scene) };
+    let mut queue = Queue { scene, held, seats: Seats::seen(scene, &placed) };
     for name in in_order(&placed) {
         let Some(one) = placed.get_mut(name) else { continue };
         let Next::Start { spec, record, .. } = &one.settled.next else { continue };
         let blocked = super::wrong_ref(scene)
             .map(|why| (Reason::OnHold, why))
             .or_else(|| cycles.get(name).map(|cycle| (Reason::DependencyCycle, cycle.clone())))
-            .or_else(|| order::unmet(spec, |one| states.get(one).copied()));
+            .or_else(|| order::unmet(spec, |one| states.get(one).copied()))
+            .or_else(|| spawn::place_taken(scene, spec, record));
         let claimed = claims.get(name);
         let outcome = match blocked {
             Some(blocked) => Err(blocked),
@@ -142,7 +143,7 @@ struct Seats<'a> {
 }
 
 impl<'a> Seats<'a> {
-    fn seen(scene: Scene<'a>) -> Self {
+    fn seen(scene: Scene<'a>, placed: &BTreeMap<&TaskName, Placed<'_>>) -> Self {
         let workers = scene
             .desired
             .workers
@@ -151,9 +152,13 @@ impl<'a> Seats<'a> {
             .filter(|(_, spec)| spec.kind == WorkerType::AiAgent)
             .collect();
         let mut seats = Self { workers, taken: BTreeMap::new(), running: 0 };
-        let tasks = scene.observed.tasks.known().into_iter().flat_map(BTreeMap::values);
-        for one in tasks.filter_map(|task| task.attempts.last()) {
-            if let (true, Ok(attempt)) = (one.state.may_live(), &one.attempt) {
+        let tasks = scene.observed.tasks.known();
+        for (name, _) in placed.iter().filter(|(_, one)| matches!(one.settled.next, Next::Wait)) {
+            let last = tasks.and_then(|tasks| tasks.get(*name)?.attempts.last());
+            // One that is starting has its seat as much as one that runs.
+            if let Some(AttemptSighting { attempt: Ok(attempt), state, .. }) = last
+                && !matches!(state, AttemptState::Ended(_))
+            {
                 seats.occupy(attempt.seat.clone());
             }
         }

@@ -94,7 +94,7 @@ fn attempt(task: &TaskName, one: &AttemptSighting) -> AttemptView {
             ..view
         },
         AttemptState::Ended(exit) => ended(view, Phase::Ended, exit),
-        AttemptState::Unknown(why) => {
+        AttemptState::Unknown(why) | AttemptState::Damaged(why) => {
             AttemptView { phase: Phase::Unknown, message: why.clone(), ..view }
         }
     };

@@ -111,6 +111,7 @@ impl TaskStatus {
             | Reason::FilesHeld
             | Reason::WorkersBusy
             | Reason::LimitReached
+            | Reason::PlaceTaken
             | Reason::Suspended
             | Reason::EffectFailed
             | Reason::Unknown
@@ -181,7 +182,7 @@ fn status(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> TaskStat
         session: sessions.find(|one| is_its(one.owner.as_ref())).map(|one| one.name.clone()),
         claim: claim.and_then(|claim| claim.as_ref().ok()).cloned(),
         since: report.since,
-        next_at: report.wake_at,
+        next_at: report.wake_at.filter(|_| report.reason.waits_for_time()),
         observed_revision: snapshot.revision().map(str::to_owned),
     }
 }

@@ -3,6 +3,7 @@
 use super::Case;
 use crate::api::name::Seat;
 use crate::plan::action::Action;
+use crate::plan::observed::AttemptState;
 use std::collections::BTreeMap;
 
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
@@ -17,7 +18,19 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let mut running = starts;
     let tasks = case.observed.tasks.known().into_iter().flat_map(|tasks| tasks.values());
     for last in tasks.filter_map(|task| task.attempts.last()) {
-        if let (true, Ok(attempt)) = (last.state.may_live(), &last.attempt) {
+        let Ok(attempt) = &last.attempt else { continue };
+        let may_start = match &last.state {
+            AttemptState::Running { .. }
+            | AttemptState::Ending { .. }
+            | AttemptState::Damaged(_)
+            | AttemptState::Unknown(_) => true,
+            // Its session may be there: a shim takes it at any moment, until it is closed.
+            AttemptState::Prepared | AttemptState::Lost { .. } => !case.plan.actions.iter().any(
+                |one| matches!(one, Action::CloseAttempt { attempt: id, .. } if *id == attempt.id),
+            ),
+            AttemptState::Ended(_) => false,
+        };
+        if may_start {
             running += 1;
             taken.entry(&attempt.seat).and_modify(|count| *count += 1);
         }

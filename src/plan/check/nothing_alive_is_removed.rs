@@ -23,6 +23,7 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         let alive = match &last.state {
             AttemptState::Running { .. }
             | AttemptState::Ending { .. }
+            | AttemptState::Damaged(_)
             | AttemptState::Unknown(_) => true,
             AttemptState::Lost { survivors, .. } => survivors.known().is_none_or(|s| !s.is_empty()),
             AttemptState::Prepared | AttemptState::Ended(_) => false,

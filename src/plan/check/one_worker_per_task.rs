@@ -36,8 +36,9 @@ fn is_over(case: Case<'_>, earlier: &AttemptSighting) -> bool {
         AttemptState::Lost { survivors, .. } => {
             survivors.known().is_some_and(Vec::is_empty) && closed()
         }
-        AttemptState::Running { .. } | AttemptState::Ending { .. } | AttemptState::Unknown(_) => {
-            false
-        }
+        AttemptState::Running { .. }
+        | AttemptState::Ending { .. }
+        | AttemptState::Damaged(_)
+        | AttemptState::Unknown(_) => false,
     }
 }

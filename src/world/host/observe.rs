@@ -177,18 +177,19 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
 
 fn attempt_seen(record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
     let attempt = files.attempt.as_ref().cloned().map_err(ToString::to_string);
-    let state = state_of(record, files).unwrap_or_else(AttemptState::Unknown);
+    let state = state_of(record, files).unwrap_or_else(|unseen| unseen);
     AttemptSighting { number: files.number, attempt, state }
 }
 
 /// Reads where an attempt is off its flags and its shim.
-fn state_of(record: &TaskRecord, files: &AttemptFiles) -> Result<AttemptState, String> {
-    let good = |damage: &Damage| damage.to_string();
+fn state_of(record: &TaskRecord, files: &AttemptFiles) -> Result<AttemptState, AttemptState> {
+    let good = |damage: &Damage| AttemptState::Damaged(damage.to_string());
     let exit = files.exit.as_ref().map(|exit| exit.as_ref().map_err(good)).transpose()?;
     let shim = files.shim.as_ref().map(|shim| shim.as_ref().map_err(good)).transpose()?;
     let stop = files.stop.as_ref().map(|stop| stop.as_ref().map_err(good)).transpose()?;
     let alive = |shim: &ShimRecord| {
-        identity::is_alive(&shim.process).map_err(|error| format!("cannot see its shim: {error}"))
+        identity::is_alive(&shim.process)
+            .map_err(|error| AttemptState::Unknown(format!("cannot see its shim: {error}")))
     };
     let asked: Option<StopRequest> = stop.cloned();
     Ok(match (shim, exit) {

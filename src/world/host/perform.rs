@@ -85,9 +85,8 @@ impl HostWorld {
             return refused("the claim has moved on");
         }
         for (task, other) in self.claims.list()? {
-            let Ok(other) = other else {
-                return refused(&format!("the lock of {task} is damaged"));
-            };
+            // What a damaged one holds is the plan's to judge: here it would keep everybody waiting.
+            let Ok(other) = other else { continue };
             let overlap = first_overlap(&claim.locked_files, &other.locked_files);
             if let Some((_, _, path)) = overlap.filter(|_| task != claim.task) {
                 return refused(&format!("{task} holds {path} by now"));
@@ -200,8 +199,9 @@ impl HostWorld {
         let reference = rescue_ref(owner, attempt);
         let message = format!("Unsaved work of task {}, attempt {attempt}", owner.task);
         match self.repository.rescue(path, &reference, &message).await? {
-            Some(_) => Ok(Outcome::Done),
-            None => Ok(Outcome::AlreadySo),
+            Some(saved) if saved.is_new => Ok(Outcome::Done),
+            // What was saved before is no progress: the loop would turn hot on it.
+            Some(_) | None => Ok(Outcome::AlreadySo),
         }
     }
 

@@ -1,0 +1,28 @@
+//! The whole thing: the built binary on real git and real tmux, with real kills. Each test has a
+//! world of its own and looks at how that world is in the end, never at calls or at the clock.
+#![expect(clippy::disallowed_methods, reason = "a test starts programs, and waits by the clock")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
+#![expect(clippy::panic, clippy::print_stderr, reason = "a scene that fails shows its world")]
+
+mod common;
+
+#[path = "e2e/cleanup.rs"]
+mod cleanup;
+#[path = "e2e/damage.rs"]
+mod damage;
+#[path = "e2e/foreign.rs"]
+mod foreign;
+#[path = "e2e/idle.rs"]
+mod idle;
+#[path = "e2e/kills.rs"]
+mod kills;
+#[path = "e2e/places.rs"]
+mod places;
+#[path = "e2e/queue.rs"]
+mod queue;
+#[path = "e2e/start.rs"]
+mod start;
+#[path = "e2e/state.rs"]
+mod state;
+#[path = "e2e/the_loop.rs"]
+mod the_loop;

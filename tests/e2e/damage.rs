@@ -1,0 +1,80 @@
+//! Damaged and vanished records: what cannot be understood is left alone, the rest goes on.
+
+use crate::common::{TestEnvironment, is_there};
+use reconciler::plan::report::Reason;
+use std::fs;
+
+fn tear(path: &std::path::Path) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+}
+
+#[test]
+fn a_task_with_a_torn_record_is_left_alone_and_others_go_on() {
+    let env = TestEnvironment::new();
+    for task in ["a", "b", "c"] {
+        env.write_task(task, &env.committing(task));
+    }
+    env.commit("three");
+    env.run_until_settled();
+    tear(&env.path(".reconciler/tasks/a.json"));
+    tear(&env.attempts_folder("b").unwrap().join("1/exit.json"));
+    tear(&env.attempts_folder("c").unwrap().join("1/attempt.json"));
+    env.commit_task("d", &env.doing("d", "true"));
+    let said = env.run_until_settled();
+    assert_eq!(said.status.code(), Some(1), "it says that a person is needed: {said:?}");
+    assert_eq!(env.reason("d"), Some(Reason::Succeeded), "{said:?}");
+    for (task, file) in [("a", "tasks/a.json"), ("b", "exit.json"), ("c", "attempt.json")] {
+        let report = env.report(task).unwrap();
+        assert_eq!(report.reason, Reason::Damaged, "{task}: {}", report.message);
+        assert!(report.message.contains(file), "{}", report.message);
+        assert_eq!(env.starts(task).len(), 1);
+    }
+}
+
+#[test]
+fn a_torn_lock_is_held_until_a_person_removes_it() {
+    let env = TestEnvironment::new();
+    let files = serde_json::json!(["src/"]);
+    let mut spec = env.doing("a", "true");
+    spec["files"] = files.clone();
+    env.write_task("a", &spec);
+    let mut spec = env.doing("b", "true");
+    spec["files"] = files;
+    env.write_task("b", &spec);
+    env.write_task("c", &env.doing("c", "true"));
+    env.commit("three");
+    fs::create_dir(env.path(".task-locks")).unwrap();
+    fs::write(env.path(".task-locks/a.lock"), "{\"taskId\": \"a").unwrap();
+    let said = env.run_until_settled();
+    assert_eq!(env.reason("c"), Some(Reason::Succeeded), "{said:?}");
+    assert_eq!(env.reason("a"), Some(Reason::Damaged));
+    assert_eq!(env.reason("b"), Some(Reason::FilesHeld));
+    assert!(said.stdout.contains("the lock of a is damaged"), "{said:?}");
+    assert!(is_there(&env.path(".task-locks/a.lock")));
+    fs::remove_file(env.path(".task-locks/a.lock")).unwrap();
+    env.run_until_settled();
+    assert_eq!(env.reason("a"), Some(Reason::Succeeded));
+    assert_eq!(env.reason("b"), Some(Reason::Succeeded));
+}
+
+#[test]
+fn no_work_is_lost_and_nothing_doubled_when_all_records_vanish() {
+    let env = TestEnvironment::new();
+    let _running = env.start_loop();
+    env.commit_task("a", &env.waiting("a"));
+    env.wait_for_start("a", 1);
+    fs::write(env.worktree("a").join("edit.txt"), "unsaved").unwrap();
+    fs::remove_dir_all(env.path(".reconciler")).unwrap();
+    // Wakes the loop.
+    env.commit_task("b", &env.doing("b", "true"));
+    env.wait_for_completed(&["b"]);
+    env.wait_for_start("a", 2);
+    assert_eq!(fs::read_to_string(env.worktree("a").join("edit.txt")).unwrap(), "unsaved");
+    env.let_go("a");
+    env.wait_for_completed(&["a"]);
+    env.assert_no_doubles();
+    let saved = env.git(&["for-each-ref", "--format=%(refname)", "refs/reconciler/rescue/a"]);
+    let first = saved.lines().next().expect("its work is saved");
+    assert_eq!(env.git(&["show", &format!("{first}:edit.txt")]), "unsaved");
+}

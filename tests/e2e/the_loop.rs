@@ -1,0 +1,69 @@
+//! The loop as a process: ended, restarted, started twice. Workers do not care.
+
+use crate::common::{TestEnvironment, is_there};
+use reconciler::client::LoopState;
+use reconciler::plan::report::Reason;
+
+#[test]
+fn workers_go_on_when_the_loop_is_told_to_end_and_are_adopted_by_the_next() {
+    let env = TestEnvironment::new();
+    env.commit_task("a", &env.waiting("a"));
+    for signal in ["TERM", "INT", "HUP"] {
+        let running = env.start_loop_when_free();
+        let pid = env.wait_for_start("a", 1);
+        env.wait_for_reason("a", Reason::Running);
+        let status = running.end_by(&env, signal);
+        assert_eq!(status.code(), Some(0), "after SIG{signal}");
+        assert!(TestEnvironment::is_alive(pid), "after SIG{signal}");
+        assert_eq!(env.snapshot().loop_state, LoopState::NotRunning);
+        assert_eq!(env.sessions(), ["a"]);
+    }
+    env.let_go("a");
+    let said = env.run_until_settled();
+    assert!(said.stdout.contains("completed"), "{said:?}");
+    assert_eq!(env.starts("a").len(), 1);
+    assert_eq!(env.ends("a").len(), 1);
+}
+
+#[test]
+fn a_result_of_the_time_without_a_loop_is_taken_by_the_next() {
+    let env = TestEnvironment::new();
+    env.commit_task("a", &env.waiting("a"));
+    let running = env.start_loop();
+    env.wait_for_start("a", 1);
+    running.kill();
+    env.let_go("a");
+    env.wait_until("the worker to end", || env.ends("a").len() == 1);
+    let said = env.run_until_settled();
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(env.reason("a"), Some(Reason::Succeeded));
+    assert_eq!(env.starts("a").len(), 1);
+}
+
+#[test]
+fn a_second_loop_names_the_first_and_does_nothing() {
+    let env = TestEnvironment::new();
+    let first = env.start_loop();
+    env.wait_until("the loop to run", || env.snapshot().loop_state != LoopState::NotRunning);
+    let said = crate::common::said(&mut env.reconciler(&["run", "--once"]));
+    assert_eq!(said.status.code(), Some(3), "{said:?}");
+    assert!(said.stderr.contains(&format!("pid {}", first.pid())), "{said:?}");
+    assert_eq!(said.stdout, "");
+    env.commit_task("a", &env.doing("a", "true"));
+    env.wait_for_completed(&["a"]);
+    env.assert_no_doubles();
+}
+
+#[test]
+fn run_once_starts_what_can_start_and_leaves_it_running() {
+    let env = TestEnvironment::new();
+    env.commit_task("a", &env.waiting("a"));
+    let said = env.run(&["run", "--once"]);
+    assert!(said.status.success(), "{said:?}");
+    let pid = env.wait_for_start("a", 1);
+    assert!(TestEnvironment::is_alive(pid));
+    env.let_go("a");
+    env.run_until_settled();
+    assert_eq!(env.starts("a").len(), 1);
+    assert!(!is_there(&env.worktree("a")));
+}
