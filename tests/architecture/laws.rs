@@ -331,10 +331,10 @@ fn purity(case: &Case<'_>) -> Vec<(usize, String)> {
         let parts: Vec<&str> = name.written.iter().map(String::as_str).collect();
         match parts.as_slice() {
             ["std", module, ..] if EFFECTS.contains(module) => true,
-            ["std", "time", "SystemTime" | "Instant" | "*", ..] | ["tokio" | "tracing", _, ..] => {
-                true
-            }
-            [_, .., "now"] | ["async" | "await"] => true,
+            ["std", "time", "SystemTime" | "Instant" | "*", ..]
+            | ["tokio" | "tracing", _, ..]
+            | [_, .., "now"]
+            | ["async" | "await"] => true,
             [.., last] => name.is_macro && PRINTS.contains(last),
             [] => false,
         }

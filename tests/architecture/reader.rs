@@ -83,8 +83,7 @@ impl Reader {
                 }
                 TokenTree::Ident(ident) if ident == "mod" => self.inline_module(&tokens, at),
                 TokenTree::Ident(ident) if ident == "use" => {
-                    let place = if is_public(&tokens, at) { Place::PubUse } else { Place::Use };
-                    self.path(&tokens, at + 1, &[], place)
+                    self.path(&tokens, at + 1, &[], use_place(&tokens, at))
                 }
                 TokenTree::Ident(ident) if ident == "extern" && is(tokens.get(at + 1), "crate") => {
                     self.path(&tokens, at + 2, &[], Place::ExternCrate)
@@ -145,7 +144,7 @@ impl Reader {
                 }
                 Some(TokenTree::Punct(star)) if place != Place::Code && star.as_char() == '*' => {
                     written.push("*".to_owned());
-                    self.keep(written, line, place, false);
+                    self.keep(written, line, place, None);
                     return at + 1;
                 }
                 Some(TokenTree::Group(tree))
@@ -161,8 +160,7 @@ impl Reader {
             }
             at += 2;
         }
-        let is_macro = is(tokens.get(at), "!");
-        self.keep(written, line, place, is_macro);
+        self.keep(written, line, place, tokens.get(at));
         at
     }
 
@@ -176,7 +174,14 @@ impl Reader {
         }
     }
 
-    fn keep(&mut self, mut written: Vec<String>, line: usize, place: Place, is_macro: bool) {
+    fn keep(
+        &mut self,
+        mut written: Vec<String>,
+        line: usize,
+        place: Place,
+        next: Option<&TokenTree>,
+    ) {
+        let is_macro = is(next, "!");
         if written.len() > 1 && written.last().is_some_and(|last| last == "self") {
             written.pop();
         }
@@ -209,10 +214,13 @@ fn is_test_mark(token: Option<&TokenTree>) -> bool {
 }
 
 /// Returns whether the `use` at `at` has a visibility.
-fn is_public(tokens: &[TokenTree], at: usize) -> bool {
+fn use_place(tokens: &[TokenTree], at: usize) -> Place {
     let before = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
-    let scoped = matches!(before(1), Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis);
-    is(before(1), "pub") || (scoped && is(before(2), "pub"))
+    let scope = match before(1) {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => before(2),
+        other => other,
+    };
+    if is(scope, "pub") { Place::PubUse } else { Place::Use }
 }
 
 fn is(token: Option<&TokenTree>, text: &str) -> bool {

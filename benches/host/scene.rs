@@ -1,0 +1,287 @@
+//! A scratch repository with the loop on it, and the same jobs by plain git and tmux beside it.
+//! Its servers and its folder are gone when it is dropped.
+
+use crate::took;
+use reconciler::agents;
+use reconciler::engine;
+use reconciler::git::Repository;
+use reconciler::plan::desired::Desired;
+use reconciler::plan::observed::EmptyState;
+use reconciler::store::Trust;
+use reconciler::world::host::{HostWorld, Role, Setting, socket_name};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long anything may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_reconciler");
+
+pub(crate) struct Scene {
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    the_loop: Option<Child>,
+}
+
+/// What is killed.
+#[derive(Clone, Copy)]
+pub(crate) enum Victim {
+    /// What the task runs.
+    Program,
+    /// What watches over it.
+    Shim,
+}
+
+impl Scene {
+    /// Makes a repository of so many files, with one worker and no task.
+    pub(crate) fn new(files: usize) -> Self {
+        let folder = tempfile::Builder::new().prefix("bench-").tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let scene = Self { folder, runtime, the_loop: None };
+        for name in ["repo", "raw", "out", "tmux", "xdg"] {
+            fs::create_dir(scene.path(name)).unwrap();
+        }
+        scene.git(&["init", "--quiet", "--initial-branch=main"]);
+        for (key, value) in [("user.name", "bench"), ("user.email", "bench@localhost")] {
+            scene.git(&["config", key, value]);
+        }
+        for number in 0..files {
+            let folder = scene.repo().join(format!("src/m{}", number % 20));
+            fs::create_dir_all(&folder).unwrap();
+            let text = format!("line of file {number}\n").repeat(40);
+            fs::write(folder.join(format!("f{number}.txt")), text).unwrap();
+        }
+        let worker = r#"{ "agent": "shell", "replicas": 100 }"#;
+        scene.write("workers/w.json", &object("Worker", "w", worker));
+        let policy = r#"{ "limits": { "maxConcurrentTasks": 100 } }"#;
+        scene.write("policy.json", &object("Policy", "policy", policy));
+        scene.git(&["add", "--all"]);
+        scene.git(&["commit", "--quiet", "--message=Files"]);
+        scene.approve();
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn repo(&self) -> PathBuf {
+        self.path("repo")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.repo().join("state").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn approve(&self) {
+        let repository = self.repository();
+        let built_in = agents::built_in().iter();
+        let digests = built_in.map(|(name, spec)| Desired::trust_digest(name, spec)).collect();
+        Trust::at(Some(&self.path("xdg")), repository.root()).approve(digests).unwrap();
+    }
+
+    fn repository(&self) -> Repository {
+        self.runtime.block_on(Repository::discover(&self.repo())).unwrap()
+    }
+
+    /// Prepares a call with sockets and approvals of its own.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("TMUX_TMPDIR", self.path("tmux")).env("XDG_STATE_HOME", self.path("xdg"));
+        command.env_remove("TMUX").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.current_dir(self.repo()).stdin(Stdio::null());
+        command
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let out = self.command("git").args(args).output().unwrap();
+        assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
+    fn raw_tmux(&self, args: &[&str]) {
+        let done = self.command("tmux").args(["-L", "raw"]).args(args).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+
+    /// Starts the loop; it ends with [`Self::stop_loop`].
+    pub(crate) fn start_loop(&mut self) {
+        let mut run = self.command(PROGRAM);
+        let log = fs::File::create(self.path("loop.log")).unwrap();
+        run.arg("run").stdout(log.try_clone().unwrap()).stderr(log);
+        self.the_loop = Some(run.spawn().unwrap());
+    }
+
+    /// Ends the loop; workers go on.
+    pub(crate) fn stop_loop(&mut self) {
+        let Some(mut child) = self.the_loop.take() else { return };
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// The command of every task: writes when it started, its pid and its parent's, and stays.
+    fn job(&self, name: &str) -> String {
+        let out = self.path("out").join(name);
+        format!("echo $(date +%s%N) $$ $PPID >>{}; sleep 300", out.display())
+    }
+
+    /// Returns the lines that the starts of a job wrote, when there are so many.
+    fn starts(&self, name: &str, count: usize) -> Vec<Vec<u128>> {
+        let out = self.path("out").join(name);
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(&out).unwrap_or_default();
+            let whole = text.matches('\n').count();
+            if whole >= count {
+                let numbers =
+                    |line: &str| line.split(' ').map(|one| one.parse().unwrap()).collect();
+                return text.lines().map(numbers).collect();
+            }
+            let log = || fs::read_to_string(self.path("loop.log")).unwrap_or_default();
+            assert!(start.elapsed() < DEADLINE, "{name} did not start:\n{}", log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Returns the milliseconds from a moment to the start of a job.
+    fn until_start(&self, name: &str, count: usize, since: u128) -> f64 {
+        let at = self.starts(name, count)[count - 1][0];
+        millis(Duration::from_nanos(u64::try_from(at.saturating_sub(since)).unwrap()))
+    }
+
+    /// Commits a task; returns how long after the ref began to move its command ran.
+    pub(crate) fn ours(&self, name: &str) -> f64 {
+        let job = serde_json::json!({ "command": self.job(name), "files": [format!("{name}.x")] });
+        let task = format!("t-{name}");
+        self.write(&format!("tasks/{task}.json"), &object("Task", &task, &job.to_string()));
+        self.git(&["add", "state"]);
+        let tree = self.git(&["write-tree"]);
+        let commit = self.git(&["commit-tree", "-p", "refs/heads/main", "-m", name, &tree]);
+        let since = nanos();
+        self.git(&["update-ref", "refs/heads/main", &commit]);
+        self.until_start(name, 1, since)
+    }
+
+    /// The same by plain git and tmux.
+    pub(crate) fn raw(&self, name: &str) -> f64 {
+        let path = self.path("raw").join(name);
+        let path = path.to_str().unwrap();
+        let (branch, job) = (format!("raw/{name}"), format!("raw-{name}"));
+        let since = nanos();
+        self.git(&["worktree", "add", "--quiet", "-b", &branch, path, "main"]);
+        self.raw_tmux(&["new-session", "-d", "-s", name, "-c", path, &self.job(&job)]);
+        self.until_start(&job, 1, since)
+    }
+
+    /// Starts a session in a worktree that is there.
+    pub(crate) fn raw_session(&self, name: &str) -> f64 {
+        let path = self.path("raw").join(name);
+        let (session, job) = (format!("{name}-again"), format!("raw-{name}"));
+        let since = nanos();
+        let path = path.to_str().unwrap();
+        self.raw_tmux(&["new-session", "-d", "-s", &session, "-c", path, &self.job(&job)]);
+        self.until_start(&job, 2, since)
+    }
+
+    /// Kills what runs for a task; returns how long after that it ran again.
+    pub(crate) fn kill(&self, name: &str, victim: Victim) -> f64 {
+        let first = &self.starts(name, 1)[0];
+        let pid = match victim {
+            Victim::Program => first[1],
+            Victim::Shim => first[2],
+        };
+        let since = nanos();
+        Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+        self.until_start(name, 2, since)
+    }
+
+    /// What a person would type to see the same.
+    pub(crate) fn raw_look(&self) -> f64 {
+        took(|| {
+            self.raw_tmux(&["list-sessions"]);
+            self.git(&["worktree", "list", "--porcelain"])
+        })
+    }
+
+    /// Returns how long `status` takes to say its first word; `None` if it does not.
+    pub(crate) fn status(&self) -> Option<f64> {
+        let start = Instant::now();
+        let mut status = self.command(PROGRAM);
+        status.arg("status").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = status.spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let said = out.read_exact(&mut [0]).is_ok();
+        let took = millis(start.elapsed());
+        out.read_to_end(&mut Vec::new()).unwrap();
+        child.wait().unwrap();
+        said.then_some(took)
+    }
+
+    /// Returns how long each of so many looks and plans takes, once everything is connected.
+    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
+        let setting = Setting {
+            program: PROGRAM.into(),
+            environment: BTreeMap::new(),
+            state_home: Some(self.path("xdg")),
+            tmux_tmpdir: Some(self.path("tmux")),
+            empty_state: EmptyState::Doubted,
+            role: Role::Loop,
+        };
+        let world = HostWorld::new(self.repository(), "refs/heads/main".to_owned(), setting);
+        let tick = || {
+            let tick = self.runtime.block_on(engine::tick(&world, 16));
+            assert!(!tick.made_progress(), "{:?}", tick.deeds);
+        };
+        for _ in 0..3 {
+            self.runtime.block_on(engine::tick(&world, 16));
+        }
+        (0..count).map(|_| took(tick)).collect()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.stop_loop();
+        for socket in ["raw".to_owned(), socket_name(&self.repository())] {
+            // One that is gone already is as wanted.
+            self.command("tmux").args(["-L", &socket, "kill-server"]).output().ok();
+        }
+        let out = fs::read_dir(self.path("out")).unwrap();
+        let left = out.flatten().flat_map(|file| pids(&file.path()));
+        for pid in left {
+            Command::new("kill").args(["-KILL", &pid]).stderr(Stdio::null()).status().ok();
+        }
+    }
+}
+
+/// Returns the shells that a job started and that still are: a pid alone is not trusted.
+fn pids(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let pids = text.lines().filter_map(|line| line.split(' ').nth(1));
+    let is_ours = |pid: &&str| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains(file.to_str().unwrap())
+    };
+    pids.filter(is_ours).map(str::to_owned).collect()
+}
+
+fn object(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        r#"{{ "apiVersion": "reconciler.dev/v1alpha1", "kind": "{kind}",
+  "metadata": {{ "name": "{name}" }}, "spec": {spec} }}"#
+    )
+}
+
+fn nanos() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()
+}
+
+pub(crate) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
