@@ -11,7 +11,6 @@ use reconciler::store::Trust;
 use reconciler::world::host::{HostWorld, Role, Setting, socket_name};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -209,18 +208,11 @@ impl Scene {
         })
     }
 
-    /// Returns how long `status` takes to say its first word; `None` if it does not.
+    /// Returns how long `status` takes to say everything; `None` if it fails.
     pub(crate) fn status(&self) -> Option<f64> {
         let start = Instant::now();
-        let mut status = self.command(PROGRAM);
-        status.arg("status").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = status.spawn().unwrap();
-        let mut out = child.stdout.take().unwrap();
-        let said = out.read_exact(&mut [0]).is_ok();
-        let took = millis(start.elapsed());
-        out.read_to_end(&mut Vec::new()).unwrap();
-        child.wait().unwrap();
-        said.then_some(took)
+        let output = self.command(PROGRAM).arg("status").output().ok()?;
+        output.status.success().then(|| millis(start.elapsed()))
     }
 
     /// Returns how long each of so many looks and plans takes, once everything is connected.
