@@ -79,7 +79,13 @@ impl Endpoint {
         if !self.is_served().await? {
             return Ok(None);
         }
-        let answer = self.client().args(["-N", "list-panes", "-a", "-F", format]).run().await?;
+        let call = self.client().args(["-N", "list-panes", "-a", "-F", format]);
+        let answer = match call.run().await {
+            Ok(answer) => answer,
+            // It ended meanwhile.
+            Err(_) if !self.is_served().await? => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
     }
 
