@@ -79,7 +79,7 @@ fn somebody_elses_worktree_is_left_where_it_is() {
     scene.plans(&[]);
     scene.says(
         "login",
-        "claimed Unknown: /r/.worktrees/login is somebody else's worktree: move it away",
+        "pending PlaceTaken: /r/.worktrees/login is somebody else's worktree: move it away",
     );
 }
 
