@@ -16,13 +16,14 @@ pub mod git;
 pub mod locks;
 pub mod records;
 pub mod tmux;
-// Floor 5: ports, where decisions meet drivers.
+// Floor 5: what is wanted, and what runs in each pane.
 pub mod shim;
 pub mod store;
+// Floor 6: the port, where decisions meet drivers.
 pub mod world;
-// Floor 6: the loop.
+// Floor 7: the loop.
 pub mod engine;
-// Floor 7: every verb a surface may ask.
+// Floor 8: every verb a surface may ask.
 pub mod client;
-// Floor 8: command line.
+// Floor 9: command line.
 pub mod cli;

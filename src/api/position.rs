@@ -69,6 +69,12 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Returns where everything stands in the text of a file that was admitted; `None` for a text
+    /// that is no JSON.
+    pub fn of(text: &'a str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
     fn located(
         text: &'a str,
         json: serde_json::Value,

@@ -1,66 +1,177 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod attach;
+mod check;
+mod completion;
+mod context;
+mod delete;
 mod demo;
+mod describe;
+mod diff;
+mod doctor;
+mod editing;
+mod events;
+mod exit;
+mod get;
+mod init;
+mod listing;
+mod logs;
+mod new;
+mod print;
+mod reference;
 mod run;
+mod say;
+mod schema;
 mod shim;
+mod status;
+mod strip;
+mod suspend;
+mod trust;
+mod wait;
+mod watch;
 
-use clap::{Parser, Subcommand};
-use std::io::Write as _;
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use context::{Context, Global};
+use exit::Failure;
 use std::process::ExitCode;
 
+/// Keeps parallel workers on one git repository running as committed.
 #[derive(Debug, Parser)]
-#[command(name = "reconciler", version, about)]
+#[command(name = "reconciler", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(override_usage = "reconciler [FLAGS] VERB ...")]
 struct Arguments {
+    #[command(flatten)]
+    global: Global,
     #[command(subcommand)]
     verb: Verb,
 }
 
+/// Every verb; a new one also stands in a row of [`GROUPS`].
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Demo(demo::Demo),
+    Status(status::Status),
+    Get(get::Get),
+    Describe(describe::Describe),
+    Events(events::Events),
+    Logs(logs::Logs),
+    Attach(attach::Attach),
+    Wait(wait::Wait),
+    Diff(diff::Diff),
+    New(new::New),
+    Suspend(suspend::Suspend),
+    Resume(suspend::Resume),
+    Delete(delete::Delete),
+    Check(check::Check),
+    Schema(schema::Schema),
     Run(run::Run),
+    Init(init::Init),
+    Demo(demo::Demo),
+    Doctor(doctor::Doctor),
+    Trust(trust::Trust),
+    Completion(completion::Completion),
     Shim(shim::Shim),
 }
 
+/// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Look", &["status", "get", "describe", "events", "logs", "attach", "wait", "diff"]),
+    ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
+    ("Run", &["run"]),
+    ("Set up", &["init", "demo", "doctor", "trust", "completion"]),
+];
+
 /// Runs what the arguments ask for.
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().verb {
-        Verb::Demo(_) => {
-            let environment = crate::client::Environment {
-                program: std::env::current_exe().unwrap_or_default(),
-                variables: std::env::vars().collect(),
-            };
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .expect("rt")
-                .block_on(demo::Demo::run(environment))
-        }
-        Verb::Run(run) => {
-            let environment = crate::client::Environment {
-                program: std::env::current_exe().unwrap_or_default(),
-                variables: std::env::vars().collect(),
-            };
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .expect("rt")
-                .block_on(run.run(std::path::Path::new("."), environment))
-        }
-        Verb::Shim(shim) => shim.run(),
-    };
-    done.unwrap_or_else(|error| complain(error.as_ref()))
+    let matches = command().get_matches();
+    run(&matches).unwrap_or_else(Failure::report)
 }
 
-fn complain(error: &dyn std::error::Error) -> ExitCode {
-    let mut text = format!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let Arguments { global, verb } =
+        Arguments::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+    let context = Context::new(global);
+    log(context.verbosity);
+    match verb {
+        Verb::Status(verb) => verb.run(&context),
+        Verb::Get(verb) => verb.run(&context),
+        Verb::Describe(verb) => verb.run(&context),
+        Verb::Events(verb) => verb.run(&context),
+        Verb::Logs(verb) => verb.run(&context),
+        Verb::Attach(verb) => verb.run(&context),
+        Verb::Wait(verb) => verb.run(&context),
+        Verb::Diff(verb) => Context::block_on(verb.run(&context)),
+        Verb::New(verb) => Context::block_on(verb.run(&context)),
+        Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
+        Verb::Resume(verb) => Context::block_on(verb.run(&context)),
+        Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Check(verb) => Context::block_on(verb.run(&context)),
+        Verb::Schema(verb) => verb.run(),
+        Verb::Run(verb) => verb.run(&context),
+        Verb::Init(verb) => Context::block_on(verb.run(&context)),
+        Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
+        Verb::Trust(verb) => Context::block_on(verb.run(&context)),
+        Verb::Completion(verb) => verb.run(),
+        Verb::Demo(demo::Demo) => demo::Demo::run(&context),
+        Verb::Shim(verb) => verb.run(),
     }
-    // Nobody is left to complain to when this fails.
-    writeln!(std::io::stderr(), "{text}").ok();
-    ExitCode::FAILURE
+}
+
+/// Sends the log to stderr: warnings, and with `-v` more.
+fn log(verbosity: u8) {
+    let level = match verbosity {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+}
+
+/// Returns the command with its verbs in groups, which clap cannot do by itself.
+fn command() -> Command {
+    let command = Arguments::command();
+    let groups: String =
+        GROUPS.iter().map(|(title, verbs)| group(&command, title, verbs)).collect();
+    command.help_template(format!(
+        "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}Flags of every verb:\n{{options}}\n\n\
+         More on one: reconciler VERB --help\n"
+    ))
+}
+
+/// Returns the lines of a group; nothing when none of its verbs is there.
+fn group(command: &Command, title: &str, verbs: &[&str]) -> String {
+    let line = |verb: &&str| {
+        let about = command.find_subcommand(verb)?.get_about()?.to_string();
+        Some(format!("  {verb:<10} {}\n", about.trim_end_matches('.')))
+    };
+    let lines: String = verbs.iter().filter_map(line).collect();
+    if lines.is_empty() { lines } else { format!("{title}:\n{lines}\n") }
+}
+
+#[cfg(test)]
+mod screens;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_verb_once() {
+        let help = command().render_help().to_string();
+        for verb in command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let start = format!("  {} ", verb.get_name());
+            let lines = help.lines().filter(|line| line.starts_with(&start));
+            assert_eq!(lines.count(), 1, "{start} in\n{help}");
+        }
+    }
+
+    #[test]
+    fn every_verb_has_an_example() {
+        command().debug_assert();
+        for verb in command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let more = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(more.contains("Example"), "{}", verb.get_name());
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `reconciler shim`: what the loop starts in each tmux pane. Not for people.
 
+use super::exit::Failure;
 use clap::Args;
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    pub(super) fn run(self) -> Result<ExitCode, Box<dyn Error>> {
+    pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let code = runtime.block_on(crate::shim::run(&self.folder))?;
         Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))

@@ -3,15 +3,16 @@
 
 use super::{Client, setting};
 use crate::api::event::Event;
+use crate::api::name::CommitId;
 use crate::disk;
-use crate::engine::{self, Tick, Until};
+use crate::engine;
 use crate::locks::{Guard, Holder, Taken};
 use crate::plan::observed::EmptyState;
 use crate::plan::report::Report;
 use crate::process::clock;
 use crate::store::Watch;
 use crate::world::host::{HostWorld, Role};
-use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the guard is asked for before it counts as held: whoever only looks holds it for
@@ -38,6 +39,37 @@ fn of(holder: Option<&Holder>) -> String {
     holder.map(|one| format!(": pid {}, since {:.0}", one.pid, one.since)).unwrap_or_default()
 }
 
+/// When the loop ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Never.
+    Stopped,
+    /// When there is nothing to do at the moment; workers go on.
+    Once,
+    /// When nothing runs any more, and nothing will without somebody's doing.
+    Settled,
+}
+
+/// What becomes of known tasks when `state/` is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfEmpty {
+    /// They are kept: it may not be meant.
+    Keep,
+    /// They are deleted.
+    Delete,
+}
+
+/// One turn of the loop, for whoever tells of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// What happened.
+    pub events: &'a [Event],
+    /// Where every task is, and why.
+    pub report: &'a Report,
+    /// The commit that was read, if it could be.
+    pub revision: Option<&'a CommitId>,
+}
+
 /// What the loop left when it ended.
 #[derive(Debug, Clone, Default)]
 pub struct End {
@@ -48,50 +80,54 @@ pub struct End {
 }
 
 impl Client {
-    /// Runs the loop until it ends by itself or `stop` is done. `told` is given every event and
-    /// every warning that concerns no object.
+    /// Runs the loop until it ends by itself or `stop` is done. `told` is given every turn.
     ///
     /// # Errors
     /// When another loop runs, or the guard cannot be taken; nothing was done then.
     pub async fn run(
         &self,
         until: Until,
-        empty_state: EmptyState,
+        if_empty: IfEmpty,
         stop: impl Future<Output = ()>,
-        mut told: impl FnMut(&Tick, &[Event]) -> ControlFlow<()>,
+        mut told: impl FnMut(Turn<'_>),
     ) -> Result<End, RunError> {
         let guard = self.take_guard().await?;
         let handed_on = guard.hand_on().map_err(RunError::HandOn)?;
         let repository = self.repository.clone().with_guard(handed_on);
+        let empty_state = match if_empty {
+            IfEmpty::Keep => EmptyState::Doubted,
+            IfEmpty::Delete => EmptyState::Meant,
+        };
         let setting = setting(&self.environment, Role::Loop, empty_state);
         let world = HostWorld::new(repository, self.state_ref.clone(), setting);
         let wake = world.wakes();
         world.listen();
-        let watch = Watch::start(&self.repository.watch_paths(), std::sync::Arc::clone(&wake));
+        let watch = Watch::start(&self.repository.watch_paths(), Arc::clone(&wake));
         if let Err(error) = &watch {
             tracing::warn!(%error, "refs are not watched");
         }
-        let mut end = End::default();
-        engine::run(&world, &wake, until, stop, |tick| {
+        let mut last: Option<End> = None;
+        engine::run(&world, &wake, until.into(), stop, |tick| {
             let mut events = engine::after(tick);
             let now = tick.look.observed.now;
-            if !end.report.tasks.is_empty() {
-                events.extend(engine::changes(&end.report, &tick.plan.report, now));
+            if let Some(before) = &last {
+                events.extend(engine::changes(&before.report, &tick.plan.report, now));
             }
             let written = events.iter().try_for_each(|event| world.records().append(event));
             if let Err(error) = written {
                 tracing::warn!(%error, "the journal was not written");
             }
-            end.report.clone_from(&tick.plan.report);
-            end.settled = engine::is_settled(&tick.plan);
-            told(tick, &events)
+            let report = &tick.plan.report;
+            let revision = tick.look.desired.known().map(|desired| &desired.revision);
+            told(Turn { events: &events, report, revision });
+            last = Some(End { report: report.clone(), settled: engine::is_settled(&tick.plan) });
         })
         .await;
         if let Err(error) = world.shut_down().await {
             tracing::debug!(%error, "our tmux server was not asked to end");
         }
         drop(guard);
-        Ok(end)
+        Ok(last.unwrap_or_default())
     }
 
     async fn take_guard(&self) -> Result<Guard, RunError> {
@@ -104,6 +140,16 @@ impl Client {
                 Taken::No(_) => tries += 1,
             }
             tokio::time::sleep(GUARD_PAUSE).await;
+        }
+    }
+}
+
+impl From<Until> for engine::Until {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::Stopped => Self::Stopped,
+            Until::Once => Self::Once,
+            Until::Settled => Self::Settled,
         }
     }
 }

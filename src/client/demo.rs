@@ -1,19 +1,17 @@
 //! The demo: the main job on a throw-away repository, with no account and no network. What it shows
 //! is seen, not claimed: each line waits for the thing it tells.
 
-use super::{Client, Environment, Error, RunError, Snapshot};
+use super::{Client, Environment, Error, IfEmpty, RunError, Snapshot, Until};
 use crate::api::admission;
 use crate::api::name::TaskName;
 use crate::api::task::TaskState;
 use crate::disk;
-use crate::engine::Until;
 use crate::git::Repository;
 use crate::plan::desired::Desired;
-use crate::plan::observed::{AttemptState, EmptyState};
+use crate::plan::observed::AttemptState;
 use crate::plan::report::Reason;
 use crate::process::signal::{self, Ask};
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -115,10 +113,7 @@ pub async fn play(
     ));
 
     let (done, stop) = tokio::sync::oneshot::channel::<()>();
-    let run =
-        client.run(Until::Stopped, EmptyState::Doubted, async { drop(stop.await) }, |_, _| {
-            ControlFlow::Continue(())
-        });
+    let run = client.run(Until::Stopped, IfEmpty::Keep, async { drop(stop.await) }, |_| {});
     let direct = Box::pin(async {
         let result =
             Director { client: &client, repository: &repository, told: &mut told }.direct().await;

@@ -1,12 +1,25 @@
 //! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
 //! what one of them can do, all can.
 
+mod check;
 mod control;
 pub mod demo;
+mod diff;
+mod doctor;
+mod edit;
+mod init;
 mod snapshot;
+mod trust;
+pub mod view;
 
-pub use control::{End, RunError};
+pub use check::{Checked, Version};
+pub use control::{End, IfEmpty, RunError, Turn, Until};
+pub use diff::{Change, Difference, Field, What};
+pub use doctor::{Finding, Health, examine};
+pub use edit::{Commit, Edited, Record, Suspension, spec};
+pub use init::{Hook, InitOptions, InitPlan, Step};
 pub use snapshot::{LoopState, Snapshot};
+pub use trust::AgentTrust;
 
 use crate::api::name::TaskName;
 use crate::git::{self, Repository};
@@ -58,6 +71,41 @@ pub enum Error {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] crate::disk::Error),
+    /// The approvals cannot be read or written.
+    #[error(transparent)]
+    Trust(#[from] crate::store::TrustError),
+    /// Files would not be accepted; nothing was written.
+    #[error("not written: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Invalid(Vec<crate::api::problem::Problem>),
+    /// What is wanted cannot be read.
+    #[error("the desired state cannot be read: {0}")]
+    Unknown(String),
+    /// Nothing was done, because it would not be what the person means.
+    #[error("{what}")]
+    Refused {
+        /// What stands in the way.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+}
+
+impl Error {
+    /// Returns what the person can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Git(git::Error::NotARepository(_)) => {
+                Some("go to a git repository, or name one: reconciler -C DIR ...")
+            }
+            Self::Refused { help, .. } => Some(help),
+            Self::Git(_)
+            | Self::Records(_)
+            | Self::Disk(_)
+            | Self::Trust(_)
+            | Self::Invalid(_)
+            | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// One repository, as a surface sees it.

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub plan: Plan,
     /// Whether the loop runs.
     pub loop_state: LoopState,
+    /// What happened, oldest first.
+    pub events: Sighting<Vec<Event>>,
 }
 
 /// Whether the loop of this repository runs on this machine.
@@ -49,7 +51,8 @@ impl Client {
         let look = self.visitor.observe().await;
         let (plan, _) = engine::decide(&look);
         let loop_state = self.loop_state();
-        Snapshot { desired: look.desired, observed: look.observed, plan, loop_state }
+        let events = Sighting::from(self.events());
+        Snapshot { desired: look.desired, observed: look.observed, plan, loop_state, events }
     }
 
     /// Returns whether the loop runs.

@@ -6,7 +6,6 @@ use crate::plan::Plan;
 use crate::plan::report::Reason;
 use crate::world::World;
 use jiff::Timestamp;
-use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -29,22 +28,20 @@ pub enum Until {
     Settled,
 }
 
-/// Runs the loop until it is to end, or `stop` is done, or `told` breaks. `told` is given every turn.
+/// Runs the loop until it is to end, or `stop` is done. `told` is given every turn.
 pub async fn run<W: World>(
     world: &W,
     wake: &Notify,
     until: Until,
     stop: impl Future<Output = ()>,
-    mut told: impl FnMut(&Tick) -> ControlFlow<()>,
+    mut told: impl FnMut(&Tick),
 ) {
     let mut stop = pin!(stop);
     let mut pause = PAUSE_MIN;
     loop {
         // A turn is never cut: effects that have begun are finished.
         let turn = tick(world, PARALLEL).await;
-        if told(&turn).is_break() {
-            return;
-        }
+        told(&turn);
         if turn.made_progress() {
             pause = PAUSE_MIN;
             if has_come(&mut stop).await {

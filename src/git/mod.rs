@@ -2,6 +2,7 @@
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
 mod command;
+mod commit;
 mod init;
 mod object;
 mod refs;
@@ -16,6 +17,7 @@ mod scratch;
 mod tests;
 mod worktree;
 
+pub use commit::Staged;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
@@ -93,6 +95,14 @@ pub enum Error {
         path: PathBuf,
         /// The work.
         what: String,
+    },
+    /// git or a hook of the user refused a commit.
+    #[error("{path} was not committed:\n{said}")]
+    CommitRefused {
+        /// The path that was to be committed.
+        path: String,
+        /// All that git and the hooks said.
+        said: String,
     },
 }
 

@@ -16,6 +16,8 @@ mod revive;
 mod schedule;
 mod spawn;
 
+pub use order::cycles;
+
 use crate::api::name::TaskName;
 use crate::api::policy::PolicySpec;
 use action::{Action, Subject};
@@ -95,10 +97,7 @@ impl Plan {
         for (name, step) in steps {
             plan.actions.extend(step.actions);
             if let (Some(seat), Some(_)) = (&step.report.seat, step.report.attempt)
-                && matches!(
-                    step.report.reason,
-                    Reason::Starting | Reason::Running | Reason::Stopping | Reason::Ending
-                )
+                && matches!(step.report.reason, Reason::Running | Reason::Stopping | Reason::Ending)
             {
                 plan.report.seats.entry(seat.clone()).or_default().push(name.clone());
             }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the tasks on or behind a cycle of dependencies, each with a cycle as text. Costs one
 /// walk over all dependencies (Kahn's algorithm; what it cannot order is cyclic).
-pub(super) fn cycles<'a>(
+pub fn cycles<'a>(
     tasks: impl Iterator<Item = (&'a TaskName, &'a TaskSpec)>,
 ) -> BTreeMap<&'a TaskName, String> {
     let mut waits: BTreeMap<&TaskName, BTreeSet<&TaskName>> =

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub struct Report {
     /// The tasks, deleted ones on their way out included.
     pub tasks: BTreeMap<TaskName, TaskReport>,
-    /// The seats of program workers, with the tasks whose attempts they run.
+    /// The seats of program workers that are taken, with the tasks whose attempts they run.
     pub seats: BTreeMap<Seat, Vec<TaskName>>,
     /// What concerns no single task, one sentence each; a person should read it.
     pub notices: Vec<String>,
@@ -129,6 +129,14 @@ impl Reason {
             | Self::Unknown
             | Self::Deleting => false,
         }
+    }
+
+    /// Returns whether it ends by itself, when its time has come.
+    pub fn waits_for_time(self) -> bool {
+        matches!(
+            self,
+            Self::RetryBackOff | Self::RestartBackOff | Self::CrashLoop | Self::EffectFailed
+        )
     }
 
     /// Returns whether the aspect it is about holds.

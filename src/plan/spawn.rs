@@ -63,7 +63,8 @@ struct Start<'a, 'b> {
 impl Start<'_, '_> {
     fn plan(&self, step: &mut Step, claim: Option<&Claim>) {
         let report = &mut step.report;
-        report.state = TaskState::Claimed;
+        let claimed = claim.is_some_and(|claim| claim.uid == self.record.uid);
+        report.state = if claimed { TaskState::Claimed } else { TaskState::Pending };
         report.attempt = Some(self.number);
         report.reason = Reason::Starting;
         report.message = format!("attempt {} starts on {}", self.number, self.seat);
@@ -78,8 +79,8 @@ impl Start<'_, '_> {
                 step.actions.extend(actions);
                 directory
             }
-            Err(why) => {
-                *report = TaskReport { reason: Reason::Unknown, message: why, ..report.clone() };
+            Err((reason, message)) => {
+                *report = TaskReport { reason, message, ..report.clone() };
                 return;
             }
         };
@@ -115,19 +116,20 @@ impl Start<'_, '_> {
     }
 
     /// Returns where the attempt works, and what makes that place.
-    fn directory(&self) -> Result<(Vec<Action>, PathBuf), String> {
+    fn directory(&self) -> Result<(Vec<Action>, PathBuf), (Reason, String)> {
         let places = &self.scene.observed.places;
         let branch = match (&self.spec.class, &self.record.branch) {
             (Class::Decision, _) => return Ok((Vec::new(), places.root.clone())),
             (Class::Execution, Some(branch)) => branch,
             (Class::Execution, None) => {
-                return Err("its record has no branch: delete and add the task anew".to_owned());
+                let why = "its record has no branch: delete the task, and add it anew";
+                return Err((Reason::OnHold, why.to_owned()));
             }
         };
         let (Sighting::Known(worktrees), Sighting::Known(branches)) =
             (&self.scene.observed.worktrees, &self.scene.observed.branches)
         else {
-            return Err("its worktree or its branch cannot be seen".to_owned());
+            return Err((Reason::Unknown, "its worktree or its branch cannot be seen".to_owned()));
         };
         let path = places.worktree(&self.record.task);
         let owner = self.record.owner();
@@ -139,7 +141,8 @@ impl Start<'_, '_> {
             return Ok((actions, path));
         }
         if let Some(worktree) = found {
-            actions.extend(clear(self.scene, worktree, &owner)?);
+            let cleared = clear(self.scene, worktree, &owner);
+            actions.extend(cleared.map_err(|why| (Reason::OnHold, why))?);
         }
         if !branches.contains_key(branch) {
             let at = self.scene.desired.revision.clone();

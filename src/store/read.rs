@@ -1,6 +1,7 @@
 //! Tree -> Desired. What did not change costs nothing: a commit that was read is not read again,
 //! and neither is a blob that was admitted.
 
+use super::Draft;
 use crate::api::admission::{self, Admitted};
 use crate::api::key::{Key, Placed, STATE_FOLDER};
 use crate::api::name::CommitId;
@@ -11,7 +12,6 @@ use crate::git::{BlobError, EntryKind, Reader, TreeEntry};
 use crate::plan::desired::{Desired, Entry};
 use crate::plan::observed::Sighting;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// How many commits are looked through for the last good version of an invalid file.
@@ -30,15 +30,6 @@ pub struct Source {
 
 /// What became of one file's bytes.
 type File = Result<Arc<Admitted>, Arc<Vec<Problem>>>;
-
-/// The same objects as they are in a work tree: a draft, which is only shown and checked.
-#[derive(Debug)]
-pub struct WorkTree {
-    /// Each object's file and what became of it.
-    pub files: BTreeMap<Key, Result<Admitted, Vec<Problem>>>,
-    /// What is wrong with files that are no object's.
-    pub strays: Vec<Problem>,
-}
 
 impl Source {
     /// Returns the source of a repository at a ref, given by its full name. Reads nothing yet.
@@ -111,6 +102,33 @@ impl Source {
         Ok(desired)
     }
 
+    /// Returns what would be wanted if a draft were committed in place of `applied`. A file of the
+    /// draft that is not valid leaves its object as it is applied.
+    ///
+    /// # Errors
+    /// When the tree of the applied commit cannot be read.
+    pub async fn read_draft(&self, applied: &Desired, draft: &Draft) -> Result<Desired, String> {
+        let mut desired = Desired {
+            policy: Entry::valid(crate::api::policy::PolicySpec::default()),
+            tasks: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            strays: draft.strays.iter().map(ToString::to_string).collect(),
+            ..applied.clone()
+        };
+        for (key, file) in &draft.files {
+            match &file.admitted {
+                Ok(object) => put(&mut desired, object, Vec::new()),
+                Err(problems) => {
+                    let lines = problems.iter().map(ToString::to_string).collect();
+                    keep(&mut desired, applied, key, lines);
+                }
+            }
+        }
+        self.settle_paths(&mut desired).await?;
+        Ok(desired)
+    }
+
     /// Admits every file that was not admitted before, and forgets those that are gone.
     async fn admit_all(&mut self, files: &[(Key, &TreeEntry)]) -> Result<(), String> {
         let ids: Vec<(String, String)> =
@@ -168,43 +186,6 @@ impl Source {
             };
         }
         Ok(())
-    }
-}
-
-impl WorkTree {
-    /// Reads the state files of a work tree.
-    ///
-    /// # Errors
-    /// When a folder of it cannot be read.
-    pub fn read(root: &Path) -> Result<Self, crate::disk::Error> {
-        let mut found = Self { files: BTreeMap::new(), strays: Vec::new() };
-        let state = root.join(STATE_FOLDER);
-        for name in crate::disk::list(&state)? {
-            let is_folder = state.join(&name).symlink_metadata().is_ok_and(|meta| meta.is_dir());
-            if !is_folder {
-                found.note(root, &format!("{STATE_FOLDER}/{name}"));
-                continue;
-            }
-            for file in crate::disk::list(&state.join(&name))? {
-                found.note(root, &format!("{STATE_FOLDER}/{name}/{file}"));
-            }
-        }
-        Ok(found)
-    }
-
-    fn note(&mut self, root: &Path, path: &str) {
-        match Key::from_path(path) {
-            Placed::Ignored => {}
-            Placed::Misplaced(problem) => self.strays.push(*problem),
-            Placed::Key(key) => {
-                let limit = admission::SIZE_MAX as u64 + 1;
-                let file = match crate::disk::read(&root.join(path), limit) {
-                    Ok(bytes) => admission::admit(path, &bytes.unwrap_or_default()),
-                    Err(error) => Err(vec![Problem::of_file(path, error.to_string(), None)]),
-                };
-                self.files.insert(key, file);
-            }
-        }
     }
 }
 
@@ -275,6 +256,27 @@ fn put_stale(desired: &mut Desired, key: &Key, last_good: Option<Admitted>, line
             desired.agents.insert(name.clone(), entry);
         }
         Key::Policy => desired.policy.problems = lines,
+    }
+}
+
+/// Keeps an object as it is applied, with what is wrong with its draft.
+fn keep(desired: &mut Desired, applied: &Desired, key: &Key, lines: Vec<String>) {
+    fn stale<S: Clone>(applied: Option<&Entry<S>>, problems: Vec<String>) -> Entry<S> {
+        let spec = applied.and_then(|entry| entry.spec.clone());
+        let labels = applied.map(|entry| entry.labels.clone()).unwrap_or_default();
+        Entry { spec, problems, labels }
+    }
+    match key {
+        Key::Task(name) => {
+            desired.tasks.insert(name.clone(), stale(applied.tasks.get(name), lines));
+        }
+        Key::Worker(name) => {
+            desired.workers.insert(name.clone(), stale(applied.workers.get(name), lines));
+        }
+        Key::Agent(name) => {
+            desired.agents.insert(name.clone(), stale(applied.agents.get(name), lines));
+        }
+        Key::Policy => desired.policy = stale(Some(&applied.policy), lines),
     }
 }
 

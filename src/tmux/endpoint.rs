@@ -79,14 +79,12 @@ impl Endpoint {
         if !self.is_served().await? {
             return Ok(None);
         }
-        let call = self.client().args(["-N", "list-panes", "-a", "-F", format]);
-        let answer = match call.run().await {
-            Ok(answer) => answer,
-            // It ended meanwhile.
-            Err(_) if !self.is_served().await? => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Some(String::from_utf8_lossy(&answer).into_owned()))
+        match self.client().args(["-N", "list-panes", "-a", "-F", format]).run().await {
+            Ok(answer) => Ok(Some(String::from_utf8_lossy(&answer).into_owned())),
+            // It ended between the two questions.
+            Err(spawn::Error::Failed { .. }) if !self.is_served().await? => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Returns the options of tmux by which a person reaches this server.

@@ -46,7 +46,7 @@ fn a_second_loop_names_the_first_and_does_nothing() {
     let first = env.start_loop();
     env.wait_until("the loop to run", || env.snapshot().loop_state != LoopState::NotRunning);
     let said = crate::common::said(&mut env.reconciler(&["run", "--once"]));
-    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert_eq!(said.status.code(), Some(3), "{said:?}");
     assert!(said.stderr.contains(&format!("pid {}", first.pid())), "{said:?}");
     assert_eq!(said.stdout, "");
     env.commit_task("a", &env.doing("a", "true"));

@@ -14,7 +14,7 @@ fn urgent_tasks_go_first_and_within_one_priority_the_oldest() {
         .registered("a-young", 10)
         .registered("b-old", 20)
         .registered("c-relaxed", 99);
-    scene.says("b-old", "claimed Starting: attempt 1 starts on codegen-1");
+    scene.says("b-old", "pending Starting: attempt 1 starts on codegen-1");
     scene.says("a-young", "pending WorkersBusy: every seat of codegen is taken");
 }
 
@@ -25,7 +25,7 @@ fn tasks_whose_files_meet_never_run_at_once() {
         .task("token", json!({ "files": ["src/**/token.rs"] }))
         .registered("auth", 20)
         .registered("token", 10);
-    scene.says("auth", "claimed Starting: attempt 1 starts on codegen-1");
+    scene.says("auth", "pending Starting: attempt 1 starts on codegen-1");
     scene.says(
         "token",
         "pending FilesHeld: auth holds src/auth/** (both can change src/auth/token.rs)",
@@ -108,7 +108,7 @@ fn a_completed_dependency_lets_go() {
         .registered("build", 9)
         .ended("build", 1, ExitReason::Succeeded)
         .task("test", json!({ "dependencies": ["build"] }));
-    scene.says("test", "claimed Starting: attempt 1 starts on codegen-1");
+    scene.says("test", "pending Starting: attempt 1 starts on codegen-1");
 }
 
 #[test]
@@ -155,6 +155,6 @@ fn a_task_in_back_off_leaves_its_seat_to_others_and_keeps_its_files() {
         .registered("next", 20)
         .task("same", json!({ "files": ["src/a.rs"] }))
         .registered("same", 10);
-    scene.says("next", "claimed Starting: attempt 1 starts on codegen-1");
+    scene.says("next", "pending Starting: attempt 1 starts on codegen-1");
     scene.says("same", "pending FilesHeld: flaky holds src/ (both can change src/a.rs)");
 }

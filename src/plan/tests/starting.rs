@@ -23,7 +23,7 @@ fn a_new_task_is_registered_claimed_and_started_in_one_row() {
             "start session login for attempt 1",
         ]
     );
-    scene.says("login", "claimed Starting: attempt 1 starts on codegen-1");
+    scene.says("login", "pending Starting: attempt 1 starts on codegen-1");
 }
 
 #[test]

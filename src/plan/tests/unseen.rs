@@ -63,8 +63,8 @@ fn an_invalid_file_freezes_its_own_object_on_its_last_good_version() {
                 desired.tasks.get_mut(&super::scene::name("never")).unwrap().spec = None;
             },
         );
-    scene.says("good", "claimed Starting: attempt 1 starts on codegen-1");
-    scene.says("stale", "claimed Starting: attempt 1 starts on codegen-2");
+    scene.says("good", "pending Starting: attempt 1 starts on codegen-1");
+    scene.says("stale", "pending Starting: attempt 1 starts on codegen-2");
     scene.says("never", "pending Invalid: its file is not valid");
     let conditions = scene.plan().report.tasks[&super::scene::name("stale")].conditions();
     assert_eq!(conditions[0].reason, "Stale");

@@ -1,0 +1,60 @@
+# Everything a newcomer runs. Cargo alone does the work; nothing else needs to be installed, but
+# git, tmux and a C compiler (for libgit2), which `make demo` and `make test` install where apt is.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check sim bench schemas clean tools
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+SEEDS ?= 1000000
+# No test reads the terminal, and none accepts a changed golden by itself.
+export INSTA_UPDATE := no
+export CARGO_TERM_COLOR ?= auto
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+# The dev profile: cold it builds in half the time of the release profile, the tests then find
+# everything built, and what the demo shows waits for git and tmux, not for our code.
+demo: tools ## Show the main job on a throw-away repository; leaves nothing behind
+	$(CARGO) build --locked --bin reconciler
+	target/debug/reconciler demo
+
+run: ## Run the loop on the repository around this folder
+	$(CARGO) run --locked --release -- run
+
+test: tools ## Run everything that must pass: format, lints, tests, documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	@echo "make test: all passed"
+
+check: ## Check types and the laws of the house: the fast inner loop
+	$(CARGO) check --locked --all-targets
+	$(CARGO) test --locked --quiet --test architecture
+
+sim: ## Simulate SEEDS=1000000 worlds with faults, or tell the history of SEED=n
+	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) $(CARGO) test --locked --release --test sim -- --nocapture
+
+bench: tools ## Measure against plain git and tmux, in one run; asserts nothing
+	$(CARGO) bench --locked --bench host
+
+schemas: ## Write crds-like-schemas/ anew from the types
+	RECONCILER_BLESS=1 $(CARGO) test --locked --test schemas
+
+clean: ## Remove what was built
+	$(CARGO) clean
+
+# Asks for root only when something is missing.
+tools:
+	@missing=; \
+	for tool in git tmux cc; do \
+	  command -v $$tool >/dev/null || missing="$$missing $$(echo $$tool | sed 's/^cc$$/gcc/')"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "please install:$$missing" >&2; exit 1; }; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "installing$$missing"; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends $$missing </dev/null >/dev/null

@@ -1,0 +1,70 @@
+//! `reconciler init`: shows what preparing the repository would change, then does it.
+
+use super::context::Context;
+use super::say::{self, Done};
+use crate::client::{Hook, InitOptions};
+use clap::Args;
+use std::process::ExitCode;
+
+/// Prepare this repository: a first worker and task, schemas for editors, the ref to read from.
+///
+/// Writes only what is missing and commits nothing, so it can be run again at any time.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  reconciler init --ref main --hook")]
+pub(super) struct Init {
+    /// Read desired state from this branch [default: the one that is checked out]
+    #[arg(long = "ref", value_name = "REF")]
+    state_ref: Option<String>,
+    /// Install the check of state files before commits, if no other hook is there
+    #[arg(long)]
+    hook: bool,
+    /// Only show what would be done
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Do it without asking
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Init {
+    pub(super) async fn run(self, context: &Context) -> Done {
+        let client = context.client().await?;
+        let hook = if self.hook { Hook::Install } else { Hook::Leave };
+        let options = InitOptions { state_ref: self.state_ref, hook };
+        let plan = client.plan_init(&context.directory, &options).await?;
+        say::out(format!("{}: state will be read from {}", plan.root.display(), plan.state_ref))?;
+        for there in &plan.there {
+            say::out(format!("  there    {there}"))?;
+        }
+        for step in &plan.steps {
+            say::out(format!("  {step}"))?;
+        }
+        for note in &plan.notes {
+            say::note(format!("note: {note}"));
+        }
+        if plan.steps.is_empty() {
+            say::out("nothing to do")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.dry_run {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if !self.yes && context.interactive && !say::ask("Go ahead?")? {
+            say::out("nothing was changed")?;
+            return Ok(ExitCode::FAILURE);
+        }
+        client.init(&plan).await?;
+        say::out("done; nothing is committed yet. Next:")?;
+        let branch = plan.state_ref.trim_start_matches("refs/heads/");
+        let wrote = plan.steps.iter().any(|step| matches!(step, crate::client::Step::Write { .. }));
+        if wrote {
+            say::out("  git add state")?;
+            say::out(format!("  git commit -m \"Add reconciler\"      # on {branch}"))?;
+        }
+        say::out("  reconciler run")?;
+        if !self.hook {
+            say::note("to check state files before each commit: reconciler init --hook");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,181 @@
+//! `reconciler wait`: blocks until a task is as asked, and says by its exit code what came of it.
+
+use super::context::Context;
+use super::exit::{Code, Failure};
+use super::print::{self, printable};
+use super::reference::{self, Type};
+use crate::api::task::TaskState;
+use crate::client::view::task::{TaskStatus, tasks};
+use crate::client::{Client, Snapshot};
+use clap::Args;
+use jiff::SignedDuration;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Wait until a task is as asked.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Conditions: done (completed or failed), running, delete, state=S where S is pending, claimed,
+in_progress, completed or failed, or a reason. Several, joined by commas, are alternatives.
+Exit codes: 0 it is so, 1 it failed or can no longer be so, 8 not yet (--timeout 0s), 124 timed out.
+
+Examples:
+  reconciler wait fix-login --for done && reconciler logs fix-login
+  reconciler wait fix-login --for state=failed,state=completed --timeout 2h")]
+pub(super) struct Wait {
+    /// The task.
+    name: String,
+    /// What to wait for.
+    #[arg(long = "for", required = true, value_delimiter = ',', value_name = "CONDITION")]
+    conditions: Vec<Condition>,
+    /// Give up after this long; `0s` looks once.
+    #[arg(long, default_value = "30m", value_name = "DURATION", value_parser = duration)]
+    timeout: Duration,
+}
+
+/// What can be waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Condition {
+    Done,
+    Running,
+    Deleted,
+    Called(String),
+}
+
+impl FromStr for Condition {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.split_once('=')) {
+            ("done", _) => Ok(Self::Done),
+            ("running", _) => Ok(Self::Running),
+            ("delete", _) => Ok(Self::Deleted),
+            (_, Some(("state", state))) if !state.is_empty() => Ok(Self::Called(state.to_owned())),
+            _ => Err("wait for done, running, delete or state=STATE".to_owned()),
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Result<SignedDuration, _> = text.parse();
+    let positive = parsed.ok().and_then(|one| Duration::try_from(one).ok());
+    positive.ok_or_else(|| "write it as 30m, 90s or 1h30m".to_owned())
+}
+
+/// What a look says of the wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Met,
+    /// It is over, and not as asked.
+    Missed,
+    NotYet,
+}
+
+impl Wait {
+    /// Runs the verb.
+    pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        Context::block_on(async {
+            let client = context.client().await?;
+            let mut last = client.snapshot().await;
+            if let Some(notice) = last.loop_notice() {
+                context.note(&notice);
+            }
+            let watch = self.watch(&client, &mut last, context);
+            // A timeout of zero polls once, and that is one look.
+            if let Ok(ended) = tokio::time::timeout(self.timeout, watch).await {
+                return ended;
+            }
+            let code = if self.timeout.is_zero() { Code::Pending } else { Code::TimedOut };
+            Err(Failure::coded(code, format!("not yet: {}", line(&last, &self.name))))
+        })
+    }
+
+    /// Looks until the wait is over, and says when something changed.
+    async fn watch(
+        &self,
+        client: &Client,
+        last: &mut Snapshot,
+        context: &Context,
+    ) -> Result<ExitCode, Failure> {
+        let mut clock = tokio::time::interval(INTERVAL);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        clock.tick().await;
+        let mut told = String::new();
+        loop {
+            if let Some(code) = self.judge(last)? {
+                return Ok(code);
+            }
+            let line = line(last, &self.name);
+            if line != told {
+                context.note(&line);
+                told = line;
+            }
+            clock.tick().await;
+            *last = client.snapshot().await;
+        }
+    }
+
+    /// Returns the exit code, once the wait is over.
+    fn judge(&self, snapshot: &Snapshot) -> Result<Option<ExitCode>, Failure> {
+        let all = tasks(snapshot);
+        let task = all.iter().find(|task| task.metadata.name == self.name);
+        let is_seen = snapshot.why_blind().is_none();
+        if task.is_none() && is_seen && !self.conditions.contains(&Condition::Deleted) {
+            let known: Vec<&str> = all.iter().map(|task| task.metadata.name.as_str()).collect();
+            return Err(reference::unknown(Type::Task, &self.name, &known, snapshot));
+        }
+        let status = task.map(|task| &task.status);
+        if status.is_none() && !is_seen {
+            return Ok(None);
+        }
+        match verdict(&self.conditions, status) {
+            Verdict::NotYet => Ok(None),
+            Verdict::Met => {
+                print::out(&(line(snapshot, &self.name) + "\n"))?;
+                let failed = status.is_some_and(|status| status.state == TaskState::Failed);
+                let asked = self.conditions.iter().any(|one| matches!(one, Condition::Called(_)));
+                let code = if failed && !asked { Code::Failed } else { Code::Success };
+                Ok(Some(code.into()))
+            }
+            Verdict::Missed => Err(Failure::new(line(snapshot, &self.name))
+                .hint(format!("see why: reconciler describe task {}", self.name))),
+        }
+    }
+}
+
+/// Judges a task, or that there is none.
+pub(super) fn verdict(conditions: &[Condition], status: Option<&TaskStatus>) -> Verdict {
+    let is_met = |condition: &Condition| match (condition, status) {
+        (Condition::Deleted, None) => true,
+        (Condition::Done, Some(status)) => status.is_over(),
+        (Condition::Running, Some(status)) => status.state == TaskState::InProgress,
+        (Condition::Called(word), Some(status)) => status.is_called(word),
+        (Condition::Deleted, Some(_))
+        | (Condition::Done | Condition::Running | Condition::Called(_), None) => false,
+    };
+    if conditions.iter().any(is_met) {
+        return Verdict::Met;
+    }
+    // A deletion may come to a task that is over; nothing else does by itself.
+    let can_come = conditions.contains(&Condition::Deleted);
+    let is_over = status.is_none_or(TaskStatus::is_over);
+    if is_over && !can_come { Verdict::Missed } else { Verdict::NotYet }
+}
+
+fn line(snapshot: &Snapshot, name: &str) -> String {
+    let all = tasks(snapshot);
+    match all.iter().find(|task| task.metadata.name == name) {
+        Some(task) => {
+            let status = &task.status;
+            format!("{name}  {}  {}", status.reason, printable(&status.message))
+        }
+        None => match snapshot.why_blind() {
+            Some(why) => format!("{name} cannot be seen: {}", printable(why)),
+            None => format!("{name} is not there"),
+        },
+    }
+}

@@ -1,0 +1,274 @@
+//! Init: prepares a repository. What would change is a value that is shown first; it writes only
+//! what is missing, and commits nothing.
+
+mod examples;
+
+use super::{Client, Error, REF_KEY};
+use crate::agents;
+use crate::api::key::{Key, STATE_FOLDER};
+use crate::api::name::BranchName;
+use crate::api::{Kind, Policy, schema};
+use crate::disk;
+use crate::plan::desired::Desired;
+use crate::store::Draft;
+use std::fmt;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// The hook that checks state files before they are committed.
+const HOOK: &str = include_str!("../../../hooks/pre-commit");
+/// The line that does the same in a hook that is there already.
+const HOOK_LINE: &str = "reconciler check --staged || exit 1";
+
+/// What a repository is to be prepared with.
+#[derive(Debug, Clone, Default)]
+pub struct InitOptions {
+    /// The ref to read from, in full or as a branch; else the recorded one, the policy's, or the
+    /// branch that is checked out.
+    pub state_ref: Option<String>,
+    /// Whether the check before commits is installed.
+    pub hook: Hook,
+}
+
+/// Whether the check before commits is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hook {
+    /// It is only mentioned.
+    #[default]
+    Leave,
+    /// It is installed, if no other hook is in its way.
+    Install,
+}
+
+/// What would change.
+#[derive(Debug, Clone)]
+pub struct InitPlan {
+    /// The root of the repository.
+    pub root: PathBuf,
+    /// The ref that desired state will be read from.
+    pub state_ref: String,
+    /// What is to be done, in this order.
+    pub steps: Vec<Step>,
+    /// What is there already.
+    pub there: Vec<String>,
+    /// What the person should know.
+    pub notes: Vec<String>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Writes a file that is missing, or a schema of an older version.
+    Write {
+        /// From the root of the repository.
+        path: String,
+        /// The whole file.
+        text: String,
+    },
+    /// Records the ref in git's configuration of this clone.
+    Pin(String),
+    /// Approves the built-in agents on this machine.
+    Approve(Vec<String>),
+    /// Installs the hook.
+    InstallHook(PathBuf),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write { path, .. } => write!(f, "add      {path}"),
+            Self::Pin(name) => write!(f, "store    git config {REF_KEY} = {name}"),
+            Self::Approve(_) => f.write_str(
+                "approve  the agents shell and exec, which run what tasks say, on this machine",
+            ),
+            Self::InstallHook(path) => write!(f, "install  {}", path.display()),
+        }
+    }
+}
+
+impl Client {
+    /// Says what preparing the repository would change. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be told from which ref to read: HEAD is detached and none was named.
+    pub async fn plan_init(
+        &self,
+        directory: &Path,
+        options: &InitOptions,
+    ) -> Result<InitPlan, Error> {
+        let root = self.root().to_owned();
+        let state_ref = self.ref_to_pin(options.state_ref.as_deref()).await?;
+        let (steps, there, notes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = InitPlan { root, state_ref, steps, there, notes };
+        if self.repository.is_bare() {
+            let note = "this repository is bare: it has no files of its own, so none are written; \
+                        commit state/ in a clone and push it here";
+            plan.notes.push(note.to_owned());
+        } else {
+            self.plan_files(&mut plan)?;
+            let here = self.repository.work_tree_of(directory).await?;
+            if let Some(here) = here.filter(|here| *here != plan.root) {
+                plan.notes.push(format!(
+                    "{} is a linked worktree: files are written to the main one, {}",
+                    here.display(),
+                    plan.root.display()
+                ));
+            }
+        }
+        let pinned = self.repository.config_get(REF_KEY).await?;
+        if pinned.as_deref() == Some(plan.state_ref.as_str()) {
+            plan.there.push(format!("git config {REF_KEY} = {}", plan.state_ref));
+        } else {
+            plan.steps.push(Step::Pin(plan.state_ref.clone()));
+        }
+        self.plan_approval(&mut plan)?;
+        self.plan_hook(&mut plan, options.hook).await?;
+        Ok(plan)
+    }
+
+    /// Does what was planned.
+    ///
+    /// # Errors
+    /// When a step fails; those before it are done, and another run does the rest.
+    pub async fn init(&self, plan: &InitPlan) -> Result<(), Error> {
+        for step in &plan.steps {
+            match step {
+                Step::Write { path, text } => {
+                    let path = plan.root.join(path);
+                    disk::replace(&path, text.as_bytes())?;
+                    let mode = std::fs::Permissions::from_mode(0o644);
+                    set_mode(&path, mode)?;
+                }
+                Step::Pin(name) => self.repository.config_set(REF_KEY, name).await?,
+                Step::Approve(digests) => self.approve(digests)?,
+                Step::InstallHook(path) => {
+                    disk::replace(path, HOOK.as_bytes())?;
+                    set_mode(path, std::fs::Permissions::from_mode(0o755))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the full name of the ref to read from.
+    async fn ref_to_pin(&self, named: Option<&str>) -> Result<String, Error> {
+        if let Some(named) = named {
+            let full = if named.starts_with("refs/") {
+                named.to_owned()
+            } else {
+                format!("refs/heads/{named}")
+            };
+            let branch = full.strip_prefix("refs/heads/").unwrap_or(named).to_owned();
+            return match BranchName::try_from(branch) {
+                Ok(_) => Ok(full),
+                Err(why) => Err(Error::Refused {
+                    what: format!("`{named}` names no branch: {why}"),
+                    help: "name one, as `--ref main`".to_owned(),
+                }),
+            };
+        }
+        let recorded = self.repository.config_get(REF_KEY).await?;
+        if let Some(found) = recorded.or_else(|| self.ref_of_policy()) {
+            return Ok(found);
+        }
+        self.repository.head().await?.ok_or_else(|| Error::Refused {
+            what: "HEAD is detached, so there is no branch to read state from".to_owned(),
+            help: "name one: `reconciler init --ref main`".to_owned(),
+        })
+    }
+
+    /// Returns the ref that the policy of the work tree is meant for.
+    fn ref_of_policy(&self) -> Option<String> {
+        let bytes = disk::read(&self.root().join(Key::Policy.path()), disk::RECORD_MAX).ok()??;
+        serde_json::from_slice::<Policy>(&bytes).ok()?.spec.state_ref
+    }
+
+    /// Plans the files that are missing. Examples are for repositories that have nothing yet.
+    fn plan_files(&self, plan: &mut InitPlan) -> Result<(), Error> {
+        for (folder, example) in [("workers", examples::worker()), ("tasks", examples::task())] {
+            let folder = format!("{STATE_FOLDER}/{folder}");
+            let files = disk::list(&plan.root.join(&folder))?;
+            let json = files.iter().filter(|name| name.strip_suffix(".json").is_some()).count();
+            if json > 0 {
+                plan.there
+                    .push(format!("{folder}/ ({json} file{})", if json == 1 { "" } else { "s" }));
+            } else {
+                plan.steps.push(Step::Write { path: example.0, text: example.1 });
+            }
+        }
+        let policy = Key::Policy.path();
+        if disk::is_there(&plan.root.join(&policy))? {
+            plan.there.push(policy);
+            if let Some(meant) = self.ref_of_policy().filter(|meant| *meant != plan.state_ref) {
+                plan.notes.push(format!(
+                    "{} is meant for {meant}, this clone will read {}: nothing starts until they agree",
+                    Key::Policy.path(),
+                    plan.state_ref
+                ));
+            }
+        } else {
+            let text = examples::policy(&plan.state_ref);
+            plan.steps.push(Step::Write { path: policy, text });
+        }
+        for kind in Kind::ALL {
+            let path = format!("{STATE_FOLDER}/schema/{}", schema::file_name(kind));
+            let text = schema::text_of(kind);
+            let found = disk::read(&plan.root.join(&path), disk::RECORD_MAX)?;
+            if found.as_deref() == Some(text.as_bytes()) {
+                plan.there.push(path);
+            } else {
+                plan.steps.push(Step::Write { path, text });
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_approval(&self, plan: &mut InitPlan) -> Result<(), Error> {
+        let digest = |(name, spec): &(_, _)| Desired::trust_digest(name, spec);
+        let digests: Vec<String> = agents::built_in().iter().map(digest).collect();
+        let approved = self.visitor.trust().read()?;
+        if self.environment.state_home().is_none() {
+            return Err(crate::store::TrustError::NoPlace.into());
+        }
+        let draft = Draft::of_work_tree(&plan.root)?;
+        if digests.iter().all(|digest| approved.contains(digest)) {
+            plan.there.push("approval of the agents shell and exec".to_owned());
+        } else if draft.files.is_empty() {
+            plan.steps.push(Step::Approve(digests));
+        } else {
+            let note = "state/ has files already: look at what they run, then: reconciler trust";
+            plan.notes.push(note.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Plans the hook, which is only ever put where none is.
+    async fn plan_hook(&self, plan: &mut InitPlan, wanted: Hook) -> Result<(), Error> {
+        let elsewhere = self.repository.config_get("core.hooksPath").await?;
+        let path = self.repository.common_dir().join("hooks/pre-commit");
+        let found = disk::read(&path, disk::RECORD_MAX)?;
+        let has_line =
+            |text: Vec<u8>| String::from_utf8_lossy(&text).contains("reconciler check --staged");
+        match (elsewhere, found, wanted) {
+            (None, Some(text), _) if has_line(text.clone()) => {
+                plan.there.push(format!("{} checks state files", path.display()));
+            }
+            (_, _, Hook::Leave) => {}
+            (Some(folder), _, Hook::Install) => plan.notes.push(format!(
+                "core.hooksPath is {folder}, so git does not look into {}: add this line to {folder}/pre-commit: {HOOK_LINE}",
+                path.display()
+            )),
+            (None, Some(_), Hook::Install) => plan.notes.push(format!(
+                "{} is there already and stays as it is: add this line to it: {HOOK_LINE}",
+                path.display()
+            )),
+            (None, None, Hook::Install) => plan.steps.push(Step::InstallHook(path)),
+        }
+        Ok(())
+    }
+}
+
+fn set_mode(path: &Path, mode: std::fs::Permissions) -> Result<(), disk::Error> {
+    std::fs::set_permissions(path, mode)
+        .map_err(|source| disk::Error::new("set the mode of", path, source))
+}

@@ -1,0 +1,11 @@
+//! The verbs that set up and change files, as a person runs them, on real repositories.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "verbs/change.rs"]
+mod change;
+#[path = "verbs/look.rs"]
+mod look;
+#[path = "verbs/scene.rs"]
+mod scene;
+#[path = "verbs/setup.rs"]
+mod setup;
