@@ -91,6 +91,7 @@ fn scene(tasks: usize, running: usize) -> (Desired, Observed) {
         sessions: Sighting::Known(world.sessions),
         worktrees: Sighting::Known(world.worktrees),
         branches: Sighting::Known(BTreeMap::new()),
+        rescues: Sighting::Known(std::collections::BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
         empty_state: EmptyState::Doubted,
