@@ -2,7 +2,6 @@
 //! world of its own and looks at how that world is in the end, never at calls or at the clock.
 #![expect(clippy::disallowed_methods, reason = "a test starts programs, and waits by the clock")]
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
-#![expect(clippy::panic, clippy::print_stderr, reason = "a scene that fails shows its world")]
 
 mod common;
 

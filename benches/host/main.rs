@@ -64,7 +64,7 @@ fn on_a_repository(files: usize) {
         raw.push(scene.raw_look());
         ours.push(scene.status());
     }
-    let what = format!("{files} files: `status`, first output ({} run)", ROUNDS + 1);
+    let what = format!("{files} files: `status`, all of it ({} run)", ROUNDS + 1);
     row(&what, Some(raw), ours, "< 100");
     scene.stop_loop();
     let what = format!("{files} files: a tick that changes nothing ({} run)", ROUNDS + 1);

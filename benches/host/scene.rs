@@ -11,7 +11,6 @@ use reconciler::store::Trust;
 use reconciler::world::host::{HostWorld, Role, Setting, socket_name};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -209,18 +208,12 @@ impl Scene {
         })
     }
 
-    /// Returns how long `status` takes to say its first word.
+    /// Returns how long `status` takes to say everything.
     pub(crate) fn status(&self) -> f64 {
-        let start = Instant::now();
-        let mut status = self.command(PROGRAM);
-        status.arg("status").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = status.spawn().unwrap();
-        let out = child.stdout.as_mut().unwrap();
-        out.read_exact(&mut [0]).expect("`status` says something");
-        let took = millis(start.elapsed());
-        out.read_to_end(&mut Vec::new()).unwrap();
-        child.wait().unwrap();
-        took
+        took(|| {
+            let output = self.command(PROGRAM).arg("status").output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        })
     }
 
     /// Returns how long each of so many looks and plans takes, once everything is connected.

@@ -5,7 +5,6 @@ use super::context::Context;
 use super::say::{self, Done};
 use crate::api::problem::Severity;
 use crate::client::Version;
-use crate::process::clock;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +28,6 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) async fn run(self, context: &Context) -> Done {
-        let begin = clock::since_boot();
         let client = context.client().await?;
         let version = match (self.rev, self.staged) {
             (Some(words), _) => Version::Revision(words),
@@ -49,11 +47,10 @@ impl Check {
             }
         }
         let errors = checked.count(Severity::Error);
-        let took = clock::since_boot().saturating_sub(begin);
         say::note(format!(
             "checked {} in {} ms: {}, {}",
             count(checked.files, "file"),
-            took.as_millis(),
+            checked.took.as_millis(),
             count(errors, "error"),
             count(checked.count(Severity::Warning), "warning")
         ));

@@ -9,7 +9,7 @@ use crate::engine;
 use crate::locks::{Guard, Holder, Taken};
 use crate::plan::observed::EmptyState;
 use crate::plan::report::Report;
-use crate::process::clock;
+use crate::process::{clock, identity};
 use crate::store::Watch;
 use crate::world::host::{HostWorld, Role};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use std::time::Duration;
 /// How often the guard is asked for before it counts as held: whoever only looks holds it for
 /// microseconds.
 const GUARD_TRIES: u32 = 20;
+/// The same while it is held by what a killed loop left: git, at most until its deadline.
+const ORPHAN_TRIES: u32 = 1200;
 /// The pause between two tries.
 const GUARD_PAUSE: Duration = Duration::from_millis(25);
 
@@ -134,11 +136,17 @@ impl Client {
         let holder = Holder { pid: std::process::id(), since: clock::now() };
         let mut tries = 0;
         loop {
-            match Guard::take(self.root(), &holder)? {
+            let first = match Guard::take(self.root(), &holder)? {
                 Taken::Yes(guard) => return Ok(guard),
-                Taken::No(first) if tries == GUARD_TRIES => return Err(RunError::Held(first)),
-                Taken::No(_) => tries += 1,
+                Taken::No(first) => first,
+            };
+            // A killed loop leaves the guard to the git commands it had begun: they end soon.
+            let ended = first.as_ref().is_some_and(|one| matches!(identity::of(one.pid), Ok(None)));
+            let patience = if ended { ORPHAN_TRIES } else { GUARD_TRIES };
+            if tries >= patience {
+                return Err(RunError::Held(first));
             }
+            tries += 1;
             tokio::time::sleep(GUARD_PAUSE).await;
         }
     }

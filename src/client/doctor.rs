@@ -230,9 +230,8 @@ impl Client {
             let text = format!("{} cannot be written: {error}", self.root().display());
             found.fail(MACHINE, text, "give yourself the permission, or mount it writable");
         }
-        match rustix::fs::statvfs(self.root()) {
-            Ok(stat) => {
-                let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        match crate::disk::free(self.root()) {
+            Ok(free) => {
                 let text = format!("{} MiB of disk are free", free >> 20);
                 if free < SPACE_MIN {
                     found.warn(
@@ -245,7 +244,7 @@ impl Client {
                 }
             }
             Err(error) => {
-                found.warn(MACHINE, format!("the free space cannot be seen: {error}"), "nothing");
+                found.warn(MACHINE, error.to_string(), "nothing");
             }
         }
     }

@@ -111,6 +111,16 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Returns how many bytes are free for us on the disk of this path.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn free(path: &Path) -> Result<u64, Error> {
+    let stat = rustix::fs::statvfs(path)
+        .map_err(|error| Error::new("see what is free at", path, error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 /// Returns whether something is at this path, a dangling link included.
 ///
 /// # Errors

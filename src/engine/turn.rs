@@ -90,6 +90,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::Ending
             | Reason::RetryBackOff
             | Reason::RestartBackOff
+            | Reason::EffectFailed
             | Reason::Unknown
             | Reason::Deleting => false,
             Reason::Succeeded
@@ -106,7 +107,6 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::Suspended
             | Reason::Invalid
             | Reason::PlaceTaken
-            | Reason::EffectFailed
             | Reason::Damaged
             | Reason::OnHold => true,
         })

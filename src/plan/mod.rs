@@ -136,8 +136,10 @@ fn hold_failed(scene: Scene<'_>, mut steps: BTreeMap<TaskName, Step>) -> BTreeMa
         step.actions.truncate(at);
         step.report.reason = Reason::EffectFailed;
         step.report.message = format!(
-            "could not {} ({} times): {}; tried again at {until:.0}",
-            failure.action, failure.count, failure.message
+            "could not {} ({}): {}; tried again at {until:.0}",
+            failure.action,
+            if failure.count == 1 { "once".to_owned() } else { format!("{} times", failure.count) },
+            failure.message
         );
         step.report.wake_at = [step.report.wake_at, Some(until)].into_iter().flatten().min();
     }

@@ -188,7 +188,7 @@ fn clear(scene: Scene<'_>, worktree: &Worktree, owner: &Owner) -> Result<Vec<Act
             let rescue = Action::Rescue { owner: other.clone(), path: path.clone(), attempt: 0 };
             Ok(vec![rescue, Action::Retire { owner: other.clone(), path, attempt: 0, trash }])
         }
-        (_, _) => Err(format!("{} is somebody else's worktree: move it away", path.display())),
+        (_, _) => Err(format!("{} is not ours: move it away", path.display())),
     }
 }
 

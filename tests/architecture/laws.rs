@@ -33,7 +33,7 @@ const WALLS: [(&str, Within); 24] = [
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
     ("regex", Within::Rooms(&["shim"])),
-    ("rustix", Within::Rooms(&["cli", "process", "shim", "tmux"])),
+    ("rustix", Within::Rooms(&["cli", "disk", "process", "shim", "tmux"])),
     ("schemars", Within::Rooms(&["api"])),
     ("serde", Within::Anywhere),
     ("serde_json", Within::Anywhere),

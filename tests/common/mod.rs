@@ -240,8 +240,12 @@ impl TestEnvironment {
         self.snapshot().plan.report.tasks.remove(&name(task))
     }
 
+    /// What cannot be seen at the moment, as when the tmux server is just leaving, is looked at again.
     pub(crate) fn reason(&self, task: &str) -> Option<Reason> {
-        self.report(task).map(|report| report.reason)
+        self.wait_for("what there is to be seen", || {
+            let reason = self.report(task).map(|report| report.reason);
+            (reason != Some(Reason::Unknown)).then_some(reason)
+        })
     }
 
     /// The sessions of the repository's tmux server, the keeper left out.

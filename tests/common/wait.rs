@@ -30,10 +30,8 @@ impl TestEnvironment {
             if let Some(found) = look() {
                 return found;
             }
-            if start.elapsed() > DEADLINE {
-                self.tell();
-                panic!("waited in vain for {what}");
-            }
+            let in_time = start.elapsed() < DEADLINE;
+            assert!(in_time, "waited in vain for {what}\n{}", self.tell());
             poll();
         }
     }
@@ -53,29 +51,32 @@ impl TestEnvironment {
             self.wait_until(&what, || {
                 self.report(task).is_some_and(|one| one.state == TaskState::Completed)
                     && !self.sessions().contains(&(*task).to_owned())
+                    && !is_there(&self.worktree(task))
             });
         }
     }
 
     /// Tells what the world looks like.
-    pub(crate) fn tell(&self) {
-        eprintln!("--- at {} in {}", now(), self.base().display());
-        for event in self.events() {
-            eprintln!("{} {} {} {}", event.time, event.object, event.reason, event.message);
-        }
+    pub(crate) fn tell(&self) -> String {
         let snapshot = self.snapshot();
-        for (task, report) in &snapshot.plan.report.tasks {
-            eprintln!("{task} {} {} {}", report.state, report.reason, report.message);
-        }
-        eprintln!("notices {:#?}", snapshot.plan.report.notices);
-        eprintln!("sessions {:?}", self.sessions());
-        for process in self.processes() {
+        let events = self.events().into_iter().map(|event| {
+            format!("{} {} {} {}", event.time, event.object, event.reason, event.message)
+        });
+        let tasks = snapshot.plan.report.tasks.iter().map(|(task, report)| {
+            format!("{task} {} {} {}", report.state, report.reason, report.message)
+        });
+        let processes = self.processes().into_iter().map(|process| {
             let line = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
-            eprintln!("{} {}", process.pid, String::from_utf8_lossy(&line).replace('\0', " "));
-        }
-        for one in ["loop.stdout", "loop.stderr", "doubles"] {
+            format!("{} {}", process.pid, String::from_utf8_lossy(&line).replace('\0', " "))
+        });
+        let files = ["loop.stdout", "loop.stderr", "doubles"].map(|one| {
             let text = std::fs::read_to_string(self.out(one)).unwrap_or_default();
-            eprintln!("--- {one}\n{text}");
-        }
+            format!("--- {one}\n{text}")
+        });
+        let mut lines = vec![format!("at {} in {}", now(), self.base().display())];
+        lines.extend(events.chain(tasks).chain(snapshot.plan.report.notices.clone()));
+        lines.push(format!("sessions {:?}", self.sessions()));
+        lines.extend(processes.chain(files));
+        lines.join("\n")
     }
 }

@@ -63,10 +63,7 @@ impl TestEnvironment {
 
     pub(crate) fn assert_no_doubles(&self) {
         let doubles = fs::read_to_string(self.out("doubles")).unwrap_or_default();
-        if !doubles.is_empty() {
-            self.tell();
-            panic!("two ran at once: {doubles}");
-        }
+        assert!(doubles.is_empty(), "two ran at once: {doubles}\n{}", self.tell());
     }
 
     pub(crate) fn is_alive(pid: u32) -> bool {

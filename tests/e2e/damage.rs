@@ -74,7 +74,9 @@ fn no_work_is_lost_and_nothing_doubled_when_all_records_vanish() {
     env.let_go("a");
     env.wait_for_completed(&["a"]);
     env.assert_no_doubles();
-    let saved = env.git(&["for-each-ref", "--format=%(refname)", "refs/reconciler/rescue/a"]);
-    let first = saved.lines().next().expect("its work is saved");
+    let saved = || env.git(&["for-each-ref", "--format=%(refname)", "refs/reconciler/rescue/a"]);
+    env.wait_until("its work to be saved", || !saved().is_empty());
+    let saved = saved();
+    let first = saved.lines().next().unwrap();
     assert_eq!(env.git(&["show", &format!("{first}:edit.txt")]), "unsaved");
 }

@@ -35,7 +35,8 @@ fn a_directory_of_the_user_in_the_place_of_a_worktree_is_left_alone() {
     let said = env.run_until_settled();
     assert_eq!(env.reason("b"), Some(Reason::Succeeded), "{said:?}");
     let said = env.report("a").unwrap().message;
-    assert!(said.contains(".worktrees/a is taken"), "{said}");
+    assert!(said.contains(".worktrees/a is not ours: move it away"), "{said}");
+    assert_eq!(env.reason("a"), Some(Reason::PlaceTaken));
     assert_eq!(fs::read_to_string(env.worktree("a").join("mine.txt")).unwrap(), "mine");
     assert!(env.starts("a").is_empty());
 }
@@ -52,7 +53,7 @@ fn a_worktree_of_the_user_is_left_alone() {
     let said = env.run_until_settled();
     assert_eq!(env.reason("b"), Some(Reason::Succeeded), "{said:?}");
     assert_eq!(env.reason("a"), Some(Reason::PlaceTaken));
-    assert!(said.stdout.contains("somebody else's worktree"), "{said:?}");
+    assert!(said.stdout.contains("is not ours: move it away"), "{said:?}");
     assert_eq!(fs::read_to_string(path.join("mine.txt")).unwrap(), "mine");
     assert!(env.starts("a").is_empty());
     env.git(&["worktree", "remove", "--force", path.to_str().unwrap()]);

@@ -12,6 +12,8 @@ fn workers_go_on_when_the_loop_is_told_to_end_and_are_adopted_by_the_next() {
         let running = env.start_loop_when_free();
         let pid = env.wait_for_start("a", 1);
         env.wait_for_reason("a", Reason::Running);
+        let runs = || matches!(env.snapshot().loop_state, LoopState::Running { .. });
+        env.wait_until("the loop to run", runs);
         let status = running.end_by(&env, signal);
         assert_eq!(status.code(), Some(0), "after SIG{signal}");
         assert!(TestEnvironment::is_alive(pid), "after SIG{signal}");

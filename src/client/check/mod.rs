@@ -10,8 +10,10 @@ use crate::api::admission;
 use crate::api::key::STATE_FOLDER;
 use crate::api::problem::{Problem, Severity};
 use crate::git::BlobError;
+use crate::process::clock;
 use crate::store::Draft;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Which version of the state files is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Checked {
     pub files: usize,
     /// What is wrong, file after file.
     pub problems: Vec<Problem>,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl Checked {
@@ -46,7 +50,9 @@ impl Client {
     /// # Errors
     /// When not all of them can be read, or there is no such version.
     pub async fn check(&self, directory: &Path, version: &Version) -> Result<Checked, Error> {
-        Ok(judge(&self.draft(directory, version).await?))
+        let begin = clock::since_boot();
+        let checked = judge(&self.draft(directory, version).await?);
+        Ok(Checked { took: clock::since_boot().saturating_sub(begin), ..checked })
     }
 
     /// Reads a version of the state files.
@@ -95,5 +101,6 @@ pub(super) fn judge(draft: &Draft) -> Checked {
     );
     problems.extend(across::judge(draft));
     problems.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
-    Checked { files: draft.files.len() + draft.strays.len(), problems }
+    let files = draft.files.len() + draft.strays.len();
+    Checked { files, problems, took: Duration::ZERO }
 }

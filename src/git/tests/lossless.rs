@@ -12,6 +12,7 @@ async fn retire(scratch: &Scratch) -> (PathBuf, Option<Saved>) {
     let (path, trash) = (scratch.worktree_path("t"), scratch.trash_path("t"));
     let repository = &scratch.repository;
     let saved = repository.rescue(&path, RESCUE, "rescue t").await.unwrap();
+    assert!(saved.as_ref().is_none_or(|saved| saved.is_new));
     let again = repository.rescue(&path, RESCUE, "rescue t").await.unwrap();
     assert_eq!(again, saved.clone().map(|saved| Saved { is_new: false, ..saved }));
     if saved.is_some() {

@@ -77,10 +77,7 @@ fn somebody_elses_worktree_is_left_where_it_is() {
     let scene = scene().task("login", json!({})).registered("login", 5);
     let scene = scene.worktree_in("login", WorktreeState::Ready, None);
     scene.plans(&[]);
-    scene.says(
-        "login",
-        "pending PlaceTaken: /r/.worktrees/login is somebody else's worktree: move it away",
-    );
+    scene.says("login", "pending PlaceTaken: /r/.worktrees/login is not ours: move it away");
 }
 
 #[test]

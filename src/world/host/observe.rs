@@ -122,10 +122,39 @@ impl HostWorld {
             Sighting::Unknown(why) => Sighting::Unknown(why),
             Sighting::Known(seen) => {
                 let used = seen.into_iter().filter(|one| !one.path.starts_with(places.trash()));
-                Sighting::Known(used.map(worktree_seen).collect())
+                let mut used: Vec<Worktree> = used.map(worktree_seen).collect();
+                match self.strangers(&used) {
+                    Ok(strangers) => used.extend(strangers),
+                    Err(error) => return (Sighting::Unknown(error.to_string()), trash.into()),
+                }
+                Sighting::Known(used)
             }
         };
         (worktrees, trash.into())
+    }
+
+    /// Returns what stands in places of ours and is no worktree of git: half of one that git has
+    /// forgotten, or something of somebody else's. An empty folder is in nobody's way.
+    fn strangers(&self, known: &[Worktree]) -> Result<Vec<Worktree>, disk::Error> {
+        let folder = self.places().worktrees();
+        let entries = self.repository.common_dir().join("worktrees");
+        let mut found = Vec::new();
+        for name in disk::list(&folder)? {
+            let path = folder.join(&name);
+            let is_folder = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+            let is_empty = is_folder && disk::list(&path)?.is_empty();
+            if name == ".gitignore" || is_empty || known.iter().any(|one| one.path == path) {
+                continue;
+            }
+            let link = disk::read(&path.join(".git"), disk::RECORD_MAX).ok().flatten();
+            let link = String::from_utf8_lossy(&link.unwrap_or_default()).into_owned();
+            let ours = link
+                .strip_prefix("gitdir: ")
+                .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
+            let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
+            found.push(Worktree { path, owner: None, state });
+        }
+        Ok(found)
     }
 
     /// Wakes the loop when a shim that runs ends.

@@ -131,6 +131,10 @@ impl HostWorld {
         if files.exit.is_some() || files.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
+        // The first attempt of a record that was lost and made anew may have a predecessor.
+        if id.number == 1 && !identity::with_mark(OWNER, &id.owner.to_string())?.is_empty() {
+            return refused("processes of an earlier attempt live");
+        }
         let folder = self.records.folder(id).to_string_lossy().into_owned();
         let mut environment = self.setting.environment.clone();
         let handed_on = [&attempt.program.env_allow, &attempt.program.secret_env];

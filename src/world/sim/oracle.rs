@@ -6,6 +6,7 @@ use crate::api::claim::Claim;
 use crate::api::path::first_overlap;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::Plan;
+use crate::plan::report::{Reason, TaskReport};
 use std::collections::BTreeMap;
 
 /// Returns what was ever violated in this world; empty, unless there is a bug.
@@ -22,7 +23,10 @@ impl SimWorld {
         for (name, entry) in &state.desired.tasks {
             let Some(spec) = &entry.spec else { continue };
             let report = plan.report.tasks.get(name);
-            let over = report.is_some_and(|one| {
+            // What is tried again by itself is no end.
+            let again =
+                |one: &TaskReport| matches!(one.reason, Reason::EffectFailed | Reason::CrashLoop);
+            let over = report.filter(|one| !again(one)).is_some_and(|one| {
                 matches!(one.state, TaskState::Completed | TaskState::Failed)
                     || one.reason.needs_person()
                     || spec.suspend

@@ -1,0 +1,108 @@
+//! Which patterns can meet, and which cannot.
+
+use super::*;
+use proptest::prelude::*;
+
+fn overlap(a: &str, b: &str) -> Option<String> {
+    PathPattern::parse(a).unwrap().overlap(&PathPattern::parse(b).unwrap())
+}
+
+#[test]
+fn patterns_that_can_meet_do() {
+    for (a, b) in [
+        ("src/auth/**", "src/**/token.rs"),
+        ("src", "src/a/b.rs"),
+        ("*.rs", "main.*"),
+        ("**", "anything/at/all"),
+        ("a/**/z", "a/z"),
+        ("[a-m]*", "*[k-z]"),
+        ("docs/{a,b}.md", "docs/b.*"),
+        ("src/**/*.rs", "**/test_?.rs"),
+        ("a*b*c", "*abc*c"),
+        ("src/", "src/x"),
+        (".github/", ".github/workflows/*.yml"),
+        ("src/auth/**", "src/auth"),
+    ] {
+        let path = overlap(a, b).unwrap_or_else(|| panic!("{a} and {b} meet"));
+        for one in [a, b] {
+            assert!(PathPattern::parse(one).unwrap().covers(&path), "{one} covers {path}");
+        }
+        assert!(overlap(b, a).is_some(), "{b} and {a} meet");
+    }
+}
+
+#[test]
+fn patterns_that_cannot_meet_do_not() {
+    for (a, b) in [
+        ("src/a.rs", "src/b.rs"),
+        ("src/auth", "src/author"),
+        ("src/*.rs", "src/*/x"),
+        ("**/*.rs", "**/*.md"),
+        ("Cargo.toml", "**/package.json"),
+        ("*.rs", "*.md"),
+        ("[a-c]x", "[d-f]x"),
+        ("[!a]", "a"),
+        ("a/**/b.rs", "a/**/b.md"),
+        ("{a,b}/x", "{c,d}/x"),
+    ] {
+        assert_eq!(overlap(a, b), None, "{a} and {b}");
+    }
+}
+
+#[test]
+fn the_tree_decides_what_a_plain_path_is() {
+    let parse = |text| PathPattern::parse(text).unwrap();
+    let within = parse("**/*.mk");
+    assert!(parse("Makefile").overlap(&within).is_some());
+    assert!(parse("Makefile").known_as_file().overlap(&within).is_none());
+    assert!(parse("rules.d").overlap(&within).is_none());
+    assert!(parse("rules.d").known_as_folder().overlap(&within).is_some());
+    assert_eq!(parse("rules.d").known_as_folder(), parse("rules.d/"));
+    assert_eq!(parse("src/*").unclear_path(), None);
+}
+
+#[test]
+fn what_is_no_pattern_is_refused() {
+    for bad in ["", "/etc", "a//b", "../x", "a/./b", "[", "[]", "a]", "{a", "a}", "a\\b", "[z-a]"] {
+        assert!(PathPattern::parse(bad).is_err(), "{bad}");
+    }
+    assert!(PathPattern::parse(&"{a,b}".repeat(7)).is_err());
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    let name = prop_oneof!["[ab*?]{1,4}", Just("**".to_owned()), Just("[ab]".to_owned())];
+    proptest::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
+}
+
+/// Every path of up to four names over `a` and `b`, each up to three letters long.
+fn small_paths() -> Vec<String> {
+    let mut names = vec![String::new()];
+    for _ in 0..3 {
+        let longer: Vec<String> =
+            names.iter().flat_map(|n| [format!("{n}a"), format!("{n}b")]).collect();
+        names.extend(longer);
+    }
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    let mut paths = names.clone();
+    for _ in 0..1 {
+        let deeper: Vec<String> =
+            paths.iter().flat_map(|p| names.iter().map(move |n| format!("{p}/{n}"))).collect();
+        paths.extend(deeper);
+    }
+    paths
+}
+
+proptest! {
+    #[test]
+    fn a_witness_is_in_both_and_a_common_path_is_never_missed(a in pattern(), b in pattern()) {
+        let (one, two) = (PathPattern::parse(&a).unwrap(), PathPattern::parse(&b).unwrap());
+        match one.overlap(&two) {
+            Some(path) => prop_assert!(one.covers(&path) && two.covers(&path), "{path}"),
+            None => for path in small_paths() {
+                prop_assert!(!(one.covers(&path) && two.covers(&path)), "{path} is in both");
+            },
+        }
+    }
+}
