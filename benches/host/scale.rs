@@ -2,16 +2,16 @@
 //! none is touched.
 
 use crate::{ROUNDS, row, took};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reconciler::agents;
-use reconciler::api::attempt::{Attempt, AttemptId, ProcessId, Program, TaskRecord};
-use reconciler::api::claim::Claim;
-use reconciler::api::name::{Seat, TaskName, Uid};
-use reconciler::api::worker::WorkerType;
-use reconciler::plan::desired::{Desired, Entry, run_hash};
+use reconciler::api::attempt::{ProcessId, TaskRecord};
+use reconciler::api::name::{BranchName, CommitId, TaskName, Uid};
+use reconciler::api::policy::PolicySpec;
+use reconciler::plan::action::Action;
+use reconciler::plan::desired::{Desired, Entry};
 use reconciler::plan::observed::{
-    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Session, Sighting,
-    TaskSighting, Worktree, WorktreeState,
+    AttemptSighting, AttemptState, ClaimSighting, EmptyState, Leftovers, Observed, Places, Session,
+    Sighting, TaskSighting, Worktree, WorktreeState,
 };
 use reconciler::plan::{self, check};
 use std::collections::BTreeMap;
@@ -20,13 +20,12 @@ use std::collections::BTreeMap;
 const TASKS: usize = 10_000;
 const WORKERS: usize = 1_000;
 
-/// Prints what the plan costs in three scenes.
+/// Prints what the plan costs in a few scenes.
 pub(crate) fn report() {
     let scenes = [
-        ("all seats taken, the rest queued", WORKERS, TASKS),
-        ("all seats free, every task can start", 0, TASKS),
-        ("one of ten seats free, the rest queued", WORKERS * 9 / 10, TASKS),
-        ("as many seats as tasks, all run", WORKERS, WORKERS),
+        ("1,000 of 10,000 run, the rest wait for seats", WORKERS, TASKS),
+        ("none of 10,000 runs, 1,000 can start", 0, TASKS),
+        ("1,000 of 1,000 run", WORKERS, WORKERS),
     ];
     for (what, running, tasks) in scenes {
         let (desired, observed) = scene(tasks, running);
@@ -47,148 +46,114 @@ fn from<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
     serde_json::from_value(json).unwrap()
 }
 
-fn task_name(number: usize) -> TaskName {
-    format!("task-{number:05}").parse().unwrap()
+/// Returns a world of so many tasks, of which so many run: those that the plan itself starts.
+fn scene(tasks: usize, running: usize) -> (Desired, Observed) {
+    let mut desired = desired(tasks, running);
+    let mut observed = records(&desired);
+    let mut world = Parts::default();
+    if running > 0 {
+        let started = plan::plan(&Sighting::Known(&desired), &observed);
+        started.actions.into_iter().for_each(|action| world.see(action));
+    }
+    if let Sighting::Known(known) = &mut observed.tasks {
+        for (name, attempt) in world.attempts {
+            known.get_mut(&name).unwrap().attempts.push(attempt);
+        }
+    }
+    observed.claims = Sighting::Known(world.claims);
+    observed.sessions = Sighting::Known(world.sessions);
+    observed.worktrees = Sighting::Known(world.worktrees);
+    observed.branches = Sighting::Known(world.branches);
+    desired.policy = limit(2 * WORKERS);
+    (desired, observed)
 }
 
-/// Returns a world of so many tasks, the first of which run.
-fn scene(tasks: usize, running: usize) -> (Desired, Observed) {
-    let now = Timestamp::from_second(1_000_000).unwrap();
-    let mut desired = Desired {
+fn limit(tasks: usize) -> Entry<PolicySpec> {
+    Entry::valid(from(serde_json::json!({ "limits": { "maxConcurrentTasks": tasks } })))
+}
+
+fn desired(tasks: usize, running: usize) -> Desired {
+    let worker = |number| {
+        let spec = from(serde_json::json!({ "agent": "shell" }));
+        (format!("w{number:04}").parse().unwrap(), Entry::valid(spec))
+    };
+    let task = |number| {
+        let files = [format!("src/m{number}/"), format!("docs/{number}.md")];
+        let spec = serde_json::json!({ "command": "make", "files": files });
+        (format!("task-{number:05}").parse().unwrap(), Entry::valid(from(spec)))
+    };
+    Desired {
         state_ref: "refs/heads/main".to_owned(),
         revision: "b".repeat(40).try_into().unwrap(),
-        policy: Entry::valid(from(serde_json::json!({ "limits": { "maxConcurrentTasks": 1000 } }))),
-        tasks: BTreeMap::new(),
-        workers: BTreeMap::new(),
+        policy: limit(running.max(1)),
+        tasks: (0..tasks).map(task).collect(),
+        workers: (0..WORKERS).map(worker).collect(),
         agents: BTreeMap::new(),
         strays: Vec::new(),
-    };
-    for number in 0..WORKERS {
-        let worker = from(serde_json::json!({ "agent": "shell" }));
-        desired.workers.insert(format!("w{number:04}").parse().unwrap(), Entry::valid(worker));
     }
-    let places = Places { root: "/r".into() };
-    let mut world = Parts::default();
-    for number in 0..tasks {
-        let name = task_name(number);
-        let spec = from(serde_json::json!({
-            "command": "make", "files": [format!("src/m{number}/"), format!("docs/{number}.md")],
-        }));
-        desired.tasks.insert(name.clone(), Entry::valid(spec));
-        let uid = Uid::derive(number as u128, name.as_str());
+}
+
+/// Returns a world in which every task is known and none has begun.
+fn records(desired: &Desired) -> Observed {
+    let now = now();
+    let record = |name: &TaskName| {
+        let uid = Uid::derive(1, name.as_str());
         let branch = Some(format!("fix/{name}").try_into().unwrap());
-        let record = TaskRecord { task: name, uid, created_at: now, branch };
-        world.add(&desired, &places, (record, (number < running).then_some(number)), now);
-    }
+        let record = TaskRecord { task: name.clone(), uid, created_at: now, branch };
+        let seen = TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None };
+        (name.clone(), seen)
+    };
     let trusted = agents::built_in().iter();
     let trusted = trusted.map(|(name, spec)| Desired::trust_digest(name, spec)).collect();
-    let observed = Observed {
+    Observed {
         now,
         nonce: 1,
-        places,
-        tasks: Sighting::Known(world.tasks),
-        claims: Sighting::Known(world.claims),
-        sessions: Sighting::Known(world.sessions),
-        worktrees: Sighting::Known(world.worktrees),
+        places: Places { root: "/r".into() },
+        tasks: Sighting::Known(desired.tasks.keys().map(record).collect()),
+        claims: Sighting::Known(BTreeMap::new()),
+        sessions: Sighting::Known(Vec::new()),
+        worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),
         rescues: Sighting::Known(std::collections::BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
         empty_state: EmptyState::Doubted,
-    };
-    (desired, observed)
+    }
 }
 
+fn now() -> Timestamp {
+    Timestamp::from_second(1_000_000).unwrap()
+}
+
+/// What is there after the actions of a plan.
 #[derive(Default)]
 struct Parts {
-    tasks: BTreeMap<TaskName, TaskSighting>,
-    claims: BTreeMap<TaskName, Result<Claim, String>>,
+    attempts: BTreeMap<TaskName, AttemptSighting>,
+    claims: BTreeMap<TaskName, ClaimSighting>,
     sessions: Vec<Session>,
     worktrees: Vec<Worktree>,
+    branches: BTreeMap<BranchName, CommitId>,
 }
 
 impl Parts {
-    /// Adds a known task and, if it has a worker, everything of its running attempt.
-    fn add(
-        &mut self,
-        desired: &Desired,
-        places: &Places,
-        (record, worker): (TaskRecord, Option<usize>),
-        now: Timestamp,
-    ) {
-        let mut attempts = Vec::new();
-        if let Some(worker) = worker {
-            let seat: Seat = format!("w{worker:04}-1").try_into().unwrap();
-            let path = places.worktree(&record.task);
-            let spec = desired.tasks[&record.task].spec.as_ref().unwrap();
-            let owner = Some(record.owner());
-            self.claims.insert(record.task.clone(), Ok(claim(&record, &seat, &spec.files, now)));
-            self.worktrees.push(Worktree {
-                path: path.clone(),
-                owner: owner.clone(),
-                state: WorktreeState::Ready,
-            });
-            let name = record.task.to_string();
-            self.sessions.push(Session { id: format!("${worker}"), name, owner, attempt: Some(1) });
-            attempts.push(AttemptSighting {
-                number: 1,
-                attempt: Ok(attempt(&record, seat, path, run_hash(spec), now)),
-                state: AttemptState::Running { shim: process(), asked: None, started_at: now },
-            });
+    /// Adds what one action leaves. Worktree and session follow from the attempt.
+    fn see(&mut self, action: Action) {
+        if let Action::Claim(claim) = action {
+            let tip = "b".repeat(40).try_into().unwrap();
+            self.branches.extend(claim.branch_name.clone().map(|branch| (branch, tip)));
+            self.claims.insert(claim.task.clone(), Ok(claim));
+        } else if let Action::PrepareAttempt(attempt) = action {
+            let name = attempt.id.owner.task.clone();
+            let owner = Some(attempt.id.owner.clone());
+            let (path, state) = (attempt.directory.clone(), WorktreeState::Ready);
+            self.worktrees.push(Worktree { path, owner: owner.clone(), state });
+            let id = format!("${}", self.sessions.len());
+            let (called, number) = (name.to_string(), Some(attempt.id.number));
+            self.sessions.push(Session { id, name: called, owner, attempt: number });
+            let shim = ProcessId { pid: 7, start_time: 7, boot_id: "boot".to_owned() };
+            let state = AttemptState::Running { shim, asked: None, started_at: now() };
+            let seen = AttemptSighting { number: attempt.id.number, attempt: Ok(attempt), state };
+            self.attempts.insert(name, seen);
         }
-        let name = record.task.clone();
-        self.tasks.insert(name, TaskSighting { record: Ok(record), attempts, failure: None });
-    }
-}
-
-fn process() -> ProcessId {
-    ProcessId { pid: 7, start_time: 7, boot_id: "boot".to_owned() }
-}
-
-fn claim(
-    record: &TaskRecord,
-    seat: &Seat,
-    files: &[reconciler::api::path::PathPattern],
-    now: Timestamp,
-) -> Claim {
-    Claim {
-        task: record.task.clone(),
-        uid: record.uid.clone(),
-        seat: seat.clone(),
-        worker_type: WorkerType::AiAgent,
-        claimed_at: now,
-        locked_files: files.to_vec(),
-        branch_name: record.branch.clone(),
-        expires_at: now + SignedDuration::from_hours(1),
-        renewed_at: now,
-        generation: 1,
-    }
-}
-
-fn attempt(
-    record: &TaskRecord,
-    seat: Seat,
-    directory: std::path::PathBuf,
-    run_hash: String,
-    now: Timestamp,
-) -> Attempt {
-    let program = Program {
-        argv: vec!["make".to_owned()],
-        verify: None,
-        env: BTreeMap::new(),
-        env_allow: Vec::new(),
-        secret_env: Vec::new(),
-        timeout_seconds: 0,
-        stop_grace_seconds: 10,
-    };
-    Attempt {
-        id: AttemptId { owner: record.owner(), number: 1 },
-        seat,
-        class: reconciler::api::task::Class::Execution,
-        run_hash,
-        prepared_at: now,
-        directory,
-        program,
-        heartbeat_seconds: 10,
     }
 }
