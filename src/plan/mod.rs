@@ -123,7 +123,7 @@ impl Plan {
 /// Cuts a task's actions before the one that failed last, until it is time to try it again.
 fn hold_failed(scene: Scene<'_>, mut steps: BTreeMap<TaskName, Step>) -> BTreeMap<TaskName, Step> {
     for (name, step) in &mut steps {
-        let Some(failing) = Failing::now(scene, name) else { continue };
+        let Some(failing) = Failing::of(scene, name) else { continue };
         let failed = |one: &Action| one.to_string() == failing.failure.action;
         let Some(at) = step.actions.iter().position(failed) else { continue };
         step.actions.truncate(at);
@@ -142,7 +142,7 @@ struct Failing<'a> {
 }
 
 impl<'a> Failing<'a> {
-    fn now(scene: Scene<'a>, name: &TaskName) -> Option<Self> {
+    fn of(scene: Scene<'a>, name: &TaskName) -> Option<Self> {
         let failure = scene.observed.tasks.known()?.get(name)?.failure.as_ref()?;
         let until = backoff::effect_retry_at(failure.at, failure.count, name.as_str());
         // A failure in the future means that the clock was set back: then nobody waits for it.

@@ -51,7 +51,7 @@ pub(super) fn decide<'a>(
         let Some(one) = placed.get_mut(name) else { continue };
         let Next::Start { spec, record, .. } = &one.settled.next else { continue };
         // Until it is tried again, it takes nobody's seat.
-        let failing = Failing::now(scene, name);
+        let failing = Failing::of(scene, name);
         let blocked = super::wrong_ref(scene)
             .map(|why| (Reason::OnHold, why))
             .or_else(|| cycles.get(name).map(|cycle| (Reason::DependencyCycle, cycle.clone())))
@@ -160,7 +160,7 @@ impl<'a> Seats<'a> {
         for (name, one) in placed {
             // What closes its last attempt may be held back, if that failed.
             let stays =
-                matches!(one.settled.next, Next::Wait) || Failing::now(scene, name).is_some();
+                matches!(one.settled.next, Next::Wait) || Failing::of(scene, name).is_some();
             if !stays {
                 continue;
             }
