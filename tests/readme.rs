@@ -48,6 +48,15 @@ fn the_first_five_minutes_are_as_they_are_told() {
             "reconciler attach fix-login" => {
                 scene.run(&["attach", "fix-login"]).fails(1);
             }
+            // A person who types it is slower than the first line of the log.
+            "reconciler logs fix-login" => {
+                let mut looks = 0;
+                while scene.run(&["logs", "fix-login"]).code != 0 {
+                    looks += 1;
+                    assert!(looks < 30, "it has no log");
+                    scene.run(&["wait", "fix-login", "--for", "done", "--timeout", "1s"]);
+                }
+            }
             "reconciler delete fix-login" => {
                 scene.run(&["delete", "fix-login", "--yes"]).ok();
             }
