@@ -115,6 +115,7 @@ fn records(desired: &Desired) -> Observed {
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),
+        rescues: Sighting::Known(std::collections::BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
         empty_state: EmptyState::Doubted,

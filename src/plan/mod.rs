@@ -18,6 +18,7 @@ mod spawn;
 
 pub use order::cycles;
 
+use crate::api::attempt::Failure;
 use crate::api::name::TaskName;
 use crate::api::policy::PolicySpec;
 use action::{Action, Subject};
@@ -121,29 +122,39 @@ impl Plan {
 
 /// Cuts a task's actions before the one that failed last, until it is time to try it again.
 fn hold_failed(scene: Scene<'_>, mut steps: BTreeMap<TaskName, Step>) -> BTreeMap<TaskName, Step> {
-    let Some(tasks) = scene.observed.tasks.known() else { return steps };
     for (name, step) in &mut steps {
-        let Some(failure) = tasks.get(name).and_then(|task| task.failure.as_ref()) else {
-            continue;
-        };
-        let Some(at) = step.actions.iter().position(|one| one.to_string() == failure.action) else {
-            continue;
-        };
-        let until = backoff::effect_retry_at(failure.at, failure.count, name.as_str());
-        if until <= scene.observed.now || failure.at > scene.observed.now {
-            continue;
-        }
+        let Some(failing) = Failing::now(scene, name) else { continue };
+        let failed = |one: &Action| one.to_string() == failing.failure.action;
+        let Some(at) = step.actions.iter().position(failed) else { continue };
         step.actions.truncate(at);
         step.report.reason = Reason::EffectFailed;
-        step.report.message = format!(
-            "could not {} ({}): {}; tried again at {until:.0}",
-            failure.action,
-            if failure.count == 1 { "once".to_owned() } else { format!("{} times", failure.count) },
-            failure.message
-        );
-        step.report.wake_at = [step.report.wake_at, Some(until)].into_iter().flatten().min();
+        step.report.message = failing.message();
+        step.report.wake_at =
+            [step.report.wake_at, Some(failing.until)].into_iter().flatten().min();
     }
     steps
+}
+
+/// An effect of a task that failed, and is not tried again yet.
+struct Failing<'a> {
+    failure: &'a Failure,
+    until: Timestamp,
+}
+
+impl<'a> Failing<'a> {
+    fn now(scene: Scene<'a>, name: &TaskName) -> Option<Self> {
+        let failure = scene.observed.tasks.known()?.get(name)?.failure.as_ref()?;
+        let until = backoff::effect_retry_at(failure.at, failure.count, name.as_str());
+        // A failure in the future means that the clock was set back: then nobody waits for it.
+        let waits = until > scene.observed.now && failure.at <= scene.observed.now;
+        waits.then_some(Self { failure, until })
+    }
+
+    fn message(&self) -> String {
+        let Failure { action, message, count, .. } = self.failure;
+        let often = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+        format!("could not {action} ({often}): {message}; tried again at {:.0}", self.until)
+    }
 }
 
 /// Says what concerns no single task.

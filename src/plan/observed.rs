@@ -71,6 +71,8 @@ pub struct Observed {
     pub worktrees: Sighting<Vec<Worktree>>,
     /// The local branches and their tips.
     pub branches: Sighting<BTreeMap<BranchName, CommitId>>,
+    /// The rescue refs, without `refs/reconciler/rescue/`: `TASK/ATTEMPT`, or `TASK/ATTEMPT-2`.
+    pub rescues: Sighting<BTreeSet<String>>,
     /// The digests of the agents that the user approved.
     pub trusted: Sighting<BTreeSet<String>>,
     /// What was retired and is kept for a while.

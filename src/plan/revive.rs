@@ -334,7 +334,19 @@ impl<'a> Life<'a, '_> {
             record: self.record.clone(),
             number,
         });
+        if let (Verdict::Succeeded, Some(saved)) = (&verdict, self.saved()) {
+            report.message = format!("done; what it did not commit is saved at {saved}");
+        }
         Settled { actions, report, next }
+    }
+
+    /// Returns the rescue ref of the last attempt, the newest if there are several.
+    fn saved(&self) -> Option<String> {
+        let last = self.attempts.last()?.number;
+        let name = format!("{}/{last}", self.record.task);
+        let rescues = self.scene.observed.rescues.known()?;
+        let of_it = |one: &&String| **one == name || one.starts_with(&format!("{name}-"));
+        rescues.iter().rfind(of_it).map(|one| format!("refs/reconciler/rescue/{one}"))
     }
 
     /// Returns the ends of the attempts that ran what is committed now, oldest first.

@@ -5,7 +5,7 @@ use super::admission::Wanted;
 use super::claim::{self, Held};
 use super::order;
 use super::revive::{Next, Settled};
-use super::{Scene, spawn};
+use super::{Failing, Scene, spawn};
 use crate::agents;
 use crate::api::attempt::TaskRecord;
 use crate::api::name::{AgentName, Seat, TaskName, WorkerName};
@@ -50,11 +50,14 @@ pub(super) fn decide<'a>(
     for name in in_order(&placed) {
         let Some(one) = placed.get_mut(name) else { continue };
         let Next::Start { spec, record, .. } = &one.settled.next else { continue };
+        // Until it is tried again, it takes nobody's seat.
+        let failing = Failing::now(scene, name);
         let blocked = super::wrong_ref(scene)
             .map(|why| (Reason::OnHold, why))
             .or_else(|| cycles.get(name).map(|cycle| (Reason::DependencyCycle, cycle.clone())))
             .or_else(|| order::unmet(spec, |one| states.get(one).copied()))
-            .or_else(|| spawn::place_taken(scene, spec, record));
+            .or_else(|| spawn::place_taken(scene, spec, record))
+            .or_else(|| Some((Reason::EffectFailed, failing.as_ref()?.message())));
         let claimed = claims.get(name);
         let outcome = match blocked {
             Some(blocked) => Err(blocked),
@@ -72,7 +75,8 @@ pub(super) fn decide<'a>(
                 let holds = keeps && claimed.is_some();
                 let state = if holds { TaskState::Claimed } else { TaskState::Pending };
                 let report = &mut one.settled.report;
-                *report = TaskReport { state, reason, message, ..report.clone() };
+                let wake_at = report.wake_at.or(failing.map(|one| one.until));
+                *report = TaskReport { state, reason, message, wake_at, ..report.clone() };
                 if !keeps {
                     one.settled.next = Next::Rest;
                 }
@@ -82,7 +86,7 @@ pub(super) fn decide<'a>(
     placed
 }
 
-/// Returns the tasks that could start: those that hold a claim already, then by priority and age.
+/// Returns the tasks that could start, by priority and age.
 fn in_order<'a>(placed: &BTreeMap<&'a TaskName, Placed<'a>>) -> Vec<&'a TaskName> {
     let key = |name: &'a TaskName, one: &Placed<'a>| match &one.settled.next {
         Next::Start { spec, record, .. } => Some((spec.priority, record.created_at, name)),

@@ -118,6 +118,19 @@ impl Scene {
     }
 }
 
+/// Ends the tmux servers of this world, also when a test failed.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let folders = std::fs::read_dir(self.folder.path().join("tmux")).into_iter().flatten();
+        for folder in folders.flatten() {
+            for socket in std::fs::read_dir(folder.path()).into_iter().flatten().flatten() {
+                let mut tmux = self.program("tmux");
+                tmux.arg("-S").arg(socket.path()).arg("kill-server").output().ok();
+            }
+        }
+    }
+}
+
 fn said(output: Output) -> Said {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said {

@@ -261,6 +261,7 @@ fn world_of(draft: &Draft) -> (Desired, Observed) {
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),
+        rescues: Sighting::Known(BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
         empty_state: EmptyState::Doubted,

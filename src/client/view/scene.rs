@@ -50,6 +50,7 @@ impl Scene {
                 sessions: Sighting::Known(Vec::new()),
                 worktrees: Sighting::Known(Vec::new()),
                 branches: Sighting::Known(BTreeMap::new()),
+                rescues: Sighting::Known(BTreeSet::new()),
                 trusted: Sighting::Known(BTreeSet::new()),
                 leftovers: Sighting::Known(Leftovers::default()),
                 empty_state: EmptyState::Doubted,

@@ -22,6 +22,22 @@ fn a_finished_task_keeps_its_branch_and_loses_its_worktree() {
 }
 
 #[test]
+fn what_a_finished_task_did_not_commit_is_told_to_be_saved() {
+    let scene = scene()
+        .task("login", json!({}))
+        .registered("login", 60)
+        .ended("login", 1, ExitReason::Succeeded)
+        .with(|_, observed| {
+            let refs = ["login/1", "login/1-2", "login/11", "other/1"].map(str::to_owned);
+            observed.rescues = Sighting::Known(refs.into());
+        });
+    scene.says(
+        "login",
+        "completed Succeeded: done; what it did not commit is saved at refs/reconciler/rescue/login/1-2",
+    );
+}
+
+#[test]
 fn a_finished_task_runs_again_when_its_command_changes() {
     let scene = scene()
         .task("login", json!({}))

@@ -144,6 +144,19 @@ fn a_policy_for_another_ref_starts_nothing() {
 }
 
 #[test]
+fn a_task_whose_effect_fails_leaves_its_seat_to_others() {
+    let scene = scene()
+        .worker("codegen", json!({ "agent": "shell" }))
+        .task("stuck", json!({}))
+        .registered("stuck", 30)
+        .failure("stuck", "add worktree stuck of branch fix/stuck", 0, 2)
+        .task("next", json!({}))
+        .registered("next", 20);
+    scene.says("next", "pending Starting: attempt 1 starts on codegen-1");
+    assert!(scene.plan().wake_at.is_some(), "the stuck one is tried again");
+}
+
+#[test]
 fn a_task_in_back_off_leaves_its_seat_to_others_and_keeps_its_files() {
     let scene = scene()
         .worker("codegen", json!({ "agent": "shell" }))

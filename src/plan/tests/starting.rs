@@ -151,7 +151,7 @@ fn an_effect_that_failed_is_tried_again_later() {
             .branch("fix/login")
     };
     let action = "add worktree login of branch fix/login";
-    base().failure("login", action, 0, 3).plans(&[]);
+    base().failure("login", action, 0, 3).plans(&["release the claim of login"]);
     base().failure("login", action, 10, 3).plans(&[
         action,
         "prepare attempt 1 on codegen-1",

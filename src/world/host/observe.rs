@@ -14,7 +14,7 @@ use crate::records::{AttemptFiles, Damage, Records};
 use crate::tmux;
 use crate::world::Look;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,18 +22,21 @@ use std::sync::Arc;
 /// not asked again.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    branches: Option<(Vec<Stamp>, BTreeMap<BranchName, CommitId>)>,
+    refs: Option<(Vec<Stamp>, Refs)>,
 }
+
+/// Branches, and rescue refs.
+type Refs = (BTreeMap<BranchName, CommitId>, BTreeSet<String>);
 
 /// A file and when it changed, to the nanosecond, with its size and inode.
 type Stamp = (std::path::PathBuf, Option<(i64, i64, u64, u64)>);
 
 impl HostWorld {
     pub(super) async fn look(&self) -> Look {
-        let (desired, sessions, branches, records) = tokio::join!(
+        let (desired, sessions, (branches, rescues), records) = tokio::join!(
             self.desired(),
             self.sessions_now(),
-            self.branches_now(),
+            self.refs_now(),
             self.record_sections(),
         );
         let (tasks, claims, trusted, attempts, worktrees) = records;
@@ -53,6 +56,7 @@ impl HostWorld {
             sessions: sessions.map(sessions_seen).into(),
             worktrees,
             branches,
+            rescues,
             trusted,
             leftovers,
             empty_state: self.setting.empty_state,
@@ -68,22 +72,30 @@ impl HostWorld {
         }
     }
 
-    /// Asks git for branches, if its files have changed.
-    async fn branches_now(&self) -> Sighting<BTreeMap<BranchName, CommitId>> {
+    /// Asks git for branches and rescue refs, if its files have changed.
+    async fn refs_now(
+        &self,
+    ) -> (Sighting<BTreeMap<BranchName, CommitId>>, Sighting<BTreeSet<String>>) {
         let mut cache = self.cache.lock().await;
         // The stamps are taken before the look: what changes meanwhile is seen the next time.
         let stamps = ref_stamps(self.repository.common_dir());
-        if let (Some((before, seen)), Ok(now)) = (&cache.branches, &stamps)
+        if let (Some((before, seen)), Ok(now)) = (&cache.refs, &stamps)
             && before == now
         {
-            return Sighting::Known(seen.clone());
+            return (Sighting::Known(seen.0.clone()), Sighting::Known(seen.1.clone()));
         }
-        let seen = self.repository.refs("refs/heads/").await.map(|refs| {
+        let (branches, rescues) = tokio::join!(
+            self.repository.refs("refs/heads/"),
+            self.repository.refs("refs/reconciler/rescue/")
+        );
+        let branches = branches.map(|refs| {
             let named = |(name, id)| Some((BranchName::try_from(name).ok()?, id));
             refs.into_iter().filter_map(named).collect::<BTreeMap<_, _>>()
         });
-        cache.branches = stamps.ok().zip(seen.as_ref().ok().cloned());
-        seen.into()
+        let rescues = rescues.map(|refs| refs.into_keys().collect::<BTreeSet<_>>());
+        let both = branches.as_ref().ok().cloned().zip(rescues.as_ref().ok().cloned());
+        cache.refs = stamps.ok().zip(both);
+        (branches.into(), rescues.into())
     }
 
     async fn record_sections(&self) -> Sections {
@@ -176,7 +188,7 @@ type Kept = Vec<(String, Timestamp)>;
 type Sections = (
     Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>>,
     Sighting<BTreeMap<crate::api::name::TaskName, crate::plan::observed::ClaimSighting>>,
-    Sighting<std::collections::BTreeSet<String>>,
+    Sighting<BTreeSet<String>>,
     Sighting<Kept>,
     Sighting<Vec<git::Linked>>,
 );
@@ -273,7 +285,7 @@ fn ref_stamps(common: &Path) -> Result<Vec<Stamp>, disk::Error> {
     for name in disk::list(&common.join("reftable"))? {
         stamps.push(stamp(&common.join("reftable").join(name)));
     }
-    let mut folders = vec![common.join("refs/heads")];
+    let mut folders = vec![common.join("refs/heads"), common.join("refs/reconciler")];
     while let Some(folder) = folders.pop() {
         stamps.push(stamp(&folder));
         for name in disk::list(&folder)? {

@@ -243,6 +243,7 @@ impl State {
             sessions: self.seen(sessions),
             worktrees: self.seen(worktrees),
             branches: self.seen(branches),
+            rescues: Sighting::Known(BTreeSet::new()),
             trusted: self.seen(trusted),
             leftovers: self.seen(leftovers),
             empty_state: EmptyState::Doubted,
