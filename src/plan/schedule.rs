@@ -157,7 +157,13 @@ impl<'a> Seats<'a> {
             .collect();
         let mut seats = Self { workers, taken: BTreeMap::new(), running: 0 };
         let tasks = scene.observed.tasks.known();
-        for (name, _) in placed.iter().filter(|(_, one)| matches!(one.settled.next, Next::Wait)) {
+        for (name, one) in placed {
+            // What closes its last attempt may be held back, if that failed.
+            let stays =
+                matches!(one.settled.next, Next::Wait) || Failing::now(scene, name).is_some();
+            if !stays {
+                continue;
+            }
             let last = tasks.and_then(|tasks| tasks.get(*name)?.attempts.last());
             // One that is starting has its seat as much as one that runs.
             if let Some(AttemptSighting { attempt: Ok(attempt), state, .. }) = last

@@ -2,6 +2,7 @@
 
 use super::scene::scene;
 use crate::api::attempt::ExitReason;
+use crate::plan::observed::AttemptState;
 use serde_json::json;
 
 #[test]
@@ -154,6 +155,20 @@ fn a_task_whose_effect_fails_leaves_its_seat_to_others() {
         .registered("next", 20);
     scene.says("next", "pending Starting: attempt 1 starts on codegen-1");
     assert!(scene.plan().wake_at.is_some(), "the stuck one is tried again");
+}
+
+/// Found by seed 13512: two attempts would have run on one seat.
+#[test]
+fn a_seat_is_not_free_while_the_closing_of_its_attempt_is_held_back() {
+    let scene = scene()
+        .worker("codegen", json!({ "agent": "shell" }))
+        .task("held", json!({}))
+        .registered("held", 30)
+        .attempt("held", AttemptState::Prepared)
+        .failure("held", "close attempt 1: it vanished without an exit record", 0, 2)
+        .task("next", json!({}))
+        .registered("next", 20);
+    scene.says("next", "pending WorkersBusy: every seat of codegen is taken");
 }
 
 #[test]

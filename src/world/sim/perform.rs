@@ -1,6 +1,6 @@
 //! Effects on the simulated world, each with the precondition that the real doer checks.
 
-use super::{Fault, SimAttempt, SimWorktree, State, places};
+use super::{Fault, SimAttempt, SimWorktree, State, Work, places};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
@@ -156,11 +156,21 @@ impl State {
             None => Outcome::AlreadySo,
             Some(one) if one.state == WorktreeState::Ready => refused("the worktree is whole"),
             Some(one) => {
-                self.trash.insert(trash.to_owned(), (self.now, one.unsaved.clone()));
+                let kept = (self.now, one.unsaved.clone());
+                self.put_in_trash(trash, kept);
                 self.worktrees.remove(path);
                 Outcome::Done
             }
         }
+    }
+
+    /// Keeps what was retired under its name, or under the next one if that is taken.
+    fn put_in_trash(&mut self, name: &str, kept: (Timestamp, BTreeSet<Work>)) {
+        let mut free = name.to_owned();
+        while self.trash.contains_key(&free) {
+            free.push_str("-2");
+        }
+        self.trash.insert(free, kept);
     }
 
     fn prepare(&mut self, attempt: &Attempt) -> Outcome {
@@ -266,7 +276,8 @@ impl State {
         if !one.unsaved.is_subset(&self.rescued) {
             return refused("there is unsaved work");
         }
-        self.trash.insert(trash.to_owned(), (self.now, one.unsaved.clone()));
+        let kept = (self.now, one.unsaved.clone());
+        self.put_in_trash(trash, kept);
         self.worktrees.remove(path);
         debug_assert!(places().is_ours(path), "only our own places are retired");
         Outcome::Done
