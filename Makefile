@@ -26,7 +26,7 @@ run: ## Run the loop on the repository around this folder
 test: tools ## Run everything that must pass: format, lints, tests, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@echo "make test: all passed"
 

@@ -23,12 +23,14 @@ const WORKERS: usize = 1_000;
 /// Prints what the plan costs in a few scenes.
 pub(crate) fn report() {
     let scenes = [
-        ("1,000 of 10,000 run, the rest wait for seats", WORKERS, TASKS),
-        ("none of 10,000 runs, 1,000 can start", 0, TASKS),
-        ("1,000 of 1,000 run", WORKERS, WORKERS),
+        ("1,000 of 1,000 run", WORKERS, WORKERS, TASKS),
+        ("1,000 of 10,000 run, all that the policy allows", WORKERS, TASKS, WORKERS),
+        ("1,000 of 10,000 run, the rest wait for seats", WORKERS, TASKS, TASKS),
+        ("none of 10,000 runs, 1,000 can start", 0, TASKS, TASKS),
     ];
-    for (what, running, tasks) in scenes {
-        let (desired, observed) = scene(tasks, running);
+    for (what, running, tasks, allowed) in scenes {
+        let (mut desired, observed) = scene(tasks, running);
+        desired.policy = limit(allowed);
         let known = Sighting::Known(&desired);
         // A slow scene is measured less often.
         let first = took(|| plan::plan(&known, &observed));
@@ -48,7 +50,7 @@ fn from<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
 
 /// Returns a world of so many tasks, of which so many run: those that the plan itself starts.
 fn scene(tasks: usize, running: usize) -> (Desired, Observed) {
-    let mut desired = desired(tasks, running);
+    let desired = desired(tasks, running);
     let mut observed = records(&desired);
     let mut world = Parts::default();
     if running > 0 {
@@ -64,7 +66,6 @@ fn scene(tasks: usize, running: usize) -> (Desired, Observed) {
     observed.sessions = Sighting::Known(world.sessions);
     observed.worktrees = Sighting::Known(world.worktrees);
     observed.branches = Sighting::Known(world.branches);
-    desired.policy = limit(2 * WORKERS);
     (desired, observed)
 }
 
