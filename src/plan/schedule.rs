@@ -141,7 +141,7 @@ impl<'a> Queue<'a> {
 
 /// The seats of program workers, and how many attempts each one runs.
 struct Seats<'a> {
-    workers: Vec<(&'a WorkerName, &'a WorkerSpec)>,
+    workers: Vec<Worker<'a>>,
     taken: BTreeMap<Seat, u32>,
     running: u32,
 }
@@ -154,6 +154,7 @@ impl<'a> Seats<'a> {
             .iter()
             .filter_map(|(name, entry)| Some((name, entry.spec.as_ref()?)))
             .filter(|(_, spec)| spec.kind == WorkerType::AiAgent)
+            .map(|(name, spec)| Worker::seen(scene, name, spec))
             .collect();
         let mut seats = Self { workers, taken: BTreeMap::new(), running: 0 };
         let tasks = scene.observed.tasks.known();
@@ -193,8 +194,8 @@ impl<'a> Seats<'a> {
     ) -> Result<Seat, (Reason, String)> {
         let mut refusal = None;
         let mut best: Option<(bool, u32, Seat)> = None;
-        for (name, worker) in &self.workers {
-            match fit(scene, spec, (name, worker)) {
+        for worker in &self.workers {
+            match fit(scene, spec, worker) {
                 Fit::No => continue,
                 Fit::Refused(reason, message) => {
                     refusal = refusal.or(Some((reason, message)));
@@ -202,11 +203,12 @@ impl<'a> Seats<'a> {
                 }
                 Fit::Yes => {}
             }
-            refusal = Some((Reason::WorkersBusy, format!("every seat of {name} is taken")));
-            let seats = (1..=worker.replicas)
-                .map(|replica| Seat { worker: (*name).clone(), replica })
+            refusal =
+                Some((Reason::WorkersBusy, format!("every seat of {} is taken", worker.name)));
+            let seats = (1..=worker.spec.replicas)
+                .map(|replica| Seat { worker: worker.name.clone(), replica })
                 .map(|seat| (Some(&seat) != preferred, self.load(&seat), seat))
-                .filter(|(_, load, _)| *load < worker.max_concurrent_tasks);
+                .filter(|(_, load, _)| *load < worker.spec.max_concurrent_tasks);
             best = best.into_iter().chain(seats).min();
         }
         let Some((_, _, seat)) = best else {
@@ -217,6 +219,27 @@ impl<'a> Seats<'a> {
     }
 }
 
+/// A program worker, and whether the user approved what it runs.
+struct Worker<'a> {
+    name: &'a WorkerName,
+    spec: &'a WorkerSpec,
+    trust: Trust,
+}
+
+/// Whether the user approved an agent: a digest each, so it is found once for a plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Given,
+    Missing,
+}
+
+impl<'a> Worker<'a> {
+    fn seen(scene: Scene<'a>, name: &'a WorkerName, spec: &'a WorkerSpec) -> Self {
+        let trusted = spec.agent.as_ref().is_some_and(|agent| spawn::is_trusted(scene, agent));
+        Self { name, spec, trust: if trusted { Trust::Given } else { Trust::Missing } }
+    }
+}
+
 enum Fit {
     Yes,
     No,
@@ -224,8 +247,9 @@ enum Fit {
 }
 
 /// Returns whether a worker could take a task.
-fn fit(scene: Scene<'_>, spec: &TaskSpec, (name, worker): (&WorkerName, &WorkerSpec)) -> Fit {
-    let assigned = spec.assigned_to.as_ref().is_none_or(|one| one == name);
+fn fit(scene: Scene<'_>, spec: &TaskSpec, worker: &Worker<'_>) -> Fit {
+    let Worker { name, spec: worker, trust } = worker;
+    let assigned = spec.assigned_to.as_ref().is_none_or(|one| one == *name);
     let skilled = spec.required_skills.iter().all(|skill| worker.skills.contains(skill));
     if worker.class != spec.class || !assigned || !skilled || worker.suspend || worker.replicas == 0
     {
@@ -241,7 +265,7 @@ fn fit(scene: Scene<'_>, spec: &TaskSpec, (name, worker): (&WorkerName, &WorkerS
         let message = format!("agent {agent_name} of worker {name} needs spec.{field}");
         return Fit::Refused(Reason::NoWorker, message);
     }
-    if !spawn::is_trusted(scene, agent_name) {
+    if *trust == Trust::Missing {
         return Fit::Refused(Reason::NotTrusted, not_trusted(agent_name));
     }
     Fit::Yes
