@@ -63,13 +63,7 @@ impl State {
     }
 
     fn some_live(&mut self) -> Option<(Owner, u32)> {
-        let live: Vec<(Owner, u32)> = self
-            .attempts
-            .iter()
-            .flat_map(|(owner, all)| all.iter().map(move |(number, one)| (owner, *number, one)))
-            .filter(|(_, _, one)| one.shim.as_ref().is_some_and(|shim| shim.alive))
-            .map(|(owner, number, _)| (owner.clone(), number))
-            .collect();
+        let live = self.live_attempts();
         self.rng.pick(&live).cloned()
     }
 }

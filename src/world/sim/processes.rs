@@ -7,16 +7,19 @@ use crate::api::name::Owner;
 impl State {
     pub(super) fn live(&mut self) {
         self.take_attempts();
-        let live: Vec<(Owner, u32)> = self
-            .attempts
+        for (owner, number) in self.live_attempts() {
+            self.work(&owner, number);
+        }
+    }
+
+    /// Returns the attempts whose shim lives.
+    pub(super) fn live_attempts(&self) -> Vec<(Owner, u32)> {
+        self.attempts
             .iter()
             .flat_map(|(owner, all)| all.iter().map(move |(number, one)| (owner, *number, one)))
             .filter(|(_, _, one)| one.shim.as_ref().is_some_and(|shim| shim.alive))
             .map(|(owner, number, _)| (owner.clone(), number))
-            .collect();
-        for (owner, number) in live {
-            self.work(&owner, number);
-        }
+            .collect()
     }
 
     /// A shim that runs takes its attempt, unless that is taken or closed.
