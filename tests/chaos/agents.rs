@@ -89,7 +89,7 @@ pub(crate) fn draw(world: &mut World) -> Value {
     let kind = loop {
         match *world.rng.pick(&KINDS) {
             Kind::Stays(_) if full => {}
-            kind => break kind,
+            kind @ (Kind::Ends(_) | Kind::Fails | Kind::Stays(_)) => break kind,
         }
     };
     let steps = world.rng.below(10) + 1;
@@ -100,16 +100,16 @@ pub(crate) fn draw(world: &mut World) -> Value {
         }
         Kind::Ends(_) | Kind::Fails | Kind::Stays(_) => "none".to_owned(),
     };
-    let word = match kind {
-        Kind::Ends(word) | Kind::Stays(word) => word,
+    let does = match kind {
+        Kind::Ends(name) | Kind::Stays(name) => name,
         Kind::Fails => "fail",
     };
-    let mut spec = json!({"argv": [word, steps.to_string(), area], "retries": 1,
+    let mut task = json!({"argv": [does, steps.to_string(), area], "retries": 1,
         "timeoutSeconds": 0, "priority": world.rng.below(5) + 1});
     if area != "none" {
-        spec["files"] = json!([format!("{area}/")]);
+        task["files"] = json!([format!("{area}/")]);
     }
-    spec
+    task
 }
 
 /// What the program of a task does.

@@ -257,7 +257,10 @@ pub(crate) fn left_behind(world: &World) -> Vec<String> {
     for process in world.env.processes() {
         let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        left.push(format!("process {} {line}", process.pid));
+        // Its name, its state and its parent say more of a tmux than its command line.
+        let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
+        let stat: Vec<&str> = stat.splitn(6, ' ').take(5).collect();
+        left.push(format!("process {stat:?} {line}"));
     }
     left
 }

@@ -21,14 +21,14 @@ use std::time::{Duration, Instant};
 use world::{Setting, World};
 
 /// Longer than the longest wait after an effect that failed.
-const CONVERGES_WITHIN: Duration = Duration::from_secs(120);
+const CONVERGES_WITHIN: Duration = Duration::from_mins(2);
 /// How long nothing may happen when there is nothing to do.
 const STAYS_FOR: Duration = Duration::from_secs(2);
 
 #[test]
 fn a_short_chaos_ends_as_it_is_wanted_and_nothing_is_lost() {
     let [lasts, period] = [4, 6].map(Duration::from_secs);
-    run(Setting { seed: seed(), workers: 5, lasts, period });
+    run(Setting { seed: seed(|| 1), workers: 5, lasts, period });
 }
 
 #[test]
@@ -38,16 +38,19 @@ fn chaos() {
         std::env::var(name).map_or(default, |text| text.parse().expect("it is a number"))
     };
     run(Setting {
-        seed: seed(),
+        seed: seed(drawn),
         workers: usize::try_from(number("WORKERS", 50)).unwrap(),
         lasts: Duration::from_secs(60 * number("MINUTES", 2)),
         period: Duration::from_secs(20),
     });
 }
 
-fn seed() -> u64 {
-    let drawn = || u64::try_from(uuid::Uuid::new_v4().as_u128() & 0xffff_ffff).unwrap();
-    std::env::var("SEED").map_or_else(|_| drawn(), |text| text.parse().expect("SEED is a number"))
+fn drawn() -> u64 {
+    u64::try_from(uuid::Uuid::new_v4().as_u128() & 0xffff_ffff).unwrap()
+}
+
+fn seed(or: fn() -> u64) -> u64 {
+    std::env::var("SEED").map_or_else(|_| or(), |text| text.parse().expect("SEED is a number"))
 }
 
 fn run(setting: Setting) {
@@ -138,7 +141,7 @@ impl Chaos {
         }
         let there = self.world.task_files().len();
         let room = self.world.setting.workers.saturating_sub(there);
-        let told = faults::add(&mut self.world, room as u64).unwrap();
+        let told = faults::add(&mut self.world, room as u64);
         self.world.tell(&format!("fed: {told}"));
     }
 
@@ -157,10 +160,8 @@ impl Chaos {
                 break;
             }
             if start.elapsed() > CONVERGES_WITHIN {
-                for what in wrong {
-                    self.world.break_property(format!("not converged: {what}"));
-                }
-                return;
+                let all = wrong.into_iter().map(|what| format!("not converged: {what}"));
+                return all.for_each(|what| self.world.break_property(what));
             }
             self.pass(Instant::now() + Duration::from_millis(500), sizes);
         }

@@ -50,8 +50,10 @@ impl fmt::Display for Report {
             [50, 99].map(|percent| percentile(&self.converged, percent).unwrap_or_default());
         writeln!(f, "converged after {:.1?} (p50), {:.1?} (p99)", times[0], times[1])?;
         for (number, sizes) in self.sizes.iter().enumerate() {
-            let of = |percent| percentile(sizes, percent).unwrap_or_default();
-            let ((low, few), (middle, some), (high, many)) = (of(0), of(50), of(100));
+            let (memory, files): (Vec<u64>, Vec<u64>) = sizes.iter().copied().unzip();
+            let of = |values: &[u64], percent| percentile(values, percent).unwrap_or_default();
+            let [low, middle, high] = [0, 50, 100].map(|percent| of(&memory, percent));
+            let [few, some, many] = [0, 50, 100].map(|percent| of(&files, percent));
             writeln!(
                 f,
                 "  period {}: loop {low}/{middle}/{high} kB, {few}/{some}/{many} files",

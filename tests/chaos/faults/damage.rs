@@ -39,7 +39,7 @@ pub(super) fn a_lock_nobody_holds(world: &mut World) -> Done {
     make_lock(&path)?;
     let told = path.display().to_string();
     // A person removes it, when nothing else did.
-    world.later(Duration::from_secs(60), move |_| drop(fs::remove_file(path)));
+    world.later(Duration::from_mins(1), move |_| drop(fs::remove_file(path)));
     Some(told)
 }
 
@@ -120,9 +120,9 @@ pub(super) fn removed_records(world: &mut World) -> Done {
         part => folder.join(part),
     };
     if path.is_dir() {
-        fs::remove_dir_all(&path).ok()?
+        fs::remove_dir_all(&path).ok()?;
     } else {
-        fs::remove_file(&path).ok()?
+        fs::remove_file(&path).ok()?;
     }
     Some(path.display().to_string())
 }

@@ -6,6 +6,7 @@ use crate::world::World;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 fn git(world: &World, directory: &Path, arguments: &[&str]) -> bool {
@@ -77,7 +78,7 @@ fn excuse(world: &mut World, of_it: &str) {
 }
 
 /// Adds tasks, and commits.
-pub(crate) fn add(world: &mut World, count: u64) -> Done {
+pub(crate) fn add(world: &mut World, count: u64) -> String {
     let mut names = Vec::new();
     for _ in 0..count {
         let name = format!("t{}", world.fresh_number());
@@ -85,19 +86,19 @@ pub(crate) fn add(world: &mut World, count: u64) -> Done {
         world.env.write_task(&name, &spec);
         names.push(name);
     }
-    done(world, &format!("{names:?}"))
+    commit(world, &format!("{names:?}"))
 }
 
-fn done(world: &World, what: &str) -> Done {
+fn commit(world: &World, what: &str) -> String {
     let committed = world.commit(what);
-    Some(format!("{what}{}", if committed { "" } else { " (not committed yet)" }))
+    format!("{what}{}", if committed { "" } else { " (not committed yet)" })
 }
 
 pub(super) fn adds_tasks(world: &mut World) -> Done {
     // A finished world is kept small.
     let room = (world.setting.workers * 2).saturating_sub(world.tasks().len());
     let count = (world.rng.below(5) + 1).min(room as u64);
-    add(world, count)
+    (count > 0).then(|| add(world, count))
 }
 
 fn change(world: &mut World, how: impl FnOnce(&mut World, &mut Value)) -> Done {
@@ -105,7 +106,7 @@ fn change(world: &mut World, how: impl FnOnce(&mut World, &mut Value)) -> Done {
     let mut spec = world.tasks().remove(&name)?;
     how(world, &mut spec);
     world.env.write_task(&name, &spec);
-    done(world, &format!("{name}: {spec}"))
+    Some(commit(world, &format!("{name}: {spec}")))
 }
 
 pub(super) fn changes_a_task(world: &mut World) -> Done {
@@ -123,7 +124,7 @@ pub(super) fn suspends_or_resumes(world: &mut World) -> Done {
 pub(super) fn deletes_a_task(world: &mut World) -> Done {
     let name = world.a_task()?;
     fs::remove_file(world.env.path(&format!("state/tasks/{name}.json"))).ok()?;
-    done(world, &name)
+    Some(commit(world, &name))
 }
 
 pub(super) fn makes_anew(world: &mut World) -> Done {
@@ -155,7 +156,7 @@ pub(super) fn breaks_a_file(world: &mut World) -> Done {
             world.commit("mend the file");
         });
     }
-    done(world, &format!("{name}: {text:?}"))
+    Some(commit(world, &format!("{name}: {text:?}")))
 }
 
 pub(super) fn resets_the_branch(world: &mut World) -> Done {
@@ -168,7 +169,8 @@ pub(super) fn resets_the_branch(world: &mut World) -> Done {
 pub(super) fn tidies_git(world: &mut World) -> Done {
     let all = "for i in 1 2 3 4 5 6 7 8; do git pack-refs --all; git gc -q; git worktree prune; sleep 0.3; done";
     let mut child = world.env.command("timeout");
-    let mut child = child.args(["8", "sh", "-c", all]).spawn().ok()?;
+    // What it says of refs that move meanwhile is told to nobody.
+    let mut child = child.args(["8", "sh", "-c", all]).stderr(Stdio::null()).spawn().ok()?;
     world.later(Duration::from_secs(9), move |_| {
         child.kill().ok();
         child.wait().ok();
