@@ -5,7 +5,7 @@ use super::admission::Wanted;
 use crate::api::attempt::TaskRecord;
 use crate::api::claim::Claim;
 use crate::api::name::{Seat, TaskName};
-use crate::api::path::{PathPattern, first_overlap};
+use crate::api::path::{PathPattern, PatternIndex, first_overlap};
 use crate::api::task::TaskSpec;
 use crate::api::worker::WorkerType;
 use crate::plan::action::Action;
@@ -13,9 +13,11 @@ use crate::plan::observed::ClaimSighting;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// Paths that are held, and by whom.
+/// Paths that are held, and by whom, in the order in which they are asked.
+#[derive(Default)]
 pub(super) struct Held<'a> {
     by: Vec<(&'a TaskName, Vec<PathPattern>)>,
+    index: PatternIndex,
 }
 
 impl<'a> Held<'a> {
@@ -32,7 +34,11 @@ impl<'a> Held<'a> {
                 .and_then(|entry| entry.spec.as_ref())
                 .map_or_else(everything, |spec| wanted(scene, spec)),
         };
-        Self { by: claims.iter().map(|(name, claim)| (name, paths(name, claim))).collect() }
+        let mut held = Self::default();
+        for (name, claim) in claims {
+            held.add(name, paths(name, claim));
+        }
+        held
     }
 
     /// Adds a task whose attempt may live although its claim is gone: it holds what it asks for.
@@ -54,11 +60,14 @@ impl<'a> Held<'a> {
                 vec![PathPattern::parse("**").expect("`**` is a pattern")]
             }
         };
-        self.by.push((name, paths));
+        self.add(name, paths);
     }
 
     /// Adds a holder.
     pub(super) fn add(&mut self, name: &'a TaskName, paths: Vec<PathPattern>) {
+        for pattern in &paths {
+            self.index.insert(self.by.len(), pattern);
+        }
         self.by.push((name, paths));
     }
 
@@ -68,7 +77,8 @@ impl<'a> Held<'a> {
         name: &TaskName,
         paths: &[PathPattern],
     ) -> Option<(&'a TaskName, String, String)> {
-        self.by.iter().filter(|(holder, _)| *holder != name).find_map(|(holder, held)| {
+        let near = self.index.near(paths).into_iter().filter_map(|at| self.by.get(at));
+        near.filter(|(holder, _)| *holder != name).find_map(|(holder, held)| {
             let (_, pattern, path) = first_overlap(paths, held)?;
             Some((*holder, pattern.to_string(), path))
         })

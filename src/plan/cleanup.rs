@@ -8,7 +8,7 @@ use super::{Scene, Step, claim};
 use crate::api::attempt::{AttemptId, TaskRecord};
 use crate::api::name::{Owner, TaskName};
 use crate::plan::action::Action;
-use crate::plan::observed::{ClaimSighting, TaskSighting, WorktreeState};
+use crate::plan::observed::{ClaimSighting, Sighting, TaskSighting, WorktreeState};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,12 +70,13 @@ fn release(owner: &Owner, claim: Option<&ClaimSighting>) -> Option<Action> {
 
 /// Saves what is in the task's worktree, then moves it to the trash.
 fn retire(scene: Scene<'_>, step: &mut Step, owner: &Owner) {
-    let Some(worktrees) = scene.observed.worktrees.known() else {
+    let Sighting::Known(_) = scene.observed.worktrees else {
         hold(step, "worktrees cannot be seen");
         return;
     };
     let attempt = step.report.attempt.unwrap_or(0);
-    for worktree in worktrees.iter().filter(|one| one.owner.as_ref() == Some(owner)) {
+    let own = scene.index.worktrees(&owner.task).iter();
+    for worktree in own.filter(|one| one.owner.as_ref() == Some(owner)) {
         let path = worktree.path.clone();
         let trash = trash_name(scene, owner);
         step.actions.extend(match worktree.state {

@@ -11,9 +11,11 @@ pub mod report;
 mod admission;
 mod claim;
 mod cleanup;
+mod index;
 mod order;
 mod revive;
 mod schedule;
+mod seats;
 mod spawn;
 
 pub use order::cycles;
@@ -23,6 +25,7 @@ use crate::api::name::TaskName;
 use crate::api::policy::PolicySpec;
 use action::{Action, Subject};
 use desired::Desired;
+use index::Index;
 use jiff::Timestamp;
 use observed::{EmptyState, Observed, Sighting};
 use report::{Reason, Report, TaskReport};
@@ -47,6 +50,7 @@ struct Scene<'a> {
     desired: &'a Desired,
     observed: &'a Observed,
     policy: &'a PolicySpec,
+    index: &'a Index<'a>,
 }
 
 /// What one step decided for one task.
@@ -64,7 +68,8 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
         }
     };
     let policy = desired.policy();
-    let scene = Scene { desired, observed, policy: &policy };
+    let index = Index::of(desired, observed);
+    let scene = Scene { desired, observed, policy: &policy, index: &index };
     let (Sighting::Known(tasks), Sighting::Known(claims)) = (&observed.tasks, &observed.claims)
     else {
         let why = observed.tasks.why_unknown().or(observed.claims.why_unknown());

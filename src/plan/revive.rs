@@ -179,12 +179,12 @@ impl<'a> Life<'a, '_> {
 
     /// Its record is written and no shim has taken it: its session is starting, or never was.
     fn prepared(&self, mut report: TaskReport, attempt: &Attempt) -> Settled<'a> {
-        let Sighting::Known(sessions) = &self.scene.observed.sessions else {
+        let Sighting::Known(_) = &self.scene.observed.sessions else {
             return wait(report, Reason::Unknown, "tmux cannot be seen".to_owned());
         };
         let deadline = attempt.prepared_at.saturating_add(seconds(START_GRACE_SECONDS));
         let deadline = deadline.unwrap_or(attempt.prepared_at);
-        let starting = sessions.iter().any(|session| self.is_of(session, attempt.id.number));
+        let starting = self.sessions().any(|one| one.attempt == Some(attempt.id.number));
         if starting && self.now() < deadline && attempt.prepared_at <= self.now() {
             report.wake_at = Some(deadline);
             let message = format!("attempt {} is starting", attempt.id.number);
@@ -293,15 +293,15 @@ impl<'a> Life<'a, '_> {
         mut actions: Vec<Action>,
         closing: Option<&Exit>,
     ) -> Settled<'a> {
-        let Sighting::Known(sessions) = &self.scene.observed.sessions else {
+        let Sighting::Known(_) = &self.scene.observed.sessions else {
             return Settled {
                 actions,
                 ..wait(report, Reason::Unknown, "tmux cannot be seen".to_owned())
             };
         };
-        let owner = self.owner();
-        for session in sessions.iter().filter(|session| session.owner.as_ref() == Some(&owner)) {
-            actions.push(Action::KillSession { session: session.id.clone(), owner: owner.clone() });
+        for session in self.sessions() {
+            let (session, owner) = (session.id.clone(), self.owner());
+            actions.push(Action::KillSession { session, owner });
         }
         let spec = match self.want {
             Wanted::Gone => {
@@ -320,8 +320,7 @@ impl<'a> Life<'a, '_> {
             Wanted::Run(spec) => *spec,
         };
         let number = self.attempts.last().map_or(1, |last| last.number.saturating_add(1));
-        let hash = run_hash(spec);
-        let ended = self.ended(&hash, closing);
+        let ended = self.ended(spec, closing);
         let policy = self.scene.policy;
         let verdict = backoff::judge(
             &ended,
@@ -350,7 +349,11 @@ impl<'a> Life<'a, '_> {
     }
 
     /// Returns the ends of the attempts that ran what is committed now, oldest first.
-    fn ended<'b>(&'b self, hash: &str, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
+    fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
+        if self.attempts.is_empty() {
+            return Vec::new();
+        }
+        let hash = run_hash(spec);
         let of_this = |one: &&AttemptSighting| {
             one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
         };
@@ -386,7 +389,7 @@ impl<'a> Life<'a, '_> {
             return Some(StopReason::WorkerGone);
         }
         let agent = worker.agent.as_ref()?;
-        if !spawn::is_trusted(self.scene, agent) {
+        if !self.scene.index.is_trusted(agent) {
             return None;
         }
         let id = AttemptId { owner: self.owner(), number: attempt.id.number };
@@ -394,8 +397,11 @@ impl<'a> Life<'a, '_> {
         (program != attempt.program).then_some(StopReason::SpecChanged)
     }
 
-    fn is_of(&self, session: &Session, number: u32) -> bool {
-        session.owner.as_ref() == Some(&self.owner()) && session.attempt == Some(number)
+    /// Returns the sessions that bear its mark.
+    fn sessions(&self) -> impl Iterator<Item = &'a Session> {
+        let uid = &self.record.uid;
+        let sessions = self.scene.index.sessions(&self.record.task).iter().copied();
+        sessions.filter(move |one| one.owner.as_ref().is_some_and(|owner| owner.uid == *uid))
     }
 }
 

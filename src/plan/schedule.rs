@@ -5,15 +5,14 @@ use super::admission::Wanted;
 use super::claim::{self, Held};
 use super::order;
 use super::revive::{Next, Settled};
+use super::seats::Seats;
 use super::{Failing, Scene, spawn};
-use crate::agents;
 use crate::api::attempt::TaskRecord;
-use crate::api::name::{AgentName, Seat, TaskName, WorkerName};
+use crate::api::name::{Seat, TaskName};
 use crate::api::path::PathPattern;
 use crate::api::task::{TaskSpec, TaskState};
-use crate::api::worker::{WorkerSpec, WorkerType};
-use crate::plan::observed::{AttemptSighting, AttemptState, ClaimSighting};
-use crate::plan::report::{Reason, TaskReport};
+use crate::plan::observed::{AttemptState, ClaimSighting};
+use crate::plan::report::Reason;
 use std::collections::BTreeMap;
 
 /// A task and what comes next for it, after the queue was served.
@@ -46,14 +45,16 @@ pub(super) fn decide<'a>(
     for (name, want) in wanted {
         held.add_unclaimed(scene, (name, want), claims);
     }
-    let mut queue = Queue { scene, held, seats: Seats::seen(scene, &placed) };
+    let mut queue = Queue { scene, held, seats: Seats::new(scene, taken(scene, &placed)) };
+    let wrong_ref = super::wrong_ref(scene);
     for name in in_order(&placed) {
         let Some(one) = placed.get_mut(name) else { continue };
         let Next::Start { spec, record, .. } = &one.settled.next else { continue };
         // Until it is tried again, it takes nobody's seat.
         let failing = Failing::of(scene, name);
-        let blocked = super::wrong_ref(scene)
-            .map(|why| (Reason::OnHold, why))
+        let blocked = wrong_ref
+            .as_ref()
+            .map(|why| (Reason::OnHold, why.clone()))
             .or_else(|| cycles.get(name).map(|cycle| (Reason::DependencyCycle, cycle.clone())))
             .or_else(|| order::unmet(spec, |one| states.get(one).copied()))
             .or_else(|| spawn::place_taken(scene, spec, record))
@@ -75,8 +76,8 @@ pub(super) fn decide<'a>(
                 let holds = keeps && claimed.is_some();
                 let state = if holds { TaskState::Claimed } else { TaskState::Pending };
                 let report = &mut one.settled.report;
-                let wake_at = report.wake_at.or(failing.map(|one| one.until));
-                *report = TaskReport { state, reason, message, wake_at, ..report.clone() };
+                (report.state, report.reason, report.message) = (state, reason, message);
+                report.wake_at = report.wake_at.or(failing.map(|one| one.until));
                 if !keeps {
                     one.settled.next = Next::Rest;
                 }
@@ -108,7 +109,7 @@ impl<'a> Queue<'a> {
     fn serve(
         &mut self,
         name: &'a TaskName,
-        spec: &TaskSpec,
+        spec: &'a TaskSpec,
         (record, claimed): (&TaskRecord, Option<&'a ClaimSighting>),
     ) -> Result<(Seat, Vec<PathPattern>), (Reason, String)> {
         let mine = match claimed {
@@ -139,145 +140,16 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// The seats of program workers, and how many attempts each one runs.
-struct Seats<'a> {
-    workers: Vec<Worker<'a>>,
-    taken: BTreeMap<Seat, u32>,
-    running: u32,
-}
-
-impl<'a> Seats<'a> {
-    fn seen(scene: Scene<'a>, placed: &BTreeMap<&TaskName, Placed<'_>>) -> Self {
-        let workers = scene
-            .desired
-            .workers
-            .iter()
-            .filter_map(|(name, entry)| Some((name, entry.spec.as_ref()?)))
-            .filter(|(_, spec)| spec.kind == WorkerType::AiAgent)
-            .map(|(name, spec)| Worker::seen(scene, name, spec))
-            .collect();
-        let mut seats = Self { workers, taken: BTreeMap::new(), running: 0 };
-        let tasks = scene.observed.tasks.known();
-        for (name, one) in placed {
-            // What closes its last attempt may be held back, if that failed.
-            let stays =
-                matches!(one.settled.next, Next::Wait) || Failing::of(scene, name).is_some();
-            if !stays {
-                continue;
-            }
-            let last = tasks.and_then(|tasks| tasks.get(*name)?.attempts.last());
-            // One that is starting has its seat as much as one that runs.
-            if let Some(AttemptSighting { attempt: Ok(attempt), state, .. }) = last
-                && !matches!(state, AttemptState::Ended(_))
-            {
-                seats.occupy(attempt.seat.clone());
-            }
-        }
-        seats
-    }
-
-    fn occupy(&mut self, seat: Seat) {
-        self.running = self.running.saturating_add(1);
-        *self.taken.entry(seat).or_default() += 1;
-    }
-
-    fn load(&self, seat: &Seat) -> u32 {
-        self.taken.get(seat).copied().unwrap_or(0)
-    }
-
-    /// Takes the least busy seat that fits, the preferred one if it is free.
-    fn take(
-        &mut self,
-        scene: Scene<'_>,
-        spec: &TaskSpec,
-        preferred: Option<&Seat>,
-    ) -> Result<Seat, (Reason, String)> {
-        let mut refusal = None;
-        let mut best: Option<(bool, u32, Seat)> = None;
-        for worker in &self.workers {
-            match fit(scene, spec, worker) {
-                Fit::No => continue,
-                Fit::Refused(reason, message) => {
-                    refusal = refusal.or(Some((reason, message)));
-                    continue;
-                }
-                Fit::Yes => {}
-            }
-            refusal =
-                Some((Reason::WorkersBusy, format!("every seat of {} is taken", worker.name)));
-            let seats = (1..=worker.spec.replicas)
-                .map(|replica| Seat { worker: worker.name.clone(), replica })
-                .map(|seat| (Some(&seat) != preferred, self.load(&seat), seat))
-                .filter(|(_, load, _)| *load < worker.spec.max_concurrent_tasks);
-            best = best.into_iter().chain(seats).min();
-        }
-        let Some((_, _, seat)) = best else {
-            return Err(refusal.unwrap_or_else(|| (Reason::NoWorker, nobody(spec))));
-        };
-        self.occupy(seat.clone());
-        Ok(seat)
-    }
-}
-
-/// A program worker, and whether the user approved what it runs.
-struct Worker<'a> {
-    name: &'a WorkerName,
-    spec: &'a WorkerSpec,
-    trust: Trust,
-}
-
-/// Whether the user approved an agent: a digest each, so it is found once for a plan.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    Given,
-    Missing,
-}
-
-impl<'a> Worker<'a> {
-    fn seen(scene: Scene<'a>, name: &'a WorkerName, spec: &'a WorkerSpec) -> Self {
-        let trusted = spec.agent.as_ref().is_some_and(|agent| spawn::is_trusted(scene, agent));
-        Self { name, spec, trust: if trusted { Trust::Given } else { Trust::Missing } }
-    }
-}
-
-enum Fit {
-    Yes,
-    No,
-    Refused(Reason, String),
-}
-
-/// Returns whether a worker could take a task.
-fn fit(scene: Scene<'_>, spec: &TaskSpec, worker: &Worker<'_>) -> Fit {
-    let Worker { name, spec: worker, trust } = worker;
-    let assigned = spec.assigned_to.as_ref().is_none_or(|one| one == *name);
-    let skilled = spec.required_skills.iter().all(|skill| worker.skills.contains(skill));
-    if worker.class != spec.class || !assigned || !skilled || worker.suspend || worker.replicas == 0
-    {
-        return Fit::No;
-    }
-    let Some(agent_name) = &worker.agent else { return Fit::No };
-    let Some(agent) = scene.desired.agent(agent_name) else {
-        let message =
-            format!("worker {name} runs agent {agent_name}, which is not in state/agents");
-        return Fit::Refused(Reason::NoWorker, message);
-    };
-    if let Some(field) = agents::lacks(agent, spec) {
-        let message = format!("agent {agent_name} of worker {name} needs spec.{field}");
-        return Fit::Refused(Reason::NoWorker, message);
-    }
-    if *trust == Trust::Missing {
-        return Fit::Refused(Reason::NotTrusted, not_trusted(agent_name));
-    }
-    Fit::Yes
-}
-
-fn not_trusted(agent: &AgentName) -> String {
-    format!("agent {agent} is not approved on this machine: `reconciler trust`")
-}
-
-fn nobody(spec: &TaskSpec) -> String {
-    let mut wanted = vec![format!("class {}", spec.class)];
-    wanted.extend(spec.required_skills.iter().map(|skill| format!("skill {skill}")));
-    wanted.extend(spec.assigned_to.iter().map(|worker| format!("called {worker}")));
-    format!("no worker fits: {}", wanted.join(", "))
+/// Returns the seats of the attempts that live or may.
+fn taken(scene: Scene<'_>, placed: &BTreeMap<&TaskName, Placed<'_>>) -> impl Iterator<Item = Seat> {
+    let tasks = scene.observed.tasks.known();
+    placed.iter().filter_map(move |(name, one)| {
+        let last = tasks.and_then(|tasks| tasks.get(*name)?.attempts.last())?;
+        // What closes its last attempt may be held back, if that failed.
+        let stays = matches!(one.settled.next, Next::Wait) || Failing::of(scene, name).is_some();
+        // One that is starting has its seat as much as one that runs.
+        let lives = !matches!(last.state, AttemptState::Ended(_));
+        let attempt = last.attempt.as_ref().ok().filter(|_| stays && lives)?;
+        Some(attempt.seat.clone())
+    })
 }

@@ -7,12 +7,12 @@ use super::{Scene, Step, claim};
 use crate::agents::{self, Occasion};
 use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
 use crate::api::claim::Claim;
-use crate::api::name::{AgentName, BranchName, Owner, Seat, TaskName, Uid};
+use crate::api::name::{BranchName, Owner, Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
 use crate::api::placeholder;
 use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::Action;
-use crate::plan::desired::{Desired, run_hash};
+use crate::plan::desired::run_hash;
 use crate::plan::observed::{ClaimSighting, Sighting, Worktree, WorktreeState};
 use crate::plan::report::{Reason, TaskReport};
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ impl Start<'_, '_> {
                 return Err((Reason::OnHold, why.to_owned()));
             }
         };
-        let (Sighting::Known(worktrees), Sighting::Known(branches)) =
+        let (Sighting::Known(_), Sighting::Known(branches)) =
             (&self.scene.observed.worktrees, &self.scene.observed.branches)
         else {
             return Err((Reason::Unknown, "its worktree or its branch cannot be seen".to_owned()));
@@ -134,7 +134,7 @@ impl Start<'_, '_> {
         let path = places.worktree(&self.record.task);
         let owner = self.record.owner();
         let mut actions = Vec::new();
-        let found = worktrees.iter().find(|worktree| worktree.path == path);
+        let found = self.scene.index.at(&path);
         if let Some(Worktree { state: WorktreeState::Ready, owner: Some(holder), .. }) = found
             && *holder == owner
         {
@@ -159,17 +159,16 @@ pub(super) fn place_taken(
     spec: &TaskSpec,
     record: &TaskRecord,
 ) -> Option<(Reason, String)> {
-    let sessions = scene.observed.sessions.known().into_iter().flatten();
-    let session = sessions
-        .filter(|one| one.owner.is_none() && one.name == record.task.as_str())
-        .map(|one| format!("tmux session {} is not ours: rename it or end it", one.name))
-        .next();
-    let place = scene.observed.places.worktree(&record.task);
-    let worktrees = scene.observed.worktrees.known().into_iter().flatten();
-    let worktree = worktrees
-        .filter(|one| spec.class == Class::Execution && one.path == place)
-        .find_map(|one| clear(scene, one, &record.owner()).err());
-    session.or(worktree).map(|why| (Reason::PlaceTaken, why))
+    if scene.index.has_unmarked_session(record.task.as_str()) {
+        let why = format!("tmux session {} is not ours: rename it or end it", record.task);
+        return Some((Reason::PlaceTaken, why));
+    }
+    if spec.class == Class::Decision {
+        return None;
+    }
+    let there = scene.index.at(&scene.observed.places.worktree(&record.task))?;
+    let why = clear(scene, there, &record.owner()).err()?;
+    Some((Reason::PlaceTaken, why))
 }
 
 /// Returns what frees the place of a worktree that is not this task's, or not whole.
@@ -202,8 +201,9 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 /// name can be chosen, as when the branches cannot be seen.
 pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
     let observed = scene.observed;
-    let marked = observed.worktrees.known()?.iter().filter_map(|one| one.owner.as_ref());
-    let adopted = marked.into_iter().find(|owner| owner.task == *name).map(|owner| &owner.uid);
+    observed.worktrees.known()?;
+    let adopted = scene.index.worktrees(name).iter().find_map(|one| one.owner.as_ref());
+    let adopted = adopted.map(|owner| &owner.uid);
     let uid = adopted.cloned().unwrap_or_else(|| Uid::derive(observed.nonce, name.as_str()));
     let branch = match spec.class {
         Class::Decision => None,
@@ -236,13 +236,6 @@ fn slug(title: &str) -> String {
         text.push_str(&word.to_ascii_lowercase());
     }
     text
-}
-
-/// Returns whether the user of this machine approved an agent as it is committed.
-pub(super) fn is_trusted(scene: Scene<'_>, agent: &AgentName) -> bool {
-    let Some(spec) = scene.desired.agent(agent) else { return false };
-    let digest = Desired::trust_digest(agent, spec);
-    scene.observed.trusted.known().is_some_and(|trusted| trusted.contains(&digest))
 }
 
 /// Returns what an attempt starts; `None` when its worker or agent is not there.

@@ -1,6 +1,10 @@
 //! `PathPattern`: a glob over paths of the repository, and the exact question whether two of them
 //! can match one path. It reads no tree: who can see whether a path is a folder says so.
 
+mod index;
+
+pub use index::PatternIndex;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
