@@ -3,10 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts programs, and waits by the clock")]
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
 
-#[expect(dead_code, reason = "it serves other test programs as well")]
-mod common;
 #[path = "sweep/case.rs"]
 mod case;
+#[expect(dead_code, reason = "it serves other test programs as well")]
+mod common;
 #[path = "sweep/scenario.rs"]
 mod scenario;
 
@@ -37,17 +37,16 @@ fn faults(scenario: Scenario) -> Vec<Fault> {
 fn sweep(scenario: Scenario, faults: &[Fault]) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = replay(scenario, fault) {
-                        let line = format!("SCENARIO={scenario:?} POINT={fault} make sweep");
-                        failed.lock().unwrap().push(format!("{line}  # {}\n{why}", fault.name));
-                    }
-                }
-            });
+    let work = || {
+        while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Err(why) = replay(scenario, fault) else { continue };
+            let line = format!("SCENARIO={scenario:?} POINT={fault} make sweep");
+            failed.lock().unwrap().push(format!("{line}  # {}\n{why}", fault.name));
         }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
     });
     failed.into_inner().unwrap()
 }
@@ -92,7 +91,8 @@ fn a_shim_that_meets_a_fault_at_any_effect_is_followed_by_an_attempt_that_comple
 fn the_whole_sweep() {
     let wanted = std::env::var("SCENARIO").ok();
     let point = std::env::var("POINT").ok();
-    let mut lines = vec![format!("{:14} {:>6} {:>6} {:>6}", "scenario", "faults", "healed", "failed")];
+    let mut lines =
+        vec![format!("{:14} {:>6} {:>6} {:>6}", "scenario", "faults", "healed", "failed")];
     let mut all = Vec::new();
     for scenario in Scenario::ALL {
         if wanted.as_ref().is_some_and(|one| !one.eq_ignore_ascii_case(&format!("{scenario:?}"))) {

@@ -97,10 +97,9 @@ pub fn list_records(folder: &Path) -> Result<Vec<String>, Error> {
 /// Returns whether the pid with which a name begins is nobody's. A pid that was given away again
 /// only keeps the file for longer.
 fn is_of_the_dead(name: &str) -> bool {
-    let pid = name.split('-').next().and_then(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?));
-    pid.is_some_and(|pid| {
-        rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
-    })
+    let pid =
+        name.split('-').next().and_then(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?));
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 /// Makes a folder, and those above it, for the user alone.

@@ -87,7 +87,13 @@ impl Call {
     pub fn new(program: &str, deadline: Duration) -> Self {
         let mut command = tokio::process::Command::new(program);
         command.kill_on_drop(true).process_group(0).stdin(Stdio::null());
-        Self { command, program: program.to_owned(), deadline, input: Input::None, changes: Changes::Nothing }
+        Self {
+            command,
+            program: program.to_owned(),
+            deadline,
+            input: Input::None,
+            changes: Changes::Nothing,
+        }
     }
 
     /// Adds an argument.

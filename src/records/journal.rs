@@ -21,7 +21,8 @@ impl Records {
     pub fn append(&self, event: &Event) -> Result<(), Error> {
         self.make_root()?;
         let path = self.journal();
-        fault::effect("append", || self.append_to_journal(event)).map_err(|e| disk::Error::new("append to", &path, e).into())
+        fault::effect("append", || self.append_to_journal(event))
+            .map_err(|e| disk::Error::new("append to", &path, e).into())
     }
 
     /// Returns the events that are kept, the newest last.

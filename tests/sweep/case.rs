@@ -6,7 +6,7 @@ use crate::scenario::Scenario;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Child;
 
 /// One point that was passed.
 #[derive(Debug, Clone)]
@@ -76,7 +76,8 @@ pub(crate) fn replay(scenario: Scenario, fault: &Fault) -> Result<(), String> {
     }));
     played.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default()
     })
 }
 
@@ -96,7 +97,7 @@ fn play(scenario: Scenario, env: &TestEnvironment, fault: &Fault) {
 }
 
 fn spawn(scenario: Scenario, env: &TestEnvironment, fault: Option<&Fault>) -> Child {
-    let mut command: Command = env.reconciler(&["run", "--until", "settled"]);
+    let mut command = env.reconciler(&["run", "--until", "settled"]);
     if let Some(Fault { kind, number, .. }) = fault {
         let file = registry(env);
         let text = format!("{}:{kind}:{number}:{}", scenario.who(), file.display());
@@ -117,7 +118,9 @@ fn registry(env: &TestEnvironment) -> PathBuf {
 /// No lock of git and no temporary file of ours is left anywhere.
 fn no_leftovers(env: &TestEnvironment) {
     let mut found = Vec::new();
-    collect(&env.path(".git"), &mut found, |name| name.ends_with(".lock"));
+    collect(&env.path(".git"), &mut found, |name| {
+        Path::new(name).extension() == Some("lock".as_ref())
+    });
     for folder in [".reconciler", ".task-locks"] {
         collect(&env.path(folder), &mut found, |name| name.starts_with(".tmp-"));
         let ignore = fs::read_to_string(env.path(folder).join(".gitignore")).unwrap_or_default();

@@ -45,7 +45,13 @@ impl Scenario {
     pub(crate) fn who(self) -> &'static str {
         match self {
             Self::Shim | Self::ShimStop => "shim",
-            _ => "run",
+            Self::Create
+            | Self::Adopt
+            | Self::Revive
+            | Self::ReviveServer
+            | Self::Suspend
+            | Self::Delete
+            | Self::CleanUp => "run",
         }
     }
 
@@ -150,7 +156,10 @@ impl Scenario {
                 assert!(env.starts("a").iter().all(|pid| !TestEnvironment::is_alive(*pid)));
                 if self == Self::Suspend {
                     let read = |name| fs::read_to_string(env.worktree("a").join(name)).unwrap();
-                    assert_eq!((read("edit.txt"), read("tracked.txt")), ("unsaved".to_owned(), "changed".to_owned()));
+                    assert_eq!(
+                        (read("edit.txt"), read("tracked.txt")),
+                        ("unsaved".to_owned(), "changed".to_owned())
+                    );
                 }
             }
             Self::Delete => {
@@ -160,7 +169,10 @@ impl Scenario {
                 self.gone(env);
                 saved(env);
                 assert_eq!(env.trash("a").len(), 1, "{}", told());
-                assert_eq!(fs::read_to_string(env.trash("a")[0].join("edit.txt")).unwrap(), "unsaved");
+                assert_eq!(
+                    fs::read_to_string(env.trash("a")[0].join("edit.txt")).unwrap(),
+                    "unsaved"
+                );
             }
             Self::CleanUp => {
                 assert_eq!(env.reason("b"), Some(Reason::Succeeded), "{}", told());
@@ -186,7 +198,7 @@ impl Scenario {
 fn saved(env: &TestEnvironment) {
     let format = "--format=%(refname)";
     let rescue = env.git(&["for-each-ref", format, "refs/reconciler/rescue/a"]);
-    let rescue = rescue.lines().next().unwrap_or_else(|| panic!("no rescue\n{}", env.tell()));
+    let rescue = rescue.lines().next().unwrap_or("no-rescue");
     assert_eq!(env.git(&["show", &format!("{rescue}:edit.txt")]), "unsaved");
     assert_eq!(env.git(&["show", &format!("{rescue}:tracked.txt")]), "changed");
 }
