@@ -8,7 +8,6 @@ use crate::api::task::Class;
 use crate::process::{clock, identity};
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 struct Scene {
     folder: tempfile::TempDir,
