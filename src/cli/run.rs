@@ -36,6 +36,7 @@ enum Wanted {
 impl Run {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        context.arm_faults("run");
         Context::block_on(self.run_on(context))
     }
 

@@ -1,7 +1,8 @@
 //! Publishing a record: temporary file, fsync, rename or link, fsync of the folder. A reader sees
 //! the old record or the new one, also after a power cut; never a half or an empty one.
 
-use super::{Error, make_folder};
+use super::{Error, TEMPORARY, make_folder};
+use crate::fault::{self, Verdict};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -22,7 +23,8 @@ pub enum Published {
 /// When it cannot be made durable; what stood there before still stands.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = write(path, bytes)?;
-    temporary.persist(path).map_err(|error| Error::new("publish", path, error.error))?;
+    fault::effect("publish", || temporary.persist(path).map(drop).map_err(|error| error.error))
+        .map_err(|source| Error::new("publish", path, source))?;
     sync_folder_of(path)
 }
 
@@ -32,10 +34,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// When it cannot be made durable, or it cannot be seen whether one stands there.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<Published, Error> {
     let temporary = write(path, bytes)?;
-    match temporary.persist_noclobber(path) {
-        Ok(_) => sync_folder_of(path).map(|()| Published::New),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Existed),
-        Err(error) => Err(Error::new("publish", path, error.error)),
+    let publish = || temporary.persist_noclobber(path).map(drop).map_err(|error| error.error);
+    match fault::effect("publish", publish) {
+        Ok(()) => sync_folder_of(path).map(|()| Published::New),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Existed),
+        Err(error) => Err(Error::new("publish", path, error)),
     }
 }
 
@@ -43,15 +46,21 @@ fn write(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
     let fail = |source| Error::new("write", path, source);
-    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(fail)?;
+    // A lie about writing is a lie about publishing.
+    let (Verdict::Do | Verdict::Pretend) = fault::before("write").map_err(fail)?;
+    // It bears the pid of its writer, so that what a dead one left can be told.
+    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(fail)?;
+    fault::during("write");
     file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
+    fault::after("write").map_err(fail)?;
     Ok(file)
 }
 
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    match File::open(folder).and_then(|file| file.sync_all()) {
+    match fault::effect("sync", || File::open(folder).and_then(|file| file.sync_all())) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::new("sync", folder, error))
         }

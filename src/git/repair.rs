@@ -135,8 +135,7 @@ impl Repository {
             let ours = mark.trim_ascii_end() == owner.to_string().as_bytes();
             let unmarked = mark.is_empty() && path.file_name() == Some(OsStr::new(&name));
             if (ours || unmarked) && !disk::is_there(&dir.join("HEAD"))? {
-                let removed = std::fs::remove_dir_all(&dir);
-                removed.map_err(|source| disk::Error::new("remove", &dir, source))?;
+                disk::remove_folder(&dir)?;
             }
         }
         Ok(())

@@ -70,13 +70,8 @@ impl Repository {
             None => refuse_repository(trash)?,
         }
         let directory = trash.to_owned();
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await;
-        match removed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(disk::Error::new("remove", trash, error).into());
-            }
-            Ok(()) | Err(_) => {}
-        }
+        let removed = tokio::task::spawn_blocking(move || disk::remove_folder(&directory)).await;
+        removed.map_err(|error| Error::unreadable(trash.display().to_string(), error))??;
         match &entry {
             Some(entry) => self.drop_entry(entry).await,
             None => Ok(()),

@@ -177,11 +177,7 @@ impl Repository {
         };
         let Err(error) = beside_adds(remove).await else { return Ok(()) };
         // git refuses some half-made entries; what names this path is the one that was meant.
-        match std::fs::remove_dir_all(&entry.dir) {
-            Ok(()) => Ok(()),
-            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(_) => Err(error),
-        }
+        disk::remove_folder(&entry.dir).or(Err(error))
     }
 }
 
@@ -260,7 +256,7 @@ pub(super) fn move_away(from: &Path, to: &Path) -> Result<(), Error> {
     if disk::is_there(to)? {
         return Err(Error::Occupied(to.to_owned()));
     }
-    std::fs::rename(from, to).map_err(|source| disk::Error::new("move", from, source).into())
+    Ok(disk::rename(from, to)?)
 }
 
 /// Returns where commands of a worktree run.

@@ -3,6 +3,7 @@
 
 use crate::api::to_json;
 use crate::disk;
+use crate::fault;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -60,6 +61,7 @@ impl Guard {
         if !lock(fs2::FileExt::try_lock_exclusive(&file)).map_err(fail)? {
             return Ok(Taken::No(read_holder(&path)));
         }
+        fault::during("take the guard");
         let text = to_json(holder);
         let write = |file: &mut File| {
             file.set_len(0)?;

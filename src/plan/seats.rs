@@ -54,13 +54,12 @@ impl<'a> Seats<'a> {
         }
         let mut free = BTreeSet::new();
         for (at, (name, spec)) in workers.iter().enumerate() {
-            for replica in 1..=spec.replicas {
+            let load = |replica| {
                 let seat = Seat { worker: (*name).clone(), replica };
-                let load = loads.get(&seat).copied().unwrap_or(0);
-                if load < spec.max_concurrent_tasks {
-                    free.insert((load, at, replica));
-                }
-            }
+                loads.get(&seat).copied().unwrap_or(0)
+            };
+            let seats = (1..=spec.replicas).map(|replica| (load(replica), at, replica));
+            free.extend(seats.filter(|(load, _, _)| *load < spec.max_concurrent_tasks));
         }
         Self { workers, loads, free, running, groups: BTreeMap::new() }
     }

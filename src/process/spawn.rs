@@ -1,6 +1,7 @@
 //! The door to other programs: argv without a shell, a deadline on each, and nobody left behind
 //! when we stop waiting.
 
+use crate::fault::{self, Verdict};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
@@ -64,6 +65,14 @@ pub struct Call {
     program: String,
     deadline: Duration,
     input: Input,
+    changes: Changes,
+}
+
+/// Whether a call changes the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    Nothing,
+    Something,
 }
 
 #[derive(Debug)]
@@ -78,7 +87,13 @@ impl Call {
     pub fn new(program: &str, deadline: Duration) -> Self {
         let mut command = tokio::process::Command::new(program);
         command.kill_on_drop(true).process_group(0).stdin(Stdio::null());
-        Self { command, program: program.to_owned(), deadline, input: Input::None }
+        Self {
+            command,
+            program: program.to_owned(),
+            deadline,
+            input: Input::None,
+            changes: Changes::Nothing,
+        }
     }
 
     /// Adds an argument.
@@ -124,6 +139,13 @@ impl Call {
         self
     }
 
+    /// Says that it changes the world: tests may inject faults before, during and after it.
+    #[must_use]
+    pub fn effect(mut self) -> Self {
+        self.changes = Changes::Something;
+        self
+    }
+
     /// Hands it an open file as its standard input. A guard handed on so stays locked until the
     /// program ends, also when we are killed before it.
     #[must_use]
@@ -138,8 +160,18 @@ impl Call {
     /// When it cannot be started or misses its deadline; then its whole process group is killed.
     pub async fn output(mut self) -> Result<Output, Error> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let effect = self.effect_name();
         let start = |source| Error::Start { program: self.program.clone(), source };
+        if let Some(name) = &effect {
+            match fault::before(name).map_err(start)? {
+                Verdict::Do => {}
+                Verdict::Pretend => return Ok(nothing_said()),
+            }
+        }
         let mut child = self.command.spawn().map_err(start)?;
+        if let Some(name) = &effect {
+            fault::during(name);
+        }
         let group = child.id();
         let stdin = child.stdin.take();
         let feed = async {
@@ -150,6 +182,9 @@ impl Call {
         };
         let run = async { tokio::join!(feed, child.wait_with_output()).1 };
         if let Ok(output) = tokio::time::timeout(self.deadline, run).await {
+            if let Some(name) = &effect {
+                fault::after(name).map_err(start)?;
+            }
             return output.map_err(start);
         }
         if let Some(group) = group {
@@ -183,6 +218,23 @@ impl Call {
         self.command.spawn().map_err(|source| Error::Start { program, source })
     }
 
+    /// Returns what an effect is called: the program and the first word that is no option.
+    fn effect_name(&self) -> Option<String> {
+        if self.changes == Changes::Nothing || !fault::is_armed() {
+            return None;
+        }
+        let args: Vec<_> = self.command.as_std().get_args().map(OsStr::to_string_lossy).collect();
+        let mut words = args.iter().map(AsRef::<str>::as_ref);
+        while let Some(word) = words.next() {
+            match word {
+                "-c" | "-C" | "--git-dir" | "-L" | "-f" => drop(words.next()),
+                option if option.starts_with('-') => {}
+                verb => return Some(format!("{} {verb}", self.program)),
+            }
+        }
+        Some(self.program.clone())
+    }
+
     fn describe(&self) -> String {
         let args = self.command.as_std().get_args().map(OsStr::to_string_lossy);
         let mut words = vec![self.program.clone().into()];
@@ -194,6 +246,10 @@ impl Call {
         }
         text
     }
+}
+
+fn nothing_said() -> Output {
+    Output { status: ExitStatus::default(), stdout: Vec::new(), stderr: Vec::new() }
 }
 
 /// Returns the end of a program's complaint on one line, fit for a message.

@@ -9,6 +9,7 @@
 
 use super::connection::Connection;
 use super::{Error, KEEPER, ServerConfig};
+use crate::fault;
 use crate::process::spawn::{self, Call};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -68,7 +69,10 @@ impl Endpoint {
         // Creates the keeper where there is none and attaches to it, in one step.
         let call = call.args(["-C", "new-session", "-A", "-s", KEEPER]);
         let call = call.args(["-f", "no-output,ignore-size", "--", "cat"]);
-        Connection::open(call, turn, wakes.clone()).map(Some)
+        fault::during("tmux connect");
+        let connection = Connection::open(call, turn, wakes.clone()).map(Some);
+        fault::during("tmux connect");
+        connection
     }
 
     /// Lists all panes by a plain client; `None` where no server is.
@@ -81,6 +85,8 @@ impl Endpoint {
         }
         match self.client().args(["-N", "list-panes", "-a", "-F", format]).run().await {
             Ok(answer) => Ok(Some(String::from_utf8_lossy(&answer).into_owned())),
+            // A server that answers and has not one session: a client that hangs keeps it.
+            Err(error) if error.stderr() == "no current target" => Ok(Some(String::new())),
             // It ended between the two questions.
             Err(spawn::Error::Failed { .. }) if !self.is_served().await? => Ok(None),
             Err(error) => Err(error.into()),

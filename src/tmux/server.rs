@@ -7,6 +7,7 @@ use super::protocol::Block;
 use super::quote::{quote, quote_directory};
 use super::{Error, NewSession, Session, SessionId, format};
 use crate::api::name::Owner;
+use crate::fault::{self, Verdict};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +99,7 @@ impl Server {
         let line = new_session_line(new)?;
         let connection = self.connect(IfAbsent::Start).await?.ok_or(Error::Lost)?;
         let calm = self.in_time(self.endpoint.calm()).await?;
-        let answer = self.ask(&connection, &line).await;
+        let answer = self.change(&connection, ("tmux new-session", &line)).await;
         drop(calm);
         let blocks = match answer {
             Err(Error::Refused { said }) if said.starts_with("duplicate session") => {
@@ -132,7 +133,7 @@ impl Server {
              {{ kill-session -t '{id}' ; display-message -p killed }}"
         );
         let calm = self.in_time(self.endpoint.calm()).await?;
-        let answer = self.ask(&connection, &line).await;
+        let answer = self.change(&connection, ("tmux kill-session", &line)).await;
         drop(calm);
         Ok(answer?.iter().any(|block| block.lines == ["killed"]))
     }
@@ -162,6 +163,7 @@ impl Server {
         if sessions.is_empty() {
             // Only the keeper: if a session was made meanwhile, the server stays for it.
             let line = format!("kill-session -t '={KEEPER}'");
+            fault::during("tmux shut down");
             self.in_time(async {
                 // The server may end before it answers.
                 drop(connection.ask(&line).await);
@@ -198,6 +200,21 @@ impl Server {
             Some(block) => Err(Error::Refused { said: block.lines.join(" / ") }),
             None => Ok(blocks),
         }
+    }
+
+    /// Asks for something that changes the server.
+    async fn change(
+        &self,
+        connection: &Connection,
+        (name, line): (&str, &str),
+    ) -> Result<Vec<Block>, Error> {
+        match fault::before(name).ok().ok_or(Error::Lost)? {
+            Verdict::Do => {}
+            Verdict::Pretend => return Ok(Vec::new()),
+        }
+        let blocks = self.ask(connection, line).await?;
+        fault::after(name).ok().ok_or(Error::Lost)?;
+        Ok(blocks)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

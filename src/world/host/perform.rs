@@ -7,6 +7,7 @@ use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
+use crate::fault;
 use crate::git::{Moved, Retired};
 use crate::plan::action::Action;
 use crate::process::identity;
@@ -143,6 +144,8 @@ impl HostWorld {
             HANDED_ON.contains(&name.as_str()) || handed_on.iter().any(|names| names.contains(name))
         });
         environment.insert(OWNER.to_owned(), id.owner.to_string());
+        environment
+            .extend(fault::handed_on().map(|text| (fault::VARIABLE.to_owned(), text.to_owned())));
         let program = self.setting.program.to_string_lossy().into_owned();
         let new = tmux::NewSession {
             owner: id.owner.clone(),
