@@ -7,7 +7,7 @@ pub use publish::{Published, create, replace};
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The largest record that is read, in bytes: a longer one is damage.
@@ -91,7 +91,8 @@ pub fn make_folder(folder: &Path) -> Result<(), Error> {
 pub fn make_ignored_folder(folder: &Path) -> Result<(), Error> {
     make_folder(folder)?;
     let path = folder.join(".gitignore");
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut options = std::fs::OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o644).open(&path);
     match made.and_then(|mut file| file.write_all(b"*\n")) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.map_err(|source| Error::new("write", &path, source)),

@@ -7,6 +7,7 @@ use super::protocol::Block;
 use super::quote::{quote, quote_directory};
 use super::{Error, NewSession, Session, SessionId, format};
 use crate::api::name::Owner;
+use crate::process::spawn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,24 @@ impl Server {
             connection: Mutex::new(None),
             wakes: watch::Sender::new(0),
         }
+    }
+
+    /// Looks whether a server could be started here, and starts none.
+    ///
+    /// # Errors
+    /// When none can: the message says what is to be done first.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.endpoint.check_socket()?;
+        let asked = super::version(self.endpoint.deadline()).await;
+        let version = asked.map_err(|error| match error {
+            Error::Program(spawn::Error::Start { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Error::NotInstalled
+            }
+            other => other,
+        })?;
+        if version.is_supported() { Ok(()) } else { Err(Error::TooOld(version)) }
     }
 
     /// Returns every session but the keeper, ours and others, by their ids. Where no server is there
