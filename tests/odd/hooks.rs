@@ -195,7 +195,6 @@ fn settings_that_change_what_git_prints_are_no_harm() {
             ("worktree.guessRemote", "true"),
             ("index.version", "4"),
             ("feature.manyFiles", "true"),
-            ("core.splitIndex", "true"),
             ("core.bigFileThreshold", "1"),
             ("checkout.defaultRemote", "origin"),
             ("branch.autoSetupMerge", "always"),

@@ -253,6 +253,20 @@ fn a_moved_repository_with_relative_links_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_copy_of_a_repository_has_worktrees_of_its_own_and_leaves_the_first_as_it_is() {
+    let env = stopped(TestEnvironment::new());
+    let first = env.worktree("a");
+    let link = fs::read_to_string(first.join(".git")).unwrap();
+    let copy = env.base().join("copy");
+    let copied = said(env.command("cp").args(["-a", text(&env.path("")), text(&copy)]));
+    assert!(copied.status.success(), "{copied:?}");
+    env.let_go("a");
+    goes_on(&env.moved_to(&copy, &copy));
+    assert_eq!(fs::read_to_string(first.join(".git")).unwrap(), link);
+    assert_eq!(fs::read_to_string(first.join("edit.txt")).unwrap(), "unsaved\n");
+}
+
+#[test]
 fn what_was_retired_before_a_move_is_still_a_worktree_and_goes_in_its_time() {
     let env = TestEnvironment::new();
     works(&env);
