@@ -67,11 +67,12 @@ impl Repository {
             if link_of(&entry.path).is_some_and(|dir| dir == entry.dir) {
                 continue;
             }
-            for path in folders.iter().map(|folder| folder.join(name)) {
-                // It may point to where the repository was, but it names the same entry.
-                if link_of(&path).is_some_and(|dir| dir.file_name() == entry.dir.file_name()) {
-                    relink(&entry, &path)?;
-                }
+            // It may point to where the repository was, but it names the same entry.
+            let names_it = |path: &PathBuf| {
+                link_of(path).is_some_and(|dir| dir.file_name() == entry.dir.file_name())
+            };
+            if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(names_it) {
+                relink(&entry, &path)?;
             }
         }
         Ok(())

@@ -58,15 +58,14 @@ impl Server {
     /// When none can: the message says what is to be done first.
     pub async fn check(&self) -> Result<(), Error> {
         self.endpoint.check_socket()?;
-        let asked = super::version(self.endpoint.deadline()).await;
-        let version = asked.map_err(|error| match error {
-            Error::Program(spawn::Error::Start { source, .. })
+        let version = match super::version(self.endpoint.deadline()).await {
+            Err(Error::Program(spawn::Error::Start { source, .. }))
                 if source.kind() == std::io::ErrorKind::NotFound =>
             {
-                Error::NotInstalled
+                return Err(Error::NotInstalled);
             }
-            other => other,
-        })?;
+            other => other?,
+        };
         if version.is_supported() { Ok(()) } else { Err(Error::TooOld(version)) }
     }
 

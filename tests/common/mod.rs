@@ -27,9 +27,9 @@ pub(crate) struct TestEnvironment {
     repository: PathBuf,
     root: PathBuf,
     /// Variables that are otherwise than usual; `None` is not set.
-    odd: BTreeMap<String, Option<String>>,
+    pub(crate) odd: BTreeMap<String, Option<String>>,
     /// The program that starts all others.
-    starter: Vec<String>,
+    pub(crate) starter: Vec<String>,
 }
 
 /// What a command that ended said.
@@ -73,24 +73,6 @@ impl TestEnvironment {
         directory.clone_into(&mut self.repository);
         root.clone_into(&mut self.root);
         self.approve();
-        self
-    }
-
-    /// The same world, in which a variable has this value.
-    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
-        self.odd.insert(name.to_owned(), Some(value.to_owned()));
-        self
-    }
-
-    /// The same world, in which a variable is not set.
-    pub(crate) fn unset(mut self, name: &str) -> Self {
-        self.odd.insert(name.to_owned(), None);
-        self
-    }
-
-    /// The same world, in which every program is started by this one.
-    pub(crate) fn started_by(mut self, argv: &[&str]) -> Self {
-        self.starter = argv.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 

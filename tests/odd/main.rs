@@ -23,6 +23,26 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+impl TestEnvironment {
+    /// The same world, in which a variable has this value.
+    fn set(mut self, name: &str, value: &str) -> Self {
+        self.odd.insert(name.to_owned(), Some(value.to_owned()));
+        self
+    }
+
+    /// The same world, in which a variable is not set.
+    fn unset(mut self, name: &str) -> Self {
+        self.odd.insert(name.to_owned(), None);
+        self
+    }
+
+    /// The same world, in which every program is started by this one.
+    fn started_by(mut self, argv: &[&str]) -> Self {
+        self.starter = argv.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+}
+
 /// A task that commits one file and leaves another one uncommitted.
 fn working(env: &TestEnvironment, task: &str) -> Value {
     let commit = format!("echo {task} > {task}.txt && git add {task}.txt && git commit -qm work");

@@ -3,7 +3,7 @@
 use crate::common::{TestEnvironment, is_there, said};
 use crate::{configure, is_refused, runs, skip, text, working, works};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Returns whether git can make a repository of this kind.
 fn can_make(kind: &[&str]) -> bool {
@@ -308,7 +308,7 @@ fn relative_links_of_worktrees_are_as_good_as_any() {
 #[test]
 fn what_people_have_among_our_worktrees_is_left_alone() {
     let env = TestEnvironment::new();
-    let folder: PathBuf = env.path(".worktrees");
+    let folder = env.path(".worktrees");
     env.git(&["worktree", "add", "-q", "-b", "mine", text(&folder.join("mine"))]);
     fs::write(folder.join("mine/edit.txt"), "mine").unwrap();
     fs::create_dir(folder.join("notes")).unwrap();
