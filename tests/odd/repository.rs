@@ -261,7 +261,8 @@ fn a_copy_of_a_repository_has_worktrees_of_its_own_and_leaves_the_first_as_it_is
     let copied = said(env.command("cp").args(["-a", text(&env.path("")), text(&copy)]));
     assert!(copied.status.success(), "{copied:?}");
     env.let_go("a");
-    goes_on(&env.moved_to(&copy, &copy));
+    let env = env.moved_to(&copy, &copy);
+    goes_on(&env);
     assert_eq!(fs::read_to_string(first.join(".git")).unwrap(), link);
     assert_eq!(fs::read_to_string(first.join("edit.txt")).unwrap(), "unsaved\n");
 }
