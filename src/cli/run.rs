@@ -153,6 +153,9 @@ fn exit_code(end: &End, until: Until) -> Code {
     if until != Until::Settled {
         return Code::Success;
     }
+    if end.unread {
+        return Code::Failed;
+    }
     if !end.settled {
         return Code::Interrupted;
     }

@@ -54,6 +54,30 @@ impl Repository {
         self.drop_nameless_entries(path, owner)
     }
 
+    /// Tells our worktrees in these folders and git of each other again, after the repository was
+    /// moved or copied with them. Those of others are left as they are: `git worktree repair` is
+    /// theirs to call.
+    ///
+    /// # Errors
+    /// When one cannot be seen or written.
+    pub fn follow_move(&self, folders: &[PathBuf]) -> Result<(), Error> {
+        for entry in self.entries()? {
+            let ours = entry.lock.as_deref().and_then(Owner::parse).is_some();
+            let Some(name) = entry.path.file_name().filter(|_| ours) else { continue };
+            if link_of(&entry.path).is_some_and(|dir| dir == entry.dir) {
+                continue;
+            }
+            // It may point to where the repository was, but it names the same entry.
+            let names_it = |path: &PathBuf| {
+                link_of(path).is_some_and(|dir| dir.file_name() == entry.dir.file_name())
+            };
+            if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(names_it) {
+                relink(&entry, &path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses an entry of others, and one whose HEAD may be all that holds commits.
     async fn check_unfinished(&self, entry: &Entry, owner: &Owner) -> Result<(), Error> {
         if entry.is_torn()? {
@@ -142,19 +166,27 @@ impl Repository {
     }
 }
 
+/// Returns the entry that a worktree names as its own; `None` also of a whole repository.
+fn link_of(worktree: &Path) -> Option<PathBuf> {
+    let link = disk::read(&worktree.join(".git"), disk::RECORD_MAX).ok().flatten()?;
+    let dir = worktree.join(OsStr::from_bytes(link.strip_prefix(b"gitdir: ")?.trim_ascii_end()));
+    Some(dir.canonicalize().unwrap_or(dir))
+}
+
 /// Returns the folder in the trash that names this entry as its own.
 fn moved_to(entry: &Entry, trash: Option<&Path>) -> Result<Option<PathBuf>, Error> {
     let Some(trash) = trash else { return Ok(None) };
-    let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes()].concat();
-    for name in disk::list(trash)? {
-        let file = trash.join(&name).join(".git");
-        // A folder here is a repository of its own.
-        let found = disk::read(&file, disk::RECORD_MAX).ok().flatten();
-        if found.is_some_and(|found| found.trim_ascii_end() == link) {
-            return Ok(Some(trash.join(name)));
-        }
-    }
-    Ok(None)
+    let path = |name| trash.join(name);
+    // A link that is relative was written for the place where it was.
+    let names_it = |path: &PathBuf| {
+        link_of(path).is_some_and(|dir| dir == entry.dir || is_lost(&dir, &entry.dir))
+    };
+    Ok(disk::list(trash)?.into_iter().map(path).find(names_it))
+}
+
+/// Returns whether a link that leads nowhere ends as the path of an entry does.
+fn is_lost(link: &Path, entry: &Path) -> bool {
+    matches!(disk::is_there(link), Ok(false)) && link.file_name() == entry.file_name()
 }
 
 fn unsaved(path: &Path, what: &str) -> Error {

@@ -268,7 +268,13 @@ impl Look<'_> {
             // Else a tracked file that is ignored as well would be left out.
             self.call(&QUIET)?.args(["read-tree", head.as_str()]).run().await?;
         }
-        let call = self.call(&QUIET)?.args(["add", "-A", "--sparse", "--ignore-errors", "."]);
+        let mut call = self.call(&QUIET)?.args(["add", "--ignore-errors", "-A"]);
+        if self.is_sparse()? {
+            // What a sparse checkout leaves out is not deleted, and what lies outside of it counts.
+            call.args(["."]).output().await?;
+            call = self.call(&QUIET)?.args(["add", "--ignore-errors", "--no-all"]);
+        }
+        let call = call.args(["--sparse", "."]);
         let output = call.output().await?;
         if output.status.success() {
             return Ok(Vec::new());
@@ -279,6 +285,12 @@ impl Look<'_> {
         nested
             .filter(|nested| !nested.is_empty())
             .ok_or_else(|| Error::unreadable(self.worktree.display().to_string(), said.trim()))
+    }
+
+    fn is_sparse(&self) -> Result<bool, Error> {
+        // The index lies in a folder of its own in the git directory of the worktree.
+        let git_dir = self.index.ancestors().nth(2).unwrap_or(self.worktree);
+        Ok(disk::is_there(&git_dir.join("info/sparse-checkout"))?)
     }
 
     async fn nested(&self) -> Result<Vec<PathBuf>, Error> {

@@ -154,7 +154,7 @@ impl Repository {
     }
 
     /// Returns the entries that name a directory; see gitrepository-layout(5) for `worktrees/`.
-    fn entries(&self) -> Result<Vec<Entry>, Error> {
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, Error> {
         let folder = self.common_dir.join("worktrees");
         let mut found = Vec::new();
         for name in disk::list(&folder)? {

@@ -4,10 +4,15 @@
 use crate::fault::{self, Verdict};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Child;
+
+/// How long what an ended program wrote is read, where somebody else still holds its pipes.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Why a program gave no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +23,7 @@ pub enum Error {
         /// The program.
         program: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It was not done in time, and was killed; what it did is unknown.
     #[error("{program} did not answer within {} s", after.as_secs())]
@@ -180,7 +185,7 @@ impl Call {
                 drop(stdin.write_all(bytes).await);
             }
         };
-        let run = async { tokio::join!(feed, child.wait_with_output()).1 };
+        let run = async { tokio::join!(feed, output_of(&mut child)).1 };
         if let Ok(output) = tokio::time::timeout(self.deadline, run).await {
             if let Some(name) = &effect {
                 fault::after(name).map_err(start)?;
@@ -212,7 +217,7 @@ impl Call {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn converse(mut self) -> Result<tokio::process::Child, Error> {
+    pub fn converse(mut self) -> Result<Child, Error> {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let program = self.program;
         self.command.spawn().map_err(|source| Error::Start { program, source })
@@ -252,6 +257,33 @@ fn nothing_said() -> Output {
     Output { status: ExitStatus::default(), stdout: Vec::new(), stderr: Vec::new() }
 }
 
+/// Waits for the end of a program and returns what it said. Pipes that it left to somebody else, as
+/// a hook of git does that starts a service, are not waited for.
+async fn output_of(child: &mut Child) -> io::Result<Output> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let status = {
+        let read = async { tokio::join!(read_into(out, &mut stdout), read_into(err, &mut stderr)) };
+        tokio::pin!(read);
+        tokio::select! {
+            biased;
+            _ = &mut read => child.wait().await?,
+            status = child.wait() => {
+                // What it wrote itself lies in the pipes by now.
+                drop(tokio::time::timeout(LAST_WORDS, &mut read).await);
+                status?
+            }
+        }
+    };
+    Ok(Output { status, stdout, stderr })
+}
+
+async fn read_into(pipe: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    // An error ends it as the end does: the exit status says what it was worth.
+    drop(pipe.read_to_end(bytes).await);
+}
+
 /// Returns the end of a program's complaint on one line, fit for a message.
 fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
@@ -273,6 +305,17 @@ mod tests {
             Call::new("sh", Duration::from_millis(100)).args(["-c", "sleep 60 & echo $!; wait"]);
         let error = call.output().await.unwrap_err();
         assert!(matches!(error, Error::Deadline { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn pipes_that_a_program_leaves_to_another_are_not_waited_for() {
+        let script = "sleep 1000 & echo $!; echo said >&2";
+        let call = Call::new("sh", Duration::from_mins(1)).args(["-c", script]);
+        let output = call.output().await.unwrap();
+        assert_eq!(output.stderr, b"said\n");
+        let other = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        let other = crate::process::identity::of(other).unwrap().expect("it is left alone");
+        crate::process::signal::send(&other, crate::process::signal::Ask::Kill).unwrap();
     }
 
     #[tokio::test]

@@ -68,7 +68,8 @@ impl Endpoint {
         };
         // Creates the keeper where there is none and attaches to it, in one step.
         let call = call.args(["-C", "new-session", "-A", "-s", KEEPER]);
-        let call = call.args(["-f", "no-output,ignore-size", "--", "cat"]);
+        // Two words: one alone would be given to the shell of the user, whatever that is.
+        let call = call.args(["-f", "no-output,ignore-size", "--", "cat", "-"]);
         fault::during("tmux connect");
         let connection = Connection::open(call, turn, wakes.clone()).map(Some);
         fault::during("tmux connect");
@@ -102,6 +103,15 @@ impl Endpoint {
         }
     }
 
+    /// Refuses a socket whose path no system call takes.
+    pub(super) fn check_socket(&self) -> Result<(), Error> {
+        let socket = self.socket();
+        match std::os::unix::net::SocketAddr::from_pathname(&socket) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::TooDeep(socket)),
+        }
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder().join(&self.config.socket_name)
     }
@@ -120,6 +130,7 @@ impl Endpoint {
     /// Returns whether a server listens. Only two things mean that there is none: no socket, or
     /// nobody behind it.
     async fn is_served(&self) -> Result<bool, Error> {
+        self.check_socket()?;
         let socket = self.socket();
         let Err(source) = UnixStream::connect(&socket).await else { return Ok(true) };
         if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {

@@ -8,6 +8,7 @@ use super::quote::{quote, quote_directory};
 use super::{Error, NewSession, Session, SessionId, format};
 use crate::api::name::Owner;
 use crate::fault::{self, Verdict};
+use crate::process::spawn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,23 @@ impl Server {
             connection: Mutex::new(None),
             wakes: watch::Sender::new(0),
         }
+    }
+
+    /// Looks whether a server could be started here, and starts none.
+    ///
+    /// # Errors
+    /// When none can: the message says what is to be done first.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.endpoint.check_socket()?;
+        let version = match super::version(self.endpoint.deadline()).await {
+            Err(Error::Program(spawn::Error::Start { source, .. }))
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                return Err(Error::NotInstalled);
+            }
+            other => other?,
+        };
+        if version.is_supported() { Ok(()) } else { Err(Error::TooOld(version)) }
     }
 
     /// Returns every session but the keeper, ours and others, by their ids. Where no server is there

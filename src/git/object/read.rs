@@ -14,6 +14,10 @@ const PATHS_MAX: usize = 500;
 /// git lets nothing but a commit be a branch: there is nothing to peel.
 const BRANCHES: &str = "refs/heads/";
 
+/// Why a blob cannot be read: git does not say more.
+const UNREADABLE: &str = "it is lost or damaged, or was never fetched by a partial clone: \
+                          `git fetch --refetch` brings it";
+
 impl Reader {
     pub(in crate::git) fn new(repository: &Repository) -> Self {
         Self { repository: repository.clone() }
@@ -105,10 +109,9 @@ impl Reader {
         }
         let answer = |(id, size): (&String, Option<u64>)| match size {
             Some(size) if size > limit => Err(BlobError::TooLarge(size)),
-            Some(_) | None => bytes
-                .get(id)
-                .cloned()
-                .ok_or_else(|| BlobError::Unreadable("it is lost or damaged".to_owned())),
+            Some(_) | None => {
+                bytes.get(id).cloned().ok_or_else(|| BlobError::Unreadable(UNREADABLE.to_owned()))
+            }
         };
         Ok(ids.iter().zip(sizes).map(answer).collect())
     }

@@ -119,12 +119,36 @@ impl HostWorld {
         self.source.lock().await.read().await
     }
 
+    /// Looks whether sessions can be started here at all, and starts none.
+    ///
+    /// # Errors
+    /// When they cannot: the message says what is to be done first.
+    pub async fn check_tmux(&self) -> Result<(), tmux::Error> {
+        self.sessions.check().await
+    }
+
+    /// Puts right what git keeps of our worktrees after the repository was moved or copied as a
+    /// whole. To be called when the guard is held and nothing is done yet.
+    ///
+    /// # Errors
+    /// When that cannot be seen or written; then those worktrees are not found.
+    pub fn follow_move(&self) -> Result<(), crate::git::Error> {
+        let places = self.places();
+        self.repository.follow_move(&[places.worktrees(), places.trash()])
+    }
+
     /// Ends our tmux server if nothing but its keeper is left on it.
     ///
     /// # Errors
     /// When tmux does not answer; the server may then stay.
     pub async fn shut_down(&self) -> Result<(), tmux::Error> {
         self.sessions.shut_down().await
+    }
+
+    /// Returns the folder of retired worktrees as git writes it: without links on the way.
+    fn real_trash(&self) -> PathBuf {
+        let trash = self.places().trash();
+        trash.canonicalize().unwrap_or(trash)
     }
 
     fn places(&self) -> Places {

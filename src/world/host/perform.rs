@@ -243,7 +243,8 @@ impl HostWorld {
 
     async fn empty_trash(&self, trash: &str) -> Answer {
         let place = self.places().trash().join(trash);
-        let linked = self.repository.linked()?.into_iter().find(|one| one.path == place);
+        let listed = self.real_trash().join(trash);
+        let linked = self.repository.linked()?.into_iter().find(|one| one.path == listed);
         let owner = match linked {
             Some(one) => one.owner,
             // A half-made worktree that was put there has no entry: its name tells whose it was.
