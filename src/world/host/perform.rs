@@ -30,6 +30,7 @@ impl HostWorld {
                 self.add_worktree(owner, path, branch).await
             }
             Action::RepairWorktree { owner, path, trash } => {
+                self.repository.save_head(path, owner, &rescue_ref(owner, 0)).await?;
                 self.repository.repair(path, owner, &self.places().trash().join(trash)).await?;
                 Ok(Outcome::Done)
             }
