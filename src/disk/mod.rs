@@ -3,7 +3,7 @@
 
 mod publish;
 
-pub use publish::{Published, create, replace};
+pub use publish::{Published, create, replace, replace_unsynced, sync_folder_of};
 
 use crate::fault;
 use std::fs::{DirBuilder, File};
@@ -141,7 +141,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::new("remove", path, error))
         }
-        Ok(()) | Err(_) => publish::sync_folder_of(path),
+        Ok(()) | Err(_) => sync_folder_of(path),
     }
 }
 

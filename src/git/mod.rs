@@ -9,6 +9,8 @@ mod refs;
 mod repair;
 mod rescue;
 mod retire;
+mod spare;
+mod untouched;
 
 #[cfg(test)]
 mod scratch;
@@ -22,6 +24,7 @@ pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
 pub use retire::Retired;
+pub use spare::{Spare, Taken};
 pub use worktree::{Linked, Worktree};
 
 use crate::api::name::Owner;

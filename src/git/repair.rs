@@ -51,7 +51,7 @@ impl Repository {
                 self.drop_entry(entry).await?;
             }
         }
-        self.drop_nameless_entries(path, owner)
+        self.drop_nameless_entries(path, &owner.to_string())
     }
 
     /// Tells our worktrees in these folders and git of each other again, after the repository was
@@ -147,7 +147,7 @@ impl Repository {
 
     /// Removes entries that died before they named a directory: by our mark, or unmarked
     /// and with the name git would give it.
-    fn drop_nameless_entries(&self, path: &Path, owner: &Owner) -> Result<(), Error> {
+    pub(super) fn drop_nameless_entries(&self, path: &Path, mark: &str) -> Result<(), Error> {
         let folder = self.common_dir.join("worktrees");
         for name in disk::list(&folder)? {
             let dir = folder.join(&name);
@@ -155,9 +155,9 @@ impl Repository {
             if named.is_some_and(|link| !link.is_empty()) {
                 continue;
             }
-            let mark = disk::read(&dir.join("locked"), disk::RECORD_MAX)?.unwrap_or_default();
-            let ours = mark.trim_ascii_end() == owner.to_string().as_bytes();
-            let unmarked = mark.is_empty() && path.file_name() == Some(OsStr::new(&name));
+            let found = disk::read(&dir.join("locked"), disk::RECORD_MAX)?.unwrap_or_default();
+            let ours = found.trim_ascii_end() == mark.as_bytes();
+            let unmarked = found.is_empty() && path.file_name() == Some(OsStr::new(&name));
             if (ours || unmarked) && !disk::is_there(&dir.join("HEAD"))? {
                 disk::remove_folder(&dir)?;
             }

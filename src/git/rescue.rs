@@ -80,12 +80,15 @@ pub(super) fn names(name: &str) -> impl Iterator<Item = String> {
 }
 
 impl Repository {
-    /// Looks for work in a worktree that no branch holds. Reads every file of it: some tenths of a
-    /// second for thousands.
+    /// Looks for work in a worktree that no branch holds. Where something may be unsaved it reads
+    /// every file: some tenths of a second for thousands.
     ///
     /// # Errors
     /// When not everything could be read: then keep the worktree.
     pub async fn unsaved(&self, worktree: &Path) -> Result<Unsaved, Error> {
+        if let Ok(Some(nothing)) = self.untouched(worktree).await {
+            return Ok(nothing);
+        }
         let git_dir = self.git_dir_of(worktree).await?;
         let head = self.head_of(worktree).await?;
         // In the worktree's own git directory: what a crash leaves behind goes with the worktree.
@@ -222,7 +225,7 @@ impl Repository {
         Ok(!found.is_empty())
     }
 
-    async fn operation_in(
+    pub(super) async fn operation_in(
         &self,
         worktree: &Path,
         git_dir: &Path,

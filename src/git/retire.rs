@@ -135,7 +135,7 @@ pub(super) fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn refuse_repository(path: &Path) -> Result<(), Error> {
+pub(super) fn refuse_repository(path: &Path) -> Result<(), Error> {
     match path.join(".git").symlink_metadata() {
         Ok(found) if found.is_dir() => Err(Error::Occupied(path.to_owned())),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -161,7 +161,11 @@ impl Records {
     /// # Errors
     /// When it cannot be made durable; try again, the attempt is not over before.
     pub fn close(&self, id: &AttemptId, exit: &Exit) -> Result<Published, Error> {
-        self.create(&self.folder(id).join("exit.json"), exit)
+        let path = self.folder(id).join("exit.json");
+        let published = self.create(&path, exit)?;
+        // Lost in a power cut, what is done would be done again.
+        disk::sync_folder_of(&path)?;
+        Ok(published)
     }
 
     /// Renews the heartbeat of an attempt: the time of a file, which is never synced.

@@ -8,14 +8,14 @@ use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
 use crate::fault;
-use crate::git::{Moved, Retired};
+use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type Answer = Result<Outcome, ActionError>;
 
@@ -28,9 +28,7 @@ impl HostWorld {
             Action::Release { owner, generation } => self.release(owner, *generation),
             Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
             Action::AddWorktree { owner, path, branch } => {
-                disk::make_ignored_folder(&self.places().worktrees())?;
-                self.repository.add_worktree(path, branch, owner).await?;
-                Ok(Outcome::Done)
+                self.add_worktree(owner, path, branch).await
             }
             Action::RepairWorktree { owner, path, trash } => {
                 self.repository.save_head(path, owner, &rescue_ref(owner, 0)).await?;
@@ -127,6 +125,16 @@ impl HostWorld {
         }
     }
 
+    async fn add_worktree(&self, owner: &Owner, path: &Path, branch: &BranchName) -> Answer {
+        disk::make_ignored_folder(&self.places().worktrees())?;
+        let place = self.places().spare();
+        match self.spare.take(&self.repository, &place, (path, branch, owner)).await? {
+            Taken::Yes => {}
+            Taken::No => self.repository.add_worktree(path, branch, owner).await?,
+        }
+        Ok(Outcome::Done)
+    }
+
     async fn new_session(&self, id: &AttemptId, directory: &Path) -> Answer {
         let Some(files) = self.records.attempt(id)? else { return refused("it is not prepared") };
         let attempt = files.attempt?;
@@ -221,9 +229,20 @@ impl HostWorld {
         let reference = rescue_ref(owner, attempt);
         match self.repository.retire(path, owner, &trash, Some(&reference)).await? {
             Retired::HasMore => {}
-            Retired::InBranches => self.repository.discard(&trash, owner).await?,
+            Retired::InBranches => self.discard_later(trash, owner.clone()),
         }
         Ok(Outcome::Done)
+    }
+
+    /// Deletes what nobody needs while the loop goes on. What a crash leaves of it stays in the trash
+    /// for its time.
+    fn discard_later(&self, trash: PathBuf, owner: Owner) {
+        let repository = self.repository.clone();
+        self.chores().spawn(async move {
+            if let Err(error) = repository.discard(&trash, &owner).await {
+                tracing::warn!(%error, "a retired worktree stays in the trash for its time");
+            }
+        });
     }
 
     async fn drop_branch(&self, branch: &BranchName, contained_in: &CommitId) -> Answer {
