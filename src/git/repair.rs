@@ -3,7 +3,7 @@
 
 use super::retire::relink;
 use super::worktree::{Entry, INITIALIZING, is_empty_folder, move_away};
-use super::{Error, Repository};
+use super::{Error, Moved, Repository, Worktree, rescue};
 use crate::api::name::Owner;
 use crate::disk;
 use std::ffi::OsStr;
@@ -66,11 +66,41 @@ impl Repository {
         let list = self.worktrees().await?;
         let listed = list.iter().find(|worktree| worktree.path == entry.path);
         match listed {
-            Some(one) if one.head.is_some() && one.branch.is_none() => {
-                Err(unsaved(&entry.path, "its HEAD is detached"))
+            Some(Worktree { head: Some(head), branch: None, .. })
+                if !self.is_held(head, &["refs/heads", "refs/reconciler"]).await? =>
+            {
+                Err(unsaved(&entry.path, "its detached HEAD has commits of its own"))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Saves the commit of a detached HEAD that no branch holds, of a worktree that is to be
+    /// repaired: to the ref `name`, or `name-2` and so on. Its directory may be gone.
+    ///
+    /// # Errors
+    /// When it is not certain that a ref holds it: then do not repair.
+    pub async fn save_head(&self, path: &Path, owner: &Owner, name: &str) -> Result<(), Error> {
+        let ours = |entry: &Entry| entry.check_owner(owner).is_ok();
+        let Some(entry) = self.entry_of(path)?.filter(ours) else {
+            return Ok(());
+        };
+        if entry.is_torn()? {
+            return Ok(());
+        }
+        let list = self.worktrees().await?;
+        let listed = list.into_iter().find(|worktree| worktree.path == entry.path);
+        let Some(Worktree { head: Some(head), branch: None, .. }) = listed else { return Ok(()) };
+        if self.is_held(&head, &["refs/heads", "refs/reconciler"]).await? {
+            return Ok(());
+        }
+        for reference in rescue::names(name) {
+            match self.create(&reference, &head).await? {
+                Moved::Done | Moved::AlreadySo => return Ok(()),
+                Moved::Lost { .. } => {}
+            }
+        }
+        Err(unsaved(path, &format!("{name} is taken")))
     }
 
     /// Returns whether a directory is a worktree of this repository that git has forgotten.

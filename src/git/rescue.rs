@@ -212,8 +212,13 @@ impl Repository {
     }
 
     async fn is_in_branch(&self, commit: &CommitId) -> Result<bool, Error> {
+        self.is_held(commit, &["refs/heads"]).await
+    }
+
+    /// Returns whether a ref below one of these holds a commit.
+    pub(super) async fn is_held(&self, commit: &CommitId, below: &[&str]) -> Result<bool, Error> {
         let call = self.read().args(["for-each-ref", "--count=1", "--format=%(refname)"]);
-        let found = call.args(["--contains", commit.as_str(), "refs/heads"]).run().await?;
+        let found = call.args(["--contains", commit.as_str()]).args(below).run().await?;
         Ok(!found.is_empty())
     }
 

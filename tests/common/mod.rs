@@ -269,7 +269,7 @@ impl TestEnvironment {
     }
 
     /// The processes that were started in this world, whoever is their parent.
-    fn processes(&self) -> Vec<reconciler::api::attempt::ProcessId> {
+    pub(crate) fn processes(&self) -> Vec<reconciler::api::attempt::ProcessId> {
         identity::with_mark("HOME", self.home().to_str().unwrap()).unwrap()
     }
 }

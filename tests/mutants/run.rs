@@ -1,5 +1,6 @@
 //! Builds and simulates each mutant in a copy of what the simulation needs: the pure rooms, the
-//! simulated world and the engine, so that a build takes seconds. It writes under `target/` only.
+//! clock, the simulated world and the engine, so that a build takes seconds. It writes under
+//! `target/` only.
 
 use crate::{Mutant, root};
 use std::fs;
@@ -7,17 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What of `src` and `tests` the simulation is built from.
-const NEEDED: [&str; 7] = [
+const NEEDED: [&str; 8] = [
     "src/api/",
     "src/agents/",
     "src/plan/",
+    "src/process/",
     "src/world/mod.rs",
     "src/world/sim/",
     "src/engine/",
     "tests/sim",
 ];
 /// The rooms whose sources these are.
-const ROOMS: [&str; 5] = ["api", "agents", "plan", "world", "engine"];
+const ROOMS: [&str; 6] = ["api", "agents", "plan", "process", "world", "engine"];
 /// Where the simulation runs: it is optimized, while all it names is what every test was built with.
 const PROFILE: &str = "profile.dev.package.reconciler.opt-level=1";
 
@@ -79,7 +81,10 @@ fn first_seed(said: &str) -> String {
         Some((digits.parse::<u64>().ok()?, rest.to_owned()))
     };
     let found = said.lines().filter_map(seed).min();
-    found.map_or_else(|| "by a panic".to_owned(), |(_, line)| format!("at seed {line}"))
+    found.map_or_else(
+        || "not by a seed: by another test of the simulation".to_owned(),
+        |(_, line)| format!("at seed {line}"),
+    )
 }
 
 fn cargo(tree: &Path, more: &[&str]) -> Output {

@@ -32,6 +32,7 @@ impl HostWorld {
                 Ok(Outcome::Done)
             }
             Action::RepairWorktree { owner, path, trash } => {
+                self.repository.save_head(path, owner, &rescue_ref(owner, 0)).await?;
                 self.repository.repair(path, owner, &self.places().trash().join(trash)).await?;
                 Ok(Outcome::Done)
             }

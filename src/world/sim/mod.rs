@@ -1,19 +1,22 @@
 //! The simulated world: the same port, in memory, driven by one seed. It models what can go wrong,
 //! not how git or tmux work; the contract suite holds it to what they do.
 
+mod census;
 mod fault;
 mod oracle;
 mod people;
 mod perform;
 mod processes;
 mod rng;
+mod tape;
 
 pub use fault::{Fault, Faults};
 pub use oracle::violations;
 pub use rng::Rng;
+pub use tape::Tape;
 
 use super::{ActionError, Look, Outcome, World};
-use crate::api::attempt::{Attempt, Exit, Failure, ProcessId, StopRequest, TaskRecord};
+use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::plan::action::Action;
@@ -56,6 +59,9 @@ struct State {
     earlier: Option<Look>,
     worst: Vec<String>,
     started: BTreeMap<TaskName, u32>,
+    struck: Vec<Fault>,
+    /// What happens, for people; nobody may want to know.
+    told: Option<Vec<String>>,
 }
 
 struct SimAttempt {
@@ -82,9 +88,9 @@ struct SimWorktree {
 
 impl SimWorld {
     /// Makes a world without anything in it but what is wanted.
-    pub fn new(seed: u64, faults: Faults, desired: Desired) -> Self {
+    pub fn new(rng: Rng, faults: Faults, desired: Desired) -> Self {
         let state = State {
-            rng: Rng::new(seed),
+            rng,
             faults,
             now: Timestamp::from_second(1_800_000_000).expect("a time of this age"),
             desired: Arc::new(desired),
@@ -103,6 +109,8 @@ impl SimWorld {
             earlier: None,
             worst: Vec::new(),
             started: BTreeMap::new(),
+            struck: Vec::new(),
+            told: None,
         };
         Self { state: Mutex::new(state) }
     }
@@ -114,14 +122,37 @@ impl SimWorld {
     /// Lets some time pass: processes start, work and end, people meddle, faults strike.
     pub fn pass_time(&self) {
         let mut state = self.state();
-        let seconds = state.rng.below(8);
-        state.now = state
-            .now
-            .saturating_add(SignedDuration::from_secs(seconds.cast_signed()))
-            .expect("a near time");
+        // Where a tape says nothing, time goes on.
+        let seconds = (state.rng.below(8) + 3) % 8;
+        state.sleep(SignedDuration::from_secs(seconds.cast_signed()));
         state.live();
         state.meddle();
         state.oversee();
+    }
+
+    /// Lets time pass in which nothing happens.
+    pub fn sleep(&self, time: SignedDuration) {
+        self.state().sleep(time);
+    }
+
+    /// Takes a decision that is not the world's own, on the same tape.
+    pub fn decide<T>(&self, decision: impl FnOnce(&mut Rng) -> T) -> T {
+        decision(&mut self.state().rng)
+    }
+
+    /// Returns the faults that struck so far.
+    pub fn struck(&self) -> Vec<Fault> {
+        self.state().struck.clone()
+    }
+
+    /// Begins to tell what happens.
+    pub fn tell(&self) {
+        self.state().told = Some(Vec::new());
+    }
+
+    /// Returns what happened since it was asked last, a line each; nothing, unless it tells.
+    pub fn told(&self) -> Vec<String> {
+        self.state().told.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Starts the loop's process again after a crash.
@@ -197,8 +228,24 @@ impl World for SimWorld {
 
 impl State {
     fn strikes(&mut self, fault: Fault) -> bool {
-        let rate = self.faults.rate(fault);
-        self.rng.one_in(rate)
+        let Some(rate) = self.faults.rate(fault) else { return false };
+        let strikes = self.rng.one_in(rate);
+        if strikes {
+            self.struck.push(fault);
+            self.say(|| format!("  fault: {fault:?}"));
+        }
+        strikes
+    }
+
+    fn say(&mut self, line: impl FnOnce() -> String) {
+        if let Some(told) = &mut self.told {
+            told.push(line());
+        }
+    }
+
+    fn sleep(&mut self, time: SignedDuration) {
+        self.now = self.now.saturating_add(time).expect("a near time");
+        self.say(|| format!("  {time:#} pass"));
     }
 
     fn fresh(&mut self) -> u64 {
@@ -216,7 +263,7 @@ impl State {
         } else {
             Sighting::Known(Arc::clone(&self.desired))
         };
-        let nonce = u128::from(self.rng.draw()) << 64 | u128::from(self.rng.draw());
+        let nonce = u128::from(self.rng.noise()) << 64 | u128::from(self.rng.noise());
         let tasks = self.tasks();
         let claims = self.claims.iter().map(|(name, claim)| (name.clone(), Ok(claim.clone())));
         let claims = claims.collect();
@@ -232,7 +279,7 @@ impl State {
         let trusted = Self::trusted();
         let leftovers = Leftovers {
             trash: self.trash.iter().map(|(name, (at, _))| (name.clone(), *at)).collect(),
-            attempts: Vec::new(),
+            attempts: self.attempts.iter().map(|(owner, all)| folder(owner, all)).collect(),
         };
         let observed = Observed {
             now: self.now,
@@ -308,6 +355,15 @@ impl SimAttempt {
             },
         }
     }
+}
+
+/// Returns the folder of a task's attempts, and when it changed last.
+fn folder(owner: &Owner, all: &BTreeMap<u32, SimAttempt>) -> (String, Timestamp) {
+    let changed = all.values().map(|one| match &one.exit {
+        Some(exit) => exit.ended_at,
+        None => one.attempt.prepared_at,
+    });
+    (AttemptId::folder(owner), changed.max().unwrap_or_default())
 }
 
 fn places() -> Places {

@@ -64,7 +64,10 @@ impl State {
                 self.trash.remove(trash);
                 Outcome::Done
             }
-            Action::SweepAttempts { .. } => Outcome::Done,
+            Action::SweepAttempts { folder } => {
+                self.attempts.retain(|owner, _| AttemptId::folder(owner) != *folder);
+                Outcome::Done
+            }
         })
     }
 

@@ -47,6 +47,7 @@ impl State {
         if one.stop.is_none() {
             one.agents.push(agent);
             *self.started.entry(owner.task.clone()).or_default() += 1;
+            self.say(|| format!("  {}#{number} begins", owner.task));
         }
     }
 
@@ -58,10 +59,11 @@ impl State {
             self.end(owner, number, ExitReason::Stopped { why: request.why });
             return;
         }
+        // Where a tape says nothing, work is done.
         match chance {
-            0..=3 => self.change(owner),
-            4 | 5 => self.commit_changes(owner),
-            6 | 7 => self.end(owner, number, ExitReason::Succeeded),
+            0 | 1 => self.end(owner, number, ExitReason::Succeeded),
+            2 | 3 => self.commit_changes(owner),
+            4..=7 => self.change(owner),
             8 if self.rng.one_in(3) => {
                 self.end(owner, number, ExitReason::Failed { status: 1 });
             }
@@ -79,10 +81,12 @@ impl State {
         if let Some(one) = self.attempt(owner, number) {
             one.agents.clear();
             let started_at = one.shim.as_ref().map(|shim| shim.started_at);
-            one.exit.get_or_insert(Exit { started_at, ended_at: now, reason });
+            let exit = one.exit.get_or_insert(Exit { started_at, ended_at: now, reason });
+            let how = exit.reason.clone();
             if let Some(shim) = &mut one.shim {
                 shim.alive = false;
             }
+            self.say(|| format!("  {}#{number} {how}", owner.task));
         }
         // Now and then the server misses that its pane has died.
         if !self.rng.one_in(4) {
