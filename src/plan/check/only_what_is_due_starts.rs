@@ -37,37 +37,39 @@ fn spec<'a>(case: Case<'a>, task: &TaskName) -> Option<&'a TaskSpec> {
     case.desired.tasks.get(task)?.spec.as_ref()
 }
 
-/// Returns the ends of the attempts that ran what is committed now.
-fn ends<'a>(case: Case<'a>, task: &TaskName, spec: &TaskSpec) -> Vec<&'a Exit> {
+/// Returns the attempts that ran what is committed now: how each ended, if that is recorded.
+fn ends<'a>(case: Case<'a>, task: &TaskName, spec: &TaskSpec) -> Vec<Option<&'a Exit>> {
     let hash = run_hash(spec);
     let task = case.observed.tasks.known().and_then(|tasks| tasks.get(task));
     let of_this = task
         .into_iter()
         .flat_map(|task| &task.attempts)
         .filter(|one| one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash));
-    let mut found = Vec::new();
-    for one in of_this {
-        if let AttemptState::Ended(exit) = &one.state {
-            found.push(exit);
-        }
-    }
-    found
+    of_this
+        .map(|one| if let AttemptState::Ended(exit) = &one.state { Some(exit) } else { None })
+        .collect()
 }
 
 fn has_succeeded(case: Case<'_>, task: &TaskName) -> bool {
     spec(case, task).is_some_and(|spec| {
-        ends(case, task, spec).last().is_some_and(|exit| exit.reason == ExitReason::Succeeded)
+        ends(case, task, spec)
+            .into_iter()
+            .flatten()
+            .next_back()
+            .is_some_and(|exit| exit.reason == ExitReason::Succeeded)
     })
 }
 
 fn failed(case: Case<'_>, task: &TaskName, spec: &TaskSpec) -> Option<String> {
     let ends = ends(case, task, spec);
-    let failures = ends.iter().filter(|exit| exit.reason.is_failure()).count();
+    let failures = ends.iter().flatten().filter(|exit| exit.reason.is_failure()).count();
     if failures > usize::try_from(spec.retries).unwrap_or(usize::MAX) {
         return Some(format!("{failures} attempts failed"));
     }
-    let last = ends.last().filter(|exit| exit.reason.is_failure())?;
-    let shortest = i64::from(case.desired.policy().retry.base_seconds) * 3 / 4;
+    // After an attempt that is only now closed as lost, the wait for the failure before it is over.
+    let last = ends.last().copied().flatten().filter(|exit| exit.reason.is_failure())?;
+    let retry = case.desired.policy().retry;
+    let shortest = i64::from(retry.base_seconds.min(retry.cap_seconds)) * 3 / 4;
     let ago = case.observed.now.duration_since(last.ended_at);
     // An end in the future means that the clock was set back: then nobody waits for it.
     let waits = !ago.is_negative() && ago < SignedDuration::from_secs(shortest);
