@@ -1,9 +1,9 @@
 //! The last attempt of each task: whether it goes on, is to stop, is over, or is lost. What is over
 //! is judged: done, used up, or due again.
 
-use super::admission::Wanted;
+use super::admission::{Facts, Wanted};
 use super::backoff::{self, Verdict};
-use super::{Scene, spawn};
+use super::{Row, Scene, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
@@ -11,10 +11,10 @@ use crate::api::name::{Owner, TaskName};
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting, TaskSighting};
+use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 /// How long a session may take until its shim has taken the attempt, in seconds.
 const START_GRACE_SECONDS: i64 = 10;
@@ -40,7 +40,7 @@ pub(super) enum Next<'a> {
         /// What is to be done.
         spec: &'a TaskSpec,
         /// Its record; a task seen for the first time gets one with this plan.
-        record: TaskRecord,
+        record: Cow<'a, TaskRecord>,
         /// The number of the next attempt.
         number: u32,
     },
@@ -53,22 +53,17 @@ pub(super) enum Next<'a> {
 }
 
 /// Looks at the last attempt of every task.
-pub(super) fn decide<'a>(
-    scene: Scene<'a>,
-    wanted: &BTreeMap<&'a TaskName, Wanted<'a>>,
-    tasks: &'a BTreeMap<TaskName, TaskSighting>,
-) -> BTreeMap<&'a TaskName, Settled<'a>> {
-    wanted.iter().map(|(name, want)| (*name, settle(scene, name, want, tasks.get(*name)))).collect()
+pub(super) fn decide<'a>(scene: Scene<'a>, tasks: Vec<Facts<'a>>) -> Vec<Row<'a>> {
+    let settled = |facts| Row { settled: settle(scene, &facts), facts, start: None };
+    tasks.into_iter().map(settled).collect()
 }
 
-fn settle<'a>(
-    scene: Scene<'a>,
-    name: &'a TaskName,
-    want: &Wanted<'a>,
-    sighting: Option<&'a TaskSighting>,
-) -> Settled<'a> {
-    let report = blank(scene, name);
-    let Some(sighting) = sighting else { return first_sight(scene, name, want, report) };
+fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
+    let report = blank(facts.problems);
+    let want = &facts.wanted;
+    let Some(sighting) = facts.task else {
+        return first_sight(scene, facts.name, want, report);
+    };
     let record = match &sighting.record {
         Ok(record) => record,
         Err(damage) => {
@@ -86,8 +81,8 @@ fn settle<'a>(
         report.attempt = Some(last.number);
         report.seat = last.attempt.as_ref().ok().map(|attempt| attempt.seat.clone());
     }
-    let life = Life { scene, want, record, attempts: &sighting.attempts };
-    life.settle(report)
+    let (attempts, sessions) = (&sighting.attempts, &facts.found.sessions);
+    Life { scene, want, record, attempts, sessions }.settle(report)
 }
 
 fn first_sight<'a>(
@@ -116,6 +111,7 @@ fn first_sight<'a>(
                 let report = suspended(report);
                 return Settled { actions, report, next: Next::Rest };
             }
+            let record = Cow::Owned(record);
             Settled { actions, report, next: Next::Start { spec, record, number: 1 } }
         }
     }
@@ -127,6 +123,8 @@ struct Life<'a, 'b> {
     want: &'b Wanted<'a>,
     record: &'a TaskRecord,
     attempts: &'a [AttemptSighting],
+    /// Those that bear its name in their mark.
+    sessions: &'a [&'a Session],
 }
 
 impl<'a> Life<'a, '_> {
@@ -330,7 +328,7 @@ impl<'a> Life<'a, '_> {
         );
         let next = judged(&mut report, &verdict, &ended, || Next::Start {
             spec,
-            record: self.record.clone(),
+            record: Cow::Borrowed(self.record),
             number,
         });
         if let (Verdict::Succeeded, Some(saved)) = (&verdict, self.saved()) {
@@ -400,8 +398,8 @@ impl<'a> Life<'a, '_> {
     /// Returns the sessions that bear its mark.
     fn sessions(&self) -> impl Iterator<Item = &'a Session> {
         let uid = &self.record.uid;
-        let sessions = self.scene.index.sessions(&self.record.task).iter().copied();
-        sessions.filter(move |one| one.owner.as_ref().is_some_and(|owner| owner.uid == *uid))
+        let bears = move |one: &&Session| one.owner.as_ref().is_some_and(|own| own.uid == *uid);
+        self.sessions.iter().copied().filter(bears)
     }
 }
 
@@ -466,8 +464,7 @@ fn wait<'a>(report: TaskReport, reason: Reason, message: String) -> Settled<'a> 
     }
 }
 
-fn blank(scene: Scene<'_>, name: &TaskName) -> TaskReport {
-    let entry = scene.desired.tasks.get(name);
+fn blank(problems: &[String]) -> TaskReport {
     TaskReport {
         state: TaskState::Pending,
         reason: Reason::Starting,
@@ -478,7 +475,7 @@ fn blank(scene: Scene<'_>, name: &TaskName) -> TaskReport {
         attempt: None,
         uid: None,
         branch: None,
-        problems: entry.map(|entry| entry.problems.clone()).unwrap_or_default(),
+        problems: problems.to_vec(),
     }
 }
 

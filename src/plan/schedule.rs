@@ -1,125 +1,140 @@
 //! The queue: which of the tasks that could start do so now, and on which seat. Dependencies first,
 //! then priority, then age; a task that waits for files keeps later ones from taking them.
 
-use super::admission::Wanted;
+use super::admission::{Facts, Wanted};
 use super::claim::{self, Held};
 use super::order;
-use super::revive::{Next, Settled};
+use super::revive::Next;
 use super::seats::Seats;
-use super::{Failing, Scene, spawn};
+use super::{Row, Scene, spawn};
 use crate::api::attempt::TaskRecord;
-use crate::api::name::{Seat, TaskName};
+use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::observed::{AttemptState, ClaimSighting};
 use crate::plan::report::Reason;
-use std::collections::BTreeMap;
-
-/// A task and what comes next for it, after the queue was served.
-pub(super) struct Placed<'a> {
-    /// What was settled before.
-    pub(super) settled: Settled<'a>,
-    /// The seat and the paths it starts with now.
-    pub(super) start: Option<(Seat, Vec<PathPattern>)>,
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Serves the queue.
 pub(super) fn decide<'a>(
     scene: Scene<'a>,
-    wanted: &BTreeMap<&'a TaskName, Wanted<'a>>,
-    settled: BTreeMap<&'a TaskName, Settled<'a>>,
+    rows: &mut [Row<'a>],
     claims: &'a BTreeMap<TaskName, ClaimSighting>,
-) -> BTreeMap<&'a TaskName, Placed<'a>> {
-    let specs = wanted.iter().filter_map(|(name, want)| match want {
-        Wanted::Run(spec) => Some((*name, *spec)),
+) {
+    let specs = rows.iter().filter_map(|row| match row.facts.wanted {
+        Wanted::Run(spec) => Some((row.facts.name, spec)),
         Wanted::Suspended(_) | Wanted::Gone | Wanted::Unclear(_) | Wanted::Invalid => None,
     });
-    let cycles = order::cycles(specs);
-    let states: BTreeMap<&TaskName, (TaskState, Reason)> =
-        settled.iter().map(|(name, one)| (*name, (one.report.state, one.report.reason))).collect();
-    let mut placed: BTreeMap<&TaskName, Placed<'a>> = settled
-        .into_iter()
-        .map(|(name, settled)| (name, Placed { settled, start: None }))
-        .collect();
-    let mut held = Held::by(scene, claims);
-    for (name, want) in wanted {
-        held.add_unclaimed(scene, (name, want), claims);
-    }
-    let mut queue = Queue { scene, held, seats: Seats::new(scene, taken(scene, &placed)) };
-    let wrong_ref = super::wrong_ref(scene);
-    for name in in_order(&placed) {
-        let Some(one) = placed.get_mut(name) else { continue };
-        let Next::Start { spec, record, .. } = &one.settled.next else { continue };
-        // Until it is tried again, it takes nobody's seat.
-        let failing = Failing::of(scene, name);
-        let blocked = wrong_ref
-            .as_ref()
-            .map(|why| (Reason::OnHold, why.clone()))
-            .or_else(|| cycles.get(name).map(|cycle| (Reason::DependencyCycle, cycle.clone())))
-            .or_else(|| order::unmet(spec, |one| states.get(one).copied()))
-            .or_else(|| spawn::place_taken(scene, spec, record))
-            .or_else(|| Some((Reason::EffectFailed, failing.as_ref()?.message())));
-        let claimed = claims.get(name);
-        let outcome = match blocked {
+    let waits = Waits { scene, cycles: order::cycles(specs), states: states(rows) };
+    let mut queue = Queue {
+        scene,
+        held: Held::by(scene, rows, claims),
+        seats: Seats::new(scene, taken(rows)),
+        wrong_ref: super::wrong_ref(scene),
+    };
+    for at in in_order(rows) {
+        let Some(row) = rows.get_mut(at) else { continue };
+        let Next::Start { spec, record, .. } = &row.settled.next else { continue };
+        let outcome = match queue.blocked(&row.facts, (spec, record), &waits) {
             Some(blocked) => Err(blocked),
-            None => queue.serve(name, spec, (record, claimed)),
+            None => queue.serve(&row.facts, spec, &record.uid),
         };
         match outcome {
             Ok(start) => {
-                one.settled.report.seat = Some(start.0.clone());
-                one.start = Some(start);
+                row.settled.report.seat = Some(start.0.clone());
+                row.start = Some(start);
             }
-            Err((reason, message)) => {
-                // Who waits for a seat keeps its files, because a seat comes free; who waits for
-                // anything else lets go of them, or two could wait for each other for ever.
-                let keeps = matches!(reason, Reason::WorkersBusy | Reason::LimitReached);
-                let holds = keeps && claimed.is_some();
-                let state = if holds { TaskState::Claimed } else { TaskState::Pending };
-                let report = &mut one.settled.report;
-                (report.state, report.reason, report.message) = (state, reason, message);
-                report.wake_at = report.wake_at.or(failing.map(|one| one.until));
-                if !keeps {
-                    one.settled.next = Next::Rest;
-                }
-            }
+            Err((reason, message)) => wait(row, reason, message),
         }
     }
-    placed
+}
+
+/// Lets a task wait.
+fn wait(row: &mut Row<'_>, reason: Reason, message: String) {
+    // Who waits for a seat keeps its files, because a seat comes free; who waits for anything else
+    // lets go of them, or two could wait for each other for ever.
+    let keeps = matches!(reason, Reason::WorkersBusy | Reason::LimitReached);
+    let holds = keeps && row.facts.claim.is_some();
+    let report = &mut row.settled.report;
+    report.state = if holds { TaskState::Claimed } else { TaskState::Pending };
+    (report.reason, report.message) = (reason, message);
+    report.wake_at = report.wake_at.or(row.facts.failing.as_ref().map(|one| one.until));
+    if !keeps {
+        row.settled.next = Next::Rest;
+    }
+}
+
+/// What tasks wait for that is not a worker or a file.
+struct Waits<'a> {
+    scene: Scene<'a>,
+    cycles: BTreeMap<&'a TaskName, String>,
+    states: BTreeMap<&'a TaskName, (TaskState, Reason)>,
+}
+
+/// Returns where the tasks are that others depend on.
+fn states<'a>(rows: &[Row<'a>]) -> BTreeMap<&'a TaskName, (TaskState, Reason)> {
+    let on = rows.iter().filter_map(|row| match &row.settled.next {
+        Next::Start { spec, .. } => Some(&spec.dependencies),
+        Next::Wait | Next::Done | Next::Rest | Next::Leave => None,
+    });
+    let on: BTreeSet<&TaskName> = on.flatten().collect();
+    let asked = |row: &&Row<'a>| !on.is_empty() && on.contains(row.facts.name);
+    let state =
+        |row: &Row<'a>| (row.facts.name, (row.settled.report.state, row.settled.report.reason));
+    rows.iter().filter(asked).map(state).collect()
 }
 
 /// Returns the tasks that could start, by priority and age.
-fn in_order<'a>(placed: &BTreeMap<&'a TaskName, Placed<'a>>) -> Vec<&'a TaskName> {
-    let key = |name: &'a TaskName, one: &Placed<'a>| match &one.settled.next {
-        Next::Start { spec, record, .. } => Some((spec.priority, record.created_at, name)),
+fn in_order(rows: &[Row<'_>]) -> Vec<usize> {
+    let key = |(at, row): (usize, &Row<'_>)| match &row.settled.next {
+        Next::Start { spec, record, .. } => Some((spec.priority, record.created_at, at)),
         Next::Wait | Next::Done | Next::Rest | Next::Leave => None,
     };
-    let mut keys: Vec<_> = placed.iter().filter_map(|(name, one)| key(name, one)).collect();
+    let mut keys: Vec<_> = rows.iter().enumerate().filter_map(key).collect();
     keys.sort_unstable();
-    keys.into_iter().map(|(_, _, name)| name).collect()
+    keys.into_iter().map(|(_, _, at)| at).collect()
 }
 
 struct Queue<'a> {
     scene: Scene<'a>,
     held: Held<'a>,
     seats: Seats<'a>,
+    wrong_ref: Option<String>,
 }
 
 impl<'a> Queue<'a> {
+    /// Returns what a task waits for, whatever workers and files are free.
+    fn blocked(
+        &self,
+        facts: &Facts<'_>,
+        (spec, record): (&TaskSpec, &TaskRecord),
+        waits: &Waits<'_>,
+    ) -> Option<(Reason, String)> {
+        if let Some(why) = &self.wrong_ref {
+            return Some((Reason::OnHold, why.clone()));
+        }
+        let cycle = || Some((Reason::DependencyCycle, waits.cycles.get(facts.name)?.clone()));
+        // Until it is tried again, it takes nobody's seat.
+        let failed = || Some((Reason::EffectFailed, facts.failing.as_ref()?.message()));
+        cycle()
+            .or_else(|| order::unmet(spec, |one| waits.states.get(one).copied()))
+            .or_else(|| spawn::place_taken(waits.scene, facts.found, (spec, record)))
+            .or_else(failed)
+    }
+
     /// Gives a task a seat and its files, or says what it waits for.
     fn serve(
         &mut self,
-        name: &'a TaskName,
+        facts: &Facts<'a>,
         spec: &'a TaskSpec,
-        (record, claimed): (&TaskRecord, Option<&'a ClaimSighting>),
-    ) -> Result<(Seat, Vec<PathPattern>), (Reason, String)> {
-        let mine = match claimed {
+        uid: &Uid,
+    ) -> Result<(Seat, Vec<&'a PathPattern>), (Reason, String)> {
+        let mine = match facts.claim {
             Some(Err(damage)) => {
-                return Err((
-                    Reason::Damaged,
-                    format!("its lock is damaged, so it is held: {damage}"),
-                ));
+                let message = format!("its lock is damaged, so it is held: {damage}");
+                return Err((Reason::Damaged, message));
             }
-            Some(Ok(claim)) if claim.uid == record.uid => Some(claim),
+            Some(Ok(claim)) if claim.uid == *uid => Some(claim),
             Some(Ok(_)) | None => None,
         };
         if self.seats.running >= self.scene.policy.limits.max_concurrent_tasks {
@@ -128,25 +143,24 @@ impl<'a> Queue<'a> {
             return Err((Reason::LimitReached, message));
         }
         let paths = claim::wanted(self.scene, spec);
-        if let Some((holder, pattern, path)) = self.held.conflict(name, &paths) {
+        if let Some((holder, pattern, path)) = self.held.conflict(facts.name, &paths) {
             let message = format!("{holder} holds {pattern} (both can change {path})");
             // Later tasks must not take these files before it, or it would wait for ever.
-            self.held.add(name, paths);
+            self.held.add(facts.name, paths);
             return Err((Reason::FilesHeld, message));
         }
         let seat = self.seats.take(self.scene, spec, mine.map(|claim| &claim.seat))?;
-        self.held.add(name, paths.clone());
+        self.held.add(facts.name, paths.clone());
         Ok((seat, paths))
     }
 }
 
 /// Returns the seats of the attempts that live or may.
-fn taken(scene: Scene<'_>, placed: &BTreeMap<&TaskName, Placed<'_>>) -> impl Iterator<Item = Seat> {
-    let tasks = scene.observed.tasks.known();
-    placed.iter().filter_map(move |(name, one)| {
-        let last = tasks.and_then(|tasks| tasks.get(*name)?.attempts.last())?;
+fn taken(rows: &[Row<'_>]) -> impl Iterator<Item = Seat> {
+    rows.iter().filter_map(|row| {
+        let last = row.facts.task?.attempts.last()?;
         // What closes its last attempt may be held back, if that failed.
-        let stays = matches!(one.settled.next, Next::Wait) || Failing::of(scene, name).is_some();
+        let stays = matches!(row.settled.next, Next::Wait) || row.facts.failing.is_some();
         // One that is starting has its seat as much as one that runs.
         let lives = !matches!(last.state, AttemptState::Ended(_));
         let attempt = last.attempt.as_ref().ok().filter(|_| stays && lives)?;

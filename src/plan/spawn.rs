@@ -1,9 +1,9 @@
 //! The start of an attempt: claim, branch, worktree, record, session, in this order, each only if
 //! it is not there yet.
 
+use super::index::Found;
 use super::revive::Next;
-use super::schedule::Placed;
-use super::{Scene, Step, claim};
+use super::{Row, Scene, claim};
 use crate::agents::{self, Occasion};
 use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
 use crate::api::claim::Claim;
@@ -13,42 +13,23 @@ use crate::api::placeholder;
 use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{ClaimSighting, Sighting, Worktree, WorktreeState};
+use crate::plan::observed::{Sighting, Worktree, WorktreeState};
 use crate::plan::report::{Reason, TaskReport};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The longest description within a branch name, in bytes.
 const DESCRIPTION_MAX: usize = 40;
 
-/// A task after its start was planned, and what is left to be decided for it.
-pub(super) struct Started<'a> {
-    /// The actions so far, and where it is.
-    pub(super) step: Step,
-    /// What may come next.
-    pub(super) next: Next<'a>,
-}
-
 /// Plans the start of every task that has a seat.
-pub(super) fn decide<'a>(
-    scene: Scene<'a>,
-    placed: BTreeMap<&'a TaskName, Placed<'a>>,
-    claims: &BTreeMap<TaskName, ClaimSighting>,
-) -> BTreeMap<&'a TaskName, Started<'a>> {
-    placed
-        .into_iter()
-        .map(|(name, Placed { settled, start })| {
-            let mut step = Step { actions: settled.actions, report: settled.report };
-            if let (Next::Start { spec, record, number }, Some((seat, paths))) =
-                (&settled.next, start)
-            {
-                let start = Start { scene, spec, record, number: *number, seat, paths };
-                let claim = claims.get(name).and_then(|claim| claim.as_ref().ok());
-                start.plan(&mut step, claim);
-            }
-            (name, Started { step, next: settled.next })
-        })
-        .collect()
+pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) {
+    for Row { facts, settled, start } in rows {
+        let Some((seat, paths)) = start.take() else { continue };
+        let Next::Start { spec, record, number } = &settled.next else { continue };
+        let paths = paths.into_iter().cloned().collect();
+        let start = Start { scene, spec, record, number: *number, seat, paths };
+        let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
+        start.plan((&mut settled.actions, &mut settled.report), claim);
+    }
 }
 
 struct Start<'a, 'b> {
@@ -61,8 +42,8 @@ struct Start<'a, 'b> {
 }
 
 impl Start<'_, '_> {
-    fn plan(&self, step: &mut Step, claim: Option<&Claim>) {
-        let report = &mut step.report;
+    fn plan(&self, step: (&mut Vec<Action>, &mut TaskReport), claim: Option<&Claim>) {
+        let (steps, report) = step;
         let claimed = claim.is_some_and(|claim| claim.uid == self.record.uid);
         report.state = if claimed { TaskState::Claimed } else { TaskState::Pending };
         report.attempt = Some(self.number);
@@ -70,17 +51,17 @@ impl Start<'_, '_> {
         report.message = format!("attempt {} starts on {}", self.number, self.seat);
         if let Some(why) = self.scene.observed.sessions.why_unknown() {
             let message = format!("tmux cannot be seen: {why}");
-            *report = TaskReport { reason: Reason::Unknown, message, ..report.clone() };
+            (report.reason, report.message) = (Reason::Unknown, message);
             return;
         }
         let directory = match self.directory() {
             Ok((actions, directory)) => {
-                step.actions.extend(self.claim(claim));
-                step.actions.extend(actions);
+                steps.extend(self.claim(claim));
+                steps.extend(actions);
                 directory
             }
             Err((reason, message)) => {
-                *report = TaskReport { reason, message, ..report.clone() };
+                (report.reason, report.message) = (reason, message);
                 return;
             }
         };
@@ -89,7 +70,7 @@ impl Start<'_, '_> {
         let Some(program) = program(self.scene, self.spec, (self.record, &self.seat), &id) else {
             return;
         };
-        step.actions.push(Action::PrepareAttempt(Attempt {
+        steps.push(Action::PrepareAttempt(Attempt {
             id: id.clone(),
             seat: self.seat.clone(),
             class: self.spec.class,
@@ -99,7 +80,7 @@ impl Start<'_, '_> {
             program,
             heartbeat_seconds: self.scene.policy.intervals.heartbeat_seconds,
         }));
-        step.actions.push(Action::NewSession { attempt: id, directory });
+        steps.push(Action::NewSession { attempt: id, directory });
     }
 
     /// Returns the claim to publish, unless the one that is there says the same.
@@ -134,7 +115,7 @@ impl Start<'_, '_> {
         let path = places.worktree(&self.record.task);
         let owner = self.record.owner();
         let mut actions = Vec::new();
-        let found = self.scene.index.at(&path);
+        let found = self.scene.index.at(&self.record.task).place;
         if let Some(Worktree { state: WorktreeState::Ready, owner: Some(holder), .. }) = found
             && *holder == owner
         {
@@ -156,18 +137,17 @@ impl Start<'_, '_> {
 /// Returns what stands in the way of a task and is not ours to remove: a person has to.
 pub(super) fn place_taken(
     scene: Scene<'_>,
-    spec: &TaskSpec,
-    record: &TaskRecord,
+    found: &Found<'_>,
+    (spec, record): (&TaskSpec, &TaskRecord),
 ) -> Option<(Reason, String)> {
-    if scene.index.has_unmarked_session(record.task.as_str()) {
+    if found.stranger.is_some() {
         let why = format!("tmux session {} is not ours: rename it or end it", record.task);
         return Some((Reason::PlaceTaken, why));
     }
     if spec.class == Class::Decision {
         return None;
     }
-    let there = scene.index.at(&scene.observed.places.worktree(&record.task))?;
-    let why = clear(scene, there, &record.owner()).err()?;
+    let why = clear(scene, found.place?, &record.owner()).err()?;
     Some((Reason::PlaceTaken, why))
 }
 
@@ -202,7 +182,7 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
     let observed = scene.observed;
     observed.worktrees.known()?;
-    let adopted = scene.index.worktrees(name).iter().find_map(|one| one.owner.as_ref());
+    let adopted = scene.index.at(name).worktrees.iter().find_map(|one| one.owner.as_ref());
     let adopted = adopted.map(|owner| &owner.uid);
     let uid = adopted.cloned().unwrap_or_else(|| Uid::derive(observed.nonce, name.as_str()));
     let branch = match spec.class {

@@ -24,9 +24,12 @@ impl PatternIndex {
 
     /// Returns the numbers of all patterns that could meet one of these, in order; some of them
     /// may not.
-    pub fn near(&self, patterns: &[PathPattern]) -> BTreeSet<usize> {
+    pub fn near<'a, I>(&self, patterns: I) -> BTreeSet<usize>
+    where
+        I: IntoIterator<Item = &'a PathPattern>,
+    {
         let mut found = BTreeSet::new();
-        for folder in patterns.iter().flat_map(folders) {
+        for folder in patterns.into_iter().flat_map(folders) {
             let above = folder.match_indices('/').filter_map(|(at, _)| folder.get(..=at));
             for one in std::iter::once("").chain(above) {
                 found.extend(self.by_folder.get(one).into_iter().flatten());
