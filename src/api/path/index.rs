@@ -1,8 +1,9 @@
 //! Which of many patterns could meet one: found by the literal names they begin with, without
 //! comparing each with each. It only narrows; whether two do meet is asked of the patterns.
 
-use super::{PathPattern, Segment, Token};
+use super::{Alternative, PathPattern, Segment, Token};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// Patterns by the folder they are confined to, each with the number it was entered under.
 #[derive(Debug, Default)]
@@ -14,8 +15,8 @@ pub struct PatternIndex {
 impl PatternIndex {
     /// Enters a pattern under a number.
     pub fn insert(&mut self, number: usize, pattern: &PathPattern) {
-        for folder in folders(pattern) {
-            let numbers = self.by_folder.entry(folder).or_default();
+        for Alternative { folder, .. } in &pattern.alternatives {
+            let numbers = self.by_folder.entry(folder.clone()).or_default();
             if numbers.last() != Some(&number) {
                 numbers.push(number);
             }
@@ -29,31 +30,29 @@ impl PatternIndex {
         I: IntoIterator<Item = &'a PathPattern>,
     {
         let mut found = BTreeSet::new();
-        for folder in patterns.into_iter().flat_map(folders) {
-            let above = folder.match_indices('/').filter_map(|(at, _)| folder.get(..=at));
-            for one in std::iter::once("").chain(above) {
+        for Alternative { folder, .. } in patterns.into_iter().flat_map(|one| &one.alternatives) {
+            let above = folder.match_indices('/').filter_map(|(at, _)| folder.get(..at));
+            let above = above.filter_map(|one| folder.get(..one.rfind('/').map_or(0, |at| at + 1)));
+            for one in above {
                 found.extend(self.by_folder.get(one).into_iter().flatten());
             }
-            let beneath = self.by_folder.range(folder.clone()..);
-            let beneath = beneath.take_while(|(one, _)| one.starts_with(&folder));
+            let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
+            let beneath = self.by_folder.range::<str, _>(from);
+            let beneath = beneath.take_while(|(one, _)| one.starts_with(folder.as_str()));
             found.extend(beneath.flat_map(|(_, numbers)| numbers));
         }
         found
     }
 }
 
-/// Returns, for each alternative, the names it begins with, up to the first that is not literal.
-/// Every path of the pattern is this one or beneath it.
-fn folders(pattern: &PathPattern) -> impl Iterator<Item = String> {
-    pattern.alternatives.iter().map(|segments| {
-        let mut folder = String::new();
-        for segment in segments {
-            let Some(name) = literal_name(segment) else { break };
-            folder.push_str(&name);
-            folder.push('/');
-        }
-        folder
-    })
+/// Returns the literal names that segments begin with, a `/` behind each.
+pub(super) fn literal_folder(segments: &[Segment]) -> String {
+    let mut folder = String::new();
+    for name in segments.iter().map_while(literal_name) {
+        folder.push_str(&name);
+        folder.push('/');
+    }
+    folder
 }
 
 fn literal_name(segment: &Segment) -> Option<String> {
