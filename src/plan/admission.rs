@@ -7,6 +7,7 @@ use crate::api::name::TaskName;
 use crate::api::task::TaskSpec;
 use crate::plan::desired::Entry;
 use crate::plan::observed::{ClaimSighting, TaskSighting};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// What is wanted of one task.
@@ -54,27 +55,39 @@ pub(super) fn decide<'a>(
     tasks: &'a BTreeMap<TaskName, TaskSighting>,
     claims: &'a BTreeMap<TaskName, ClaimSighting>,
 ) -> Vec<Facts<'a>> {
-    let desired = &scene.desired.tasks;
-    let mut names: Vec<&TaskName> = desired.keys().chain(tasks.keys()).collect();
-    names.sort();
-    names.dedup();
-    let mut entries = Walk::over(desired);
-    let (mut tasks, mut claims) = (Walk::over(tasks), Walk::over(claims));
-    let mut found = scene.index.walk();
-    let facts = |name| {
-        let entry = entries.at(name);
-        let task = tasks.at(name);
-        Facts {
-            name,
-            wanted: wanted(scene, entry),
-            problems: entry.map_or(&[], |entry| &entry.problems),
-            task,
-            claim: claims.at(name),
-            found: found.of(name),
-            failing: task.and_then(|task| Failing::of(scene, name, task)),
-        }
+    let (mut claims, mut found) = (Walk::over(claims), scene.index.walk());
+    let facts = |(name, entry, task): Both<'a, Entry<TaskSpec>, TaskSighting>| Facts {
+        name,
+        wanted: wanted(scene, entry),
+        problems: entry.map_or(&[], |entry| &entry.problems),
+        task,
+        claim: claims.at(name),
+        found: found.of(name),
+        failing: task.and_then(|task| Failing::of(scene, name, task)),
     };
-    names.into_iter().map(facts).collect()
+    both(&scene.desired.tasks, tasks).map(facts).collect()
+}
+
+/// What two maps say of one task, at least one of them something.
+type Both<'a, A, B> = (&'a TaskName, Option<&'a A>, Option<&'a B>);
+
+/// Walks two maps together.
+fn both<'a, A, B>(
+    ours: &'a BTreeMap<TaskName, A>,
+    theirs: &'a BTreeMap<TaskName, B>,
+) -> impl Iterator<Item = Both<'a, A, B>> {
+    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (ours.peek(), theirs.peek()) {
+            (Some((one, _)), Some((other, _))) => one.cmp(other),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let one = if order.is_le() { ours.next() } else { None };
+        let other = if order.is_ge() { theirs.next() } else { None };
+        let name = one.map(|(name, _)| name).or(other.map(|(name, _)| name))?;
+        Some((name, one.map(|(_, one)| one), other.map(|(_, other)| other)))
+    })
 }
 
 fn wanted<'a>(scene: Scene<'_>, entry: Option<&'a Entry<TaskSpec>>) -> Wanted<'a> {

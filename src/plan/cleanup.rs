@@ -118,7 +118,6 @@ pub(super) fn leftovers(
             None => super::holds_deletes(scene),
         }
     };
-    let replaced: BTreeSet<&TaskName> = scene.desired.tasks.keys().collect();
     for session in scene.observed.sessions.known().into_iter().flatten() {
         if let Some(owner) = session.owner.as_ref().filter(|owner| !known(owner)) {
             let session = session.id.clone();
@@ -128,7 +127,9 @@ pub(super) fn leftovers(
     for worktree in scene.observed.worktrees.known().into_iter().flatten() {
         let Some(owner) = worktree.owner.as_ref().filter(|owner| !known(owner)) else { continue };
         // A worktree of a wanted task without a record is adopted when the task is registered.
-        if replaced.contains(&owner.task) || !scene.observed.places.is_ours(&worktree.path) {
+        if scene.desired.tasks.contains_key(&owner.task)
+            || !scene.observed.places.is_ours(&worktree.path)
+        {
             continue;
         }
         let (owner, path) = (owner.clone(), worktree.path.clone());
@@ -169,16 +170,15 @@ fn outlived(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<A
             actions.push(Action::EmptyTrash { trash: trash.clone() });
         }
     }
-    let in_use: BTreeSet<String> = tasks
-        .values()
-        .filter_map(|task| task.record.as_ref().ok())
-        .map(|record| AttemptId::folder(&record.owner()))
-        .collect();
-    let any_damaged = tasks.values().any(|task| task.record.is_err());
-    for (folder, since) in &leftovers.attempts {
-        if !any_damaged && !in_use.contains(folder) && is_over(since, retention.attempts_seconds) {
-            actions.push(Action::SweepAttempts { folder: folder.clone() });
-        }
+    let old = leftovers.attempts.iter().filter(|(_, at)| is_over(at, retention.attempts_seconds));
+    let old: Vec<&String> = old.map(|(folder, _)| folder).collect();
+    if old.is_empty() || tasks.values().any(|task| task.record.is_err()) {
+        return actions;
     }
+    let records = tasks.values().filter_map(|task| task.record.as_ref().ok());
+    let in_use: BTreeSet<String> =
+        records.map(|record| AttemptId::folder(&record.owner())).collect();
+    let unused = old.into_iter().filter(|folder| !in_use.contains(*folder));
+    actions.extend(unused.map(|folder| Action::SweepAttempts { folder: folder.clone() }));
     actions
 }
