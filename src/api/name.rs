@@ -1,9 +1,11 @@
 //! Validated names and identities. A name is safe as a file, a branch and a tmux session, because
-//! it can only be a DNS label; an unvalidated name cannot be held in these types.
+//! it can only be a DNS label; an unvalidated name cannot be held in these types. They are shared,
+//! not copied: a plan hands thousands of them on.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The longest name, in bytes: it becomes a tmux session, a branch part and a directory.
 pub const NAME_MAX: usize = 50;
@@ -31,7 +33,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Returns the name as text.
@@ -43,7 +45,7 @@ macro_rules! name {
         impl TryFrom<String> for $name {
             type Error = NameError;
             fn try_from(text: String) -> Result<Self, NameError> {
-                if is_label(&text) { Ok(Self(text)) } else { Err(NameError(text)) }
+                if is_label(&text) { Ok(Self(text.into())) } else { Err(NameError(text)) }
             }
         }
 
@@ -56,7 +58,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 
@@ -132,20 +134,20 @@ impl fmt::Display for Seat {
 
 /// The identity of one object from its creation to its end; never reused, unlike a name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Uid(String);
+#[serde(from = "String", into = "String")]
+pub struct Uid(Arc<str>);
 
 impl Uid {
     /// Derives the uid of `name` from 128 random bits drawn at its creation, by SHA-256.
     pub fn derive(nonce: u128, name: &str) -> Self {
         let digest = super::hash::digest(&[&nonce.to_be_bytes()[..], name.as_bytes()]);
-        Self(digest[..32].to_owned())
+        Self(digest[..32].into())
     }
 
     /// Reads a uid back from a mark; `None` when it is not 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let good = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        good.then(|| Self(text.to_owned()))
+        good.then(|| Self(text.into()))
     }
 
     /// Returns the first eight digits, enough for names of files and branches.
@@ -159,6 +161,18 @@ impl Uid {
     }
 }
 
+impl From<String> for Uid {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Uid> for String {
+    fn from(uid: Uid) -> Self {
+        uid.0.as_ref().to_owned()
+    }
+}
+
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -169,7 +183,7 @@ impl fmt::Display for Uid {
 /// an empty id means "delete" to git.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct CommitId(String);
+pub struct CommitId(Arc<str>);
 
 impl CommitId {
     /// Returns all digits.
@@ -187,13 +201,13 @@ impl TryFrom<String> for CommitId {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         let good = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if good { Ok(Self(text)) } else { Err(format!("`{text}` is not an object id")) }
+        if good { Ok(Self(text.into())) } else { Err(format!("`{text}` is not an object id")) }
     }
 }
 
 impl From<CommitId> for String {
     fn from(id: CommitId) -> Self {
-        id.0
+        id.0.as_ref().to_owned()
     }
 }
 
@@ -206,7 +220,7 @@ impl fmt::Display for CommitId {
 /// The short name of a branch, as `fix/12-fix-login-redirect-loop`, without `refs/heads/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct BranchName(String);
+pub struct BranchName(Arc<str>);
 
 impl BranchName {
     /// Returns the short name.
@@ -236,13 +250,13 @@ impl TryFrom<String> for BranchName {
                 && std::path::Path::new(part).extension().is_none_or(|ext| ext != "lock")
         };
         let good = text.len() <= 200 && text.split('/').all(good_part);
-        if good { Ok(Self(text)) } else { Err(format!("`{text}` is not a branch name")) }
+        if good { Ok(Self(text.into())) } else { Err(format!("`{text}` is not a branch name")) }
     }
 }
 
 impl From<BranchName> for String {
     fn from(name: BranchName) -> Self {
-        name.0
+        name.0.as_ref().to_owned()
     }
 }
 
