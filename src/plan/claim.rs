@@ -89,7 +89,8 @@ fn asked<'a>(scene: Scene<'a>, want: &Wanted<'a>) -> Vec<&'a PathPattern> {
 /// Returns the paths a task would hold: its own, and every shared pattern they touch.
 pub(super) fn wanted<'a>(scene: Scene<'a>, spec: &'a TaskSpec) -> Vec<&'a PathPattern> {
     let mut paths: Vec<&PathPattern> = spec.files.iter().collect();
-    for shared in &scene.policy.shared_files {
+    let near = scene.index.shared_near(&spec.files).into_iter();
+    for shared in near.filter_map(|at| scene.policy.shared_files.get(at)) {
         let touched = spec.files.iter().any(|file| file.overlap(shared).is_some());
         if touched && !paths.contains(&shared) {
             paths.push(shared);

@@ -4,6 +4,8 @@
 use super::desired::Desired;
 use super::observed::{Observed, Session, Worktree};
 use crate::api::name::{AgentName, TaskName};
+use crate::api::path::{PathPattern, PatternIndex};
+use crate::api::policy::PolicySpec;
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Iter};
 use std::iter::Peekable;
@@ -13,6 +15,7 @@ use std::iter::Peekable;
 pub(super) struct Index<'a> {
     found: BTreeMap<&'a str, Found<'a>>,
     trusted: BTreeSet<&'a AgentName>,
+    shared: PatternIndex,
 }
 
 /// What was seen of one task.
@@ -32,7 +35,7 @@ static NOTHING: Found<'static> =
     Found { sessions: Vec::new(), worktrees: Vec::new(), place: None, stranger: None };
 
 impl<'a> Index<'a> {
-    pub(super) fn of(desired: &'a Desired, observed: &'a Observed) -> Self {
+    pub(super) fn of(desired: &'a Desired, observed: &'a Observed, policy: &PolicySpec) -> Self {
         let mut found: BTreeMap<&str, Found<'a>> = BTreeMap::new();
         for session in observed.sessions.known().into_iter().flatten() {
             match &session.owner {
@@ -51,7 +54,11 @@ impl<'a> Index<'a> {
                 found.entry(name).or_default().place.get_or_insert(worktree);
             }
         }
-        Self { found, trusted: trusted(desired, observed) }
+        let mut shared = PatternIndex::default();
+        for (at, pattern) in policy.shared_files.iter().enumerate() {
+            shared.insert(at, pattern);
+        }
+        Self { found, trusted: trusted(desired, observed), shared }
     }
 
     /// Returns what was seen of a task.
@@ -62,6 +69,11 @@ impl<'a> Index<'a> {
     /// Returns a walk over all that was seen, to be asked for tasks in the order of their names.
     pub(super) fn walk(&self) -> Walk<'_, &'a str, Found<'a>> {
         Walk::over(&self.found)
+    }
+
+    /// Returns which of the policy's shared patterns could meet one of these.
+    pub(super) fn shared_near(&self, files: &[PathPattern]) -> BTreeSet<usize> {
+        self.shared.near(files)
     }
 
     /// Returns whether the user of this machine approved an agent, as it is committed.

@@ -73,7 +73,7 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
         }
     };
     let policy = desired.policy();
-    let index = Index::of(desired, observed);
+    let index = Index::of(desired, observed, &policy);
     let scene = Scene { desired, observed, policy: &policy, index: &index };
     let (Sighting::Known(tasks), Sighting::Known(claims)) = (&observed.tasks, &observed.claims)
     else {

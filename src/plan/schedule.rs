@@ -31,6 +31,7 @@ pub(super) fn decide<'a>(
         held: Held::by(scene, rows, claims),
         seats: Seats::new(scene, taken(rows)),
         wrong_ref: super::wrong_ref(scene),
+        limit: None,
     };
     for at in in_order(rows) {
         let Some(row) = rows.get_mut(at) else { continue };
@@ -100,6 +101,8 @@ struct Queue<'a> {
     held: Held<'a>,
     seats: Seats<'a>,
     wrong_ref: Option<String>,
+    /// That the limit is reached, once it is.
+    limit: Option<String>,
 }
 
 impl<'a> Queue<'a> {
@@ -139,7 +142,8 @@ impl<'a> Queue<'a> {
         };
         if self.seats.running >= self.scene.policy.limits.max_concurrent_tasks {
             let message =
-                format!("{} attempts run, as many as the policy allows", self.seats.running);
+                || format!("{} attempts run, as many as the policy allows", self.seats.running);
+            let message = self.limit.get_or_insert_with(message).clone();
             return Err((Reason::LimitReached, message));
         }
         let paths = claim::wanted(self.scene, spec);
