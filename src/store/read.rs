@@ -11,7 +11,7 @@ use crate::api::{Object, Task};
 use crate::git::{BlobError, EntryKind, Reader, TreeEntry};
 use crate::plan::desired::{Desired, Entry};
 use crate::plan::observed::Sighting;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How many commits are looked through for the last good version of an invalid file.
@@ -141,7 +141,8 @@ impl Source {
         let limit = admission::SIZE_MAX as u64;
         let read = self.reader.listed_blobs(&entries, limit).await.map_err(|error| tell(&error))?;
         let found: Vec<_> = new.into_iter().cloned().zip(read).collect();
-        self.admitted.retain(|id, _| ids.contains(id) || ids.len() > 1000);
+        let current: BTreeSet<&(String, String)> = ids.iter().collect();
+        self.admitted.retain(|id, _| current.contains(id));
         for ((path, blob), bytes) in found {
             let file = admit(&path, bytes);
             self.admitted.insert((path, blob), file);
