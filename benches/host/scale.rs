@@ -22,15 +22,33 @@ const WORKERS: usize = 1_000;
 
 /// Prints what the plan costs in a few scenes.
 pub(crate) fn report() {
-    let scenes = [
-        ("1,000 of 1,000 run", WORKERS, WORKERS, TASKS),
-        ("1,000 of 10,000 run, all that the policy allows", WORKERS, TASKS, WORKERS),
-        ("1,000 of 10,000 run, the rest wait for seats", WORKERS, TASKS, TASKS),
-        ("none of 10,000 runs, 1,000 can start", 0, TASKS, TASKS),
+    let scenes: [(&str, usize, usize, Change); 7] = [
+        ("1,000 of 1,000 run", WORKERS, WORKERS, |_| {}),
+        ("1,000 of 10,000 run, all that the policy allows", WORKERS, TASKS, |desired| {
+            desired.policy = limit(WORKERS);
+        }),
+        ("1,000 of 10,000 run, the rest wait for seats", WORKERS, TASKS, |_| {}),
+        ("none of 10,000 runs, 1,000 can start", 0, TASKS, |_| {}),
+        ("none of 10,000 runs, all want the same files", 0, TASKS, |desired| {
+            each(desired, |_| serde_json::json!({ "command": "make", "files": ["src/**/*.rs"] }));
+        }),
+        ("none of 10,000 runs, each wants its name in any folder", 0, TASKS, |desired| {
+            each(
+                desired,
+                |at| serde_json::json!({ "command": "make", "files": [format!("**/m{at}.rs")] }),
+            );
+        }),
+        ("none of 10,000 runs, each waits for the one before", 0, TASKS, |desired| {
+            each(desired, |at| {
+                let on = (at > 0).then(|| format!("task-{:05}", at - 1));
+                serde_json::json!({ "command": "make", "dependencies": Vec::from_iter(on) })
+            });
+        }),
     ];
-    for (what, running, tasks, allowed) in scenes {
+    for (what, running, tasks, change) in scenes {
         let (mut desired, observed) = scene(tasks, running);
-        desired.policy = limit(allowed);
+        desired.policy = limit(TASKS);
+        change(&mut desired);
         let known = Sighting::Known(&desired);
         // A slow scene is measured less often.
         let first = took(|| plan::plan(&known, &observed));
@@ -41,6 +59,16 @@ pub(crate) fn report() {
         let laws = || check::laws(&desired, &observed, &made);
         let times = (0..rounds).map(|_| took(laws)).collect();
         row(&format!("  its laws, on {} actions", made.actions.len()), None, times, "< 10");
+    }
+}
+
+/// What a scene has that is its own.
+type Change = fn(&mut Desired);
+
+/// Gives every task another spec.
+fn each(desired: &mut Desired, spec: impl Fn(usize) -> serde_json::Value) {
+    for (at, entry) in desired.tasks.values_mut().enumerate() {
+        *entry = Entry::valid(from(spec(at)));
     }
 }
 

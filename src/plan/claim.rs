@@ -11,7 +11,7 @@ use crate::api::worker::WorkerType;
 use crate::plan::action::Action;
 use crate::plan::observed::ClaimSighting;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// Paths that are held, and by whom, in the order in which they are asked.
@@ -19,6 +19,8 @@ use std::sync::LazyLock;
 pub(super) struct Held<'a> {
     by: Vec<(&'a TaskName, Vec<&'a PathPattern>)>,
     index: PatternIndex,
+    /// What tasks that were served hold or wait for.
+    served: BTreeSet<&'a PathPattern>,
 }
 
 /// Holds every path.
@@ -53,8 +55,14 @@ impl<'a> Held<'a> {
         held
     }
 
-    /// Adds a holder.
-    pub(super) fn add(&mut self, name: &'a TaskName, paths: Vec<&'a PathPattern>) {
+    /// Adds a task that was served. What one before it asked for as well is held by that one: who
+    /// comes later meets it first.
+    pub(super) fn serve(&mut self, name: &'a TaskName, mut paths: Vec<&'a PathPattern>) {
+        paths.retain(|pattern| self.served.insert(pattern));
+        self.add(name, paths);
+    }
+
+    fn add(&mut self, name: &'a TaskName, paths: Vec<&'a PathPattern>) {
         for pattern in &paths {
             self.index.insert(self.by.len(), pattern);
         }

@@ -150,11 +150,11 @@ impl<'a> Queue<'a> {
         if let Some((holder, pattern, path)) = self.held.conflict(facts.name, &paths) {
             let message = format!("{holder} holds {pattern} (both can change {path})");
             // Later tasks must not take these files before it, or it would wait for ever.
-            self.held.add(facts.name, paths);
+            self.held.serve(facts.name, paths);
             return Err((Reason::FilesHeld, message));
         }
         let seat = self.seats.take(self.scene, spec, mine.map(|claim| &claim.seat))?;
-        self.held.add(facts.name, paths.clone());
+        self.held.serve(facts.name, paths.clone());
         Ok((seat, paths))
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn literal_folder(segments: &[Segment]) -> String {
     folder
 }
 
-fn literal_name(segment: &Segment) -> Option<String> {
+pub(super) fn literal_name(segment: &Segment) -> Option<String> {
     let Segment::Name(tokens) = segment else { return None };
     let letter = |token: &Token| match token {
         Token::One(ranges) => match ranges.as_slice() {

@@ -34,18 +34,26 @@ struct Alternative {
     segments: Vec<Segment>,
     /// The literal names it begins with, a `/` behind each: all its paths are this one or beneath.
     folder: String,
+    /// The name it ends with, if that is literal.
+    last: Option<String>,
 }
 
 impl Alternative {
     fn parse(text: &str) -> Result<Self, &'static str> {
         let segments = segments(text)?;
         let folder = index::literal_folder(&segments);
-        Ok(Self { segments, folder })
+        let last = segments.last().and_then(index::literal_name);
+        Ok(Self { segments, folder, last })
     }
 
     /// Returns whether one of the two begins as the other does: else no path is in both.
-    fn is_near(&self, other: &Self) -> bool {
+    fn begins_as(&self, other: &Self) -> bool {
         self.folder.starts_with(&other.folder) || other.folder.starts_with(&self.folder)
+    }
+
+    /// Returns whether two files, one of each, may have one name.
+    fn ends_as(&self, other: &Self) -> bool {
+        self.last.is_none() || other.last.is_none() || self.last == other.last
     }
 }
 
@@ -136,9 +144,11 @@ impl PathPattern {
     /// exact; two literal patterns cost one comparison, others a walk over pairs of segments.
     pub fn overlap(&self, other: &Self) -> Option<String> {
         self.alternatives.iter().find_map(|a| {
-            other.alternatives.iter().filter(|b| a.is_near(b)).find_map(|b| {
+            let folders = (self.folder, other.folder);
+            let may_meet =
+                |b: &&Alternative| a.begins_as(b) && (folders != (false, false) || a.ends_as(b));
+            other.alternatives.iter().filter(may_meet).find_map(|b| {
                 let (a, b) = (&a.segments, &b.segments);
-                let folders = (self.folder, other.folder);
                 let mut walk = Walk { a, b, folders, path: Vec::new(), dead: BTreeSet::new() };
                 walk.meet(0, 0).then(|| walk.path.join("/"))
             })
