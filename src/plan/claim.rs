@@ -76,8 +76,8 @@ impl<'a> Held<'a> {
         paths: &[&PathPattern],
     ) -> Option<(&'a TaskName, &'a PathPattern, String)> {
         let near = self.index.near(paths.iter().copied());
-        let near = near.into_iter().filter_map(|at| self.by.get(at));
-        near.filter(|(holder, _)| *holder != name).find_map(|(holder, held)| {
+        let mut near = near.filter_map(|at| self.by.get(at));
+        near.by_ref().filter(|(holder, _)| *holder != name).find_map(|(holder, held)| {
             let meets = |one: &PathPattern| {
                 held.iter().find_map(|pattern| Some((*holder, *pattern, one.overlap(pattern)?)))
             };
@@ -97,7 +97,7 @@ fn asked<'a>(scene: Scene<'a>, want: &Wanted<'a>) -> Vec<&'a PathPattern> {
 /// Returns the paths a task would hold: its own, and every shared pattern they touch.
 pub(super) fn wanted<'a>(scene: Scene<'a>, spec: &'a TaskSpec) -> Vec<&'a PathPattern> {
     let mut paths: Vec<&PathPattern> = spec.files.iter().collect();
-    let near = scene.index.shared_near(&spec.files).into_iter();
+    let near = scene.index.shared_near(&spec.files);
     for shared in near.filter_map(|at| scene.policy.shared_files.get(at)) {
         let touched = spec.files.iter().any(|file| file.overlap(shared).is_some());
         if touched && !paths.contains(&shared) {

@@ -72,7 +72,10 @@ impl<'a> Index<'a> {
     }
 
     /// Returns which of the policy's shared patterns could meet one of these.
-    pub(super) fn shared_near(&self, files: &[PathPattern]) -> BTreeSet<usize> {
+    pub(super) fn shared_near<'i, 'p>(
+        &'i self,
+        files: &'p [PathPattern],
+    ) -> impl Iterator<Item = usize> + use<'i, 'p, 'a> {
         self.shared.near(files)
     }
 

@@ -2,7 +2,8 @@
 //! comparing each with each. It only narrows; whether two do meet is asked of the patterns.
 
 use super::{Alternative, PathPattern, Segment, Token};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Bound;
 
 /// Patterns by the folder they are confined to, each with the number it was entered under.
@@ -24,25 +25,46 @@ impl PatternIndex {
     }
 
     /// Returns the numbers of all patterns that could meet one of these, in order; some of them
-    /// may not.
-    pub fn near<'a, I>(&self, patterns: I) -> BTreeSet<usize>
+    /// may not. Each is looked for when it is asked for.
+    pub fn near<'i, 'p, I>(&'i self, patterns: I) -> impl Iterator<Item = usize> + use<'i, 'p, I>
     where
-        I: IntoIterator<Item = &'a PathPattern>,
+        I: IntoIterator<Item = &'p PathPattern>,
     {
-        let mut found = BTreeSet::new();
+        let mut lists: Vec<&[usize]> = Vec::new();
         for Alternative { folder, .. } in patterns.into_iter().flat_map(|one| &one.alternatives) {
             let above = folder.match_indices('/').filter_map(|(at, _)| folder.get(..at));
             let above = above.filter_map(|one| folder.get(..one.rfind('/').map_or(0, |at| at + 1)));
-            for one in above {
-                found.extend(self.by_folder.get(one).into_iter().flatten());
-            }
+            lists.extend(above.filter_map(|one| self.by_folder.get(one)).map(Vec::as_slice));
             let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
             let beneath = self.by_folder.range::<str, _>(from);
             let beneath = beneath.take_while(|(one, _)| one.starts_with(folder.as_str()));
-            found.extend(beneath.flat_map(|(_, numbers)| numbers));
+            lists.extend(beneath.map(|(_, numbers)| numbers.as_slice()));
         }
-        found
+        merged(lists)
     }
+}
+
+/// Merges sorted lists; what is in several of them comes once.
+fn merged(mut lists: Vec<&[usize]>) -> impl Iterator<Item = usize> {
+    let firsts = lists.iter().enumerate();
+    let firsts = firsts.filter_map(|(at, list)| Some(Reverse((*list.first()?, at))));
+    let mut heads: BinaryHeap<Reverse<(usize, usize)>> = firsts.collect();
+    let mut next = move || {
+        let Reverse((number, at)) = heads.pop()?;
+        let list = lists.get_mut(at)?;
+        *list = list.get(1..).unwrap_or_default();
+        heads.extend(list.first().map(|first| Reverse((*first, at))));
+        Some(number)
+    };
+    let mut last = None;
+    std::iter::from_fn(move || {
+        loop {
+            let number = next()?;
+            if last.replace(number) != Some(number) {
+                return Some(number);
+            }
+        }
+    })
 }
 
 /// Returns the literal names that segments begin with, a `/` behind each.

@@ -115,7 +115,7 @@ proptest! {
             index.insert(at, pattern);
         }
         let one = parse(&one);
-        let near = index.near([&one]);
+        let near: Vec<usize> = index.near([&one]).collect();
         for (at, pattern) in patterns.iter().enumerate() {
             prop_assert!(one.overlap(pattern).is_none() || near.contains(&at), "{pattern}");
         }
@@ -131,7 +131,7 @@ fn what_begins_otherwise_is_not_near() {
     {
         index.insert(at, &parse(text));
     }
-    let near = |text: &str| index.near([&parse(text)]).into_iter().collect::<Vec<_>>();
+    let near = |text: &str| index.near([&parse(text)]).collect::<Vec<_>>();
     assert_eq!(near("src/a/x.rs"), [0, 4]);
     assert_eq!(near("docs/"), [2, 4]);
     assert_eq!(near("lib/b/c"), [3, 4]);

@@ -4,7 +4,6 @@ use super::Case;
 use crate::api::claim::Claim;
 use crate::api::path::{PatternIndex, first_overlap};
 use crate::plan::action::Action;
-use std::collections::BTreeSet;
 
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let in_force = case.observed.claims.known().into_iter().flat_map(|claims| claims.values());
@@ -21,8 +20,8 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let mut index = PatternIndex::default();
     let mut found = Vec::new();
     for (at, claim) in claims.iter().enumerate() {
-        let near = if at < old { BTreeSet::new() } else { index.near(&claim.locked_files) };
-        for other in near.into_iter().filter_map(|near| claims.get(near)) {
+        let near = index.near(&claim.locked_files).take_while(|_| at >= old);
+        for other in near.filter_map(|near| claims.get(near)) {
             let overlap = first_overlap(&claim.locked_files, &other.locked_files);
             if let Some((_, _, path)) = overlap.filter(|_| other.task != claim.task) {
                 found.push(format!("{} and {} would both hold {path}", claim.task, other.task));
