@@ -180,6 +180,9 @@ impl HostWorld {
         shim: Option<&ProcessId>,
         (why, asked_at): (StopReason, Timestamp),
     ) -> Answer {
+        if self.records.attempt(id)?.is_none() {
+            return refused("there is no such attempt");
+        }
         // Whether it is asked for the first time matters to nobody: the first reason stands.
         match self.records.ask_to_stop(id, &StopRequest { asked_at, why })? {
             Published::New | Published::Existed => {}
@@ -212,6 +215,10 @@ impl HostWorld {
     }
 
     async fn rescue(&self, owner: &Owner, path: &Path, attempt: u32) -> Answer {
+        let linked = self.repository.linked()?;
+        if !linked.iter().any(|one| one.path == path && one.owner.as_ref() == Some(owner)) {
+            return Err(ActionError(format!("{} is no worktree of {owner}", path.display())));
+        }
         let reference = rescue_ref(owner, attempt);
         let message = format!("Unsaved work of task {}, attempt {attempt}", owner.task);
         match self.repository.rescue(path, &reference, &message).await? {
