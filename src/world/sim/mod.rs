@@ -1,15 +1,15 @@
 //! The simulated world: the same port, in memory, driven by one seed. It models what can go wrong,
 //! not how git or tmux work; the contract suite holds it to what they do.
 
+mod check;
 mod fault;
-mod oracle;
 mod people;
 mod perform;
 mod processes;
 mod rng;
 
+pub use check::violations;
 pub use fault::{Fault, Faults};
-pub use oracle::violations;
 pub use rng::Rng;
 
 use super::{ActionError, Look, Outcome, World};
