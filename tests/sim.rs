@@ -41,8 +41,12 @@ fn task(rng: &mut Rng) -> serde_json::Value {
     if rng.one_in(4) {
         on.extend(rng.pick(&depends).copied());
     }
+    let command = match rng.below(9) {
+        0 => "serve".to_owned(),
+        number => format!("make {}", number % 3),
+    };
     serde_json::json!({
-        "command": format!("make {}", rng.below(3)),
+        "command": command,
         "files": rng.pick(&files),
         "priority": 1 + rng.below(5),
         "dependencies": on,
@@ -59,6 +63,7 @@ fn desired(rng: &mut Rng) -> Desired {
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
         "limits": { "maxConcurrentTasks": 1 + rng.below(4) },
+        "retention": { "trashSeconds": rng.below(600), "attemptsSeconds": rng.below(600) },
     });
     let mut desired = Desired {
         state_ref: "refs/heads/main".to_owned(),
@@ -113,6 +118,10 @@ impl Run {
             }
             // Events are lost: the loop does not look every time something happens.
             if !rng.one_in(3) {
+                self.turn(&world).await?;
+            }
+            // Or is told twice of the same.
+            if rng.one_in(8) {
                 self.turn(&world).await?;
             }
         }
