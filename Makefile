@@ -2,11 +2,13 @@
 # git, tmux and a C compiler (for libgit2), which `make demo` and `make test` install where apt is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim bench schemas clean tools
+.PHONY: help demo run test check sim mutants sweep chaos bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 SEEDS ?= 1000000
+MINUTES ?= 2
+WORKERS ?= 50
 # No test reads the terminal, and none accepts a changed golden by itself.
 export INSTA_UPDATE := no
 export CARGO_TERM_COLOR ?= auto
@@ -36,6 +38,16 @@ check: ## Check types and the laws of the house: the fast inner loop
 
 sim: ## Simulate SEEDS=1000000 worlds with faults, or tell the history of SEED=n
 	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) $(CARGO) test --locked --release --test sim -- --nocapture
+
+mutants: ## Put bugs into the planner, one at a time; the simulation must catch each (ONLY=text)
+	$(CARGO) test --locked --test mutants -- --ignored --nocapture
+
+sweep: tools ## Kill, refuse and fake each effect in turn; or one: SCENARIO=create POINT=kill:17
+	$(CARGO) test --locked --test sweep the_whole_sweep -- --ignored --nocapture --exact
+
+chaos: tools ## Break everything at random on a real repository for MINUTES=2, with WORKERS=50 and maybe SEED=n
+	MINUTES=$(MINUTES) WORKERS=$(WORKERS) $(if $(SEED),SEED=$(SEED)) \
+	  $(CARGO) test --locked --test chaos -- --exact chaos --ignored --nocapture
 
 bench: tools ## Measure against plain git and tmux, in one run; asserts nothing
 	$(CARGO) bench --locked --bench host

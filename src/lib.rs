@@ -8,22 +8,24 @@ pub mod api;
 pub mod agents;
 // Floor 2: decisions. Pure.
 pub mod plan;
-// Floor 3: the ground every driver stands on.
+// Floor 3: faults that tests inject.
+pub mod fault;
+// Floor 4: the ground every driver stands on.
 pub mod disk;
 pub mod process;
-// Floor 4: drivers, one outside system each.
+// Floor 5: drivers, one outside system each.
 pub mod git;
 pub mod locks;
 pub mod records;
 pub mod tmux;
-// Floor 5: what is wanted, and what runs in each pane.
+// Floor 6: what is wanted, and what runs in each pane.
 pub mod shim;
 pub mod store;
-// Floor 6: the port, where decisions meet drivers.
+// Floor 7: the port, where decisions meet drivers.
 pub mod world;
-// Floor 7: the loop.
+// Floor 8: the loop.
 pub mod engine;
-// Floor 8: every verb a surface may ask.
+// Floor 9: every verb a surface may ask.
 pub mod client;
-// Floor 9: command line.
+// Floor 10: command line.
 pub mod cli;

@@ -3,6 +3,7 @@
 
 use crate::took;
 use reconciler::agents;
+use reconciler::api::name::{Owner, Uid};
 use reconciler::engine;
 use reconciler::git::Repository;
 use reconciler::plan::desired::Desired;
@@ -152,6 +153,42 @@ impl Scene {
     fn until_start(&self, name: &str, count: usize, since: u128) -> f64 {
         let at = self.starts(name, count)[count - 1][0];
         millis(Duration::from_nanos(u64::try_from(at.saturating_sub(since)).unwrap()))
+    }
+
+    /// Waits for the spare worktree that the loop makes when it has nothing else to do: its cost is
+    /// paid then, and it is not in the time of a start.
+    pub(crate) fn until_spare(&self) {
+        let (start, place) = (Instant::now(), self.repo().join(".reconciler/spare"));
+        let repository = self.repository();
+        while !repository.has_spare(&place).unwrap() {
+            assert!(start.elapsed() < DEADLINE, "no spare worktree");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Removes the worktree of a raw job, whose session goes on elsewhere.
+    pub(crate) fn raw_retire(&self, name: &str) -> f64 {
+        let path = self.path("raw").join(name);
+        took(|| self.git(&["worktree", "remove", path.to_str().unwrap()]))
+    }
+
+    /// Retires a worktree as the loop does: looks for unsaved work, then moves it away.
+    pub(crate) fn retire(&self, name: &str) -> f64 {
+        let repository = self.repository();
+        let (root, owner) =
+            (self.repo(), Owner { task: name.parse().unwrap(), uid: Uid::derive(1, name) });
+        let (path, branch) = (root.join(".worktrees").join(name), format!("retire/{name}"));
+        self.git(&["branch", &branch, "main"]);
+        let branch = branch.try_into().unwrap();
+        self.runtime.block_on(repository.add_worktree(&path, &branch, &owner)).unwrap();
+        let trash = root.join(".reconciler/trash").join(name);
+        let work = async {
+            repository.rescue(&path, "refs/reconciler/rescue/bench/1", "bench").await.unwrap();
+            repository.retire(&path, &owner, &trash, None).await.unwrap();
+        };
+        let time = took(|| self.runtime.block_on(work));
+        self.runtime.block_on(repository.discard(&trash, &owner)).unwrap();
+        time
     }
 
     /// Commits a task; returns how long after the ref began to move its command ran.

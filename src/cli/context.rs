@@ -3,6 +3,7 @@
 
 use super::exit::Failure;
 use crate::client::{Client, Environment};
+use crate::fault;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -148,6 +149,13 @@ impl Context {
                 program: std::env::current_exe().unwrap_or_default(),
                 variables: variables(),
             },
+        }
+    }
+
+    /// Arms this process with the fault that a test wants, if any.
+    pub(super) fn arm_faults(&self, who: &str) {
+        if let Some(text) = self.environment.variables.get(fault::VARIABLE) {
+            fault::arm(who, text);
         }
     }
 

@@ -113,7 +113,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Trust(verb) => Context::block_on(verb.run(&context)),
         Verb::Completion(verb) => verb.run(),
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
-        Verb::Shim(verb) => verb.run(),
+        Verb::Shim(verb) => verb.run(&context),
     }
 }
 

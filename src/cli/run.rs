@@ -36,6 +36,7 @@ enum Wanted {
 impl Run {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        context.arm_faults("run");
         Context::block_on(self.run_on(context))
     }
 
@@ -151,6 +152,9 @@ fn exit_code(end: &End, until: Until) -> Code {
     let reasons = || end.report.tasks.values().map(|task| task.reason.to_string());
     if until != Until::Settled {
         return Code::Success;
+    }
+    if end.unread {
+        return Code::Failed;
     }
     if !end.settled {
         return Code::Interrupted;

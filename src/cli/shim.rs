@@ -1,5 +1,6 @@
 //! `reconciler shim`: what the loop starts in each tmux pane. Not for people.
 
+use super::context::Context;
 use super::exit::Failure;
 use clap::Args;
 use std::path::PathBuf;
@@ -14,7 +15,8 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    pub(super) fn run(self) -> Result<ExitCode, Failure> {
+    pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        context.arm_faults("shim");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let code = runtime.block_on(crate::shim::run(&self.folder))?;
         Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))

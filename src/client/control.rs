@@ -11,6 +11,7 @@ use crate::plan::observed::EmptyState;
 use crate::plan::report::Report;
 use crate::process::{clock, identity};
 use crate::store::Watch;
+use crate::tmux;
 use crate::world::host::{HostWorld, Role};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,9 @@ pub enum RunError {
     /// The guard cannot be taken.
     #[error(transparent)]
     Disk(#[from] disk::Error),
+    /// No session could be started here.
+    #[error(transparent)]
+    Tmux(#[from] tmux::Error),
     /// The guard cannot be handed on.
     #[error("cannot hand the lock on to git")]
     HandOn(#[source] std::io::Error),
@@ -79,13 +83,16 @@ pub struct End {
     pub report: Report,
     /// Whether nothing runs any more, and nothing will without somebody's doing.
     pub settled: bool,
+    /// Whether what is wanted could not be read, so that nothing was begun.
+    pub unread: bool,
 }
 
 impl Client {
     /// Runs the loop until it ends by itself or `stop` is done. `told` is given every turn.
     ///
     /// # Errors
-    /// When another loop runs, or the guard cannot be taken; nothing was done then.
+    /// When another loop runs, the guard cannot be taken, or no session could be started; nothing
+    /// was done then.
     pub async fn run(
         &self,
         until: Until,
@@ -93,6 +100,7 @@ impl Client {
         stop: impl Future<Output = ()>,
         mut told: impl FnMut(Turn<'_>),
     ) -> Result<End, RunError> {
+        self.visitor.check_tmux().await?;
         let guard = self.take_guard().await?;
         let handed_on = guard.hand_on().map_err(RunError::HandOn)?;
         let repository = self.repository.clone().with_guard(handed_on);
@@ -102,6 +110,9 @@ impl Client {
         };
         let setting = setting(&self.environment, Role::Loop, empty_state);
         let world = HostWorld::new(repository, self.state_ref.clone(), setting);
+        if let Err(error) = world.follow_move() {
+            tracing::warn!(%error, "worktrees of a moved repository are not followed");
+        }
         let wake = world.wakes();
         world.listen();
         let watch = Watch::start(&self.repository.watch_paths(), Arc::clone(&wake));
@@ -122,7 +133,9 @@ impl Client {
             let report = &tick.plan.report;
             let revision = tick.look.desired.known().map(|desired| &desired.revision);
             told(Turn { events: &events, report, revision });
-            last = Some(End { report: report.clone(), settled: engine::is_settled(&tick.plan) });
+            let settled = engine::is_settled(&tick.plan);
+            let unread = tick.look.desired.known().is_none();
+            last = Some(End { report: report.clone(), settled, unread });
         })
         .await;
         if let Err(error) = world.shut_down().await {

@@ -3,15 +3,19 @@
 
 mod publish;
 
-pub use publish::{Published, create, replace};
+pub use publish::{Published, create, replace, replace_unsynced, sync_folder_of};
 
+use crate::fault;
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// The largest record that is read, in bytes: a longer one is damage.
 pub const RECORD_MAX: u64 = 4 * 1024 * 1024;
+
+/// How the name of a temporary file begins; the pid of its writer follows.
+const TEMPORARY: &str = ".tmp-";
 
 /// What the disk refused, and where.
 #[derive(Debug, thiserror::Error)]
@@ -72,15 +76,42 @@ pub fn list(folder: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
+/// Returns the names in a folder of records, without the temporary files of writers, and removes
+/// those whose writers are dead.
+///
+/// # Errors
+/// When the folder cannot be read: then its content is unknown.
+pub fn list_records(folder: &Path) -> Result<Vec<String>, Error> {
+    let mut names = list(folder)?;
+    names.retain(|name| {
+        let Some(rest) = name.strip_prefix(TEMPORARY) else { return true };
+        if is_of_the_dead(rest) {
+            // The next look tries again.
+            std::fs::remove_file(folder.join(name)).ok();
+        }
+        false
+    });
+    Ok(names)
+}
+
+/// Returns whether the pid with which a name begins is nobody's. A pid that was given away again
+/// only keeps the file for longer.
+fn is_of_the_dead(name: &str) -> bool {
+    let pid =
+        name.split('-').next().and_then(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?));
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
 /// Makes a folder, and those above it, for the user alone.
 ///
 /// # Errors
 /// When it cannot be made.
 pub fn make_folder(folder: &Path) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    // Most are there already: what changes nothing is no effect.
+    if matches!(is_there(folder), Ok(true)) {
+        return Ok(());
+    }
+    fault::effect("make folder", || DirBuilder::new().recursive(true).mode(0o700).create(folder))
         .map_err(|source| Error::new("make", folder, source))
 }
 
@@ -91,10 +122,13 @@ pub fn make_folder(folder: &Path) -> Result<(), Error> {
 pub fn make_ignored_folder(folder: &Path) -> Result<(), Error> {
     make_folder(folder)?;
     let path = folder.join(".gitignore");
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
-    match made.and_then(|mut file| file.write_all(b"*\n")) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map_err(|source| Error::new("write", &path, source)),
+    if is_there(&path)? {
+        return Ok(());
+    }
+    // What a writer before us left when it died.
+    list_records(folder)?;
+    match create(&path, b"*\n")? {
+        Published::New | Published::Existed => Ok(()),
     }
 }
 
@@ -103,12 +137,34 @@ pub fn make_ignored_folder(folder: &Path) -> Result<(), Error> {
 /// # Errors
 /// When it is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
+    match fault::effect("remove", || std::fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::new("remove", path, error))
         }
-        Ok(()) | Err(_) => publish::sync_folder_of(path),
+        Ok(()) | Err(_) => sync_folder_of(path),
     }
+}
+
+/// Removes a folder with all that is in it; an absent one is removed already.
+///
+/// # Errors
+/// When something cannot be removed; some of it may be gone then.
+pub fn remove_folder(folder: &Path) -> Result<(), Error> {
+    match fault::effect("remove folder", || std::fs::remove_dir_all(folder)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::new("remove", folder, error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Moves a file or folder, on one disk. The caller has seen that nothing is where it goes.
+///
+/// # Errors
+/// When it cannot be moved; it is where it was then.
+pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    fault::effect("move", || std::fs::rename(from, to))
+        .map_err(|source| Error::new("move", from, source))
 }
 
 /// Returns how many bytes are free for us on the disk of this path.

@@ -1,7 +1,9 @@
-//! Publishing a record: temporary file, fsync, rename or link, fsync of the folder. A reader sees
-//! the old record or the new one, also after a power cut; never a half or an empty one.
+//! Publishing a record: temporary file, fsync, rename or link. A reader sees the old record or the
+//! new one, also after a power cut; never a half or an empty one. Which of the two is certain after
+//! a power cut only once the folder is synced too.
 
-use super::{Error, make_folder};
+use super::{Error, TEMPORARY, make_folder};
+use crate::fault::{self, Verdict};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -22,8 +24,19 @@ pub enum Published {
 /// When it cannot be made durable; what stood there before still stands.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = write(path, bytes)?;
-    temporary.persist(path).map_err(|error| Error::new("publish", path, error.error))?;
-    sync_folder_of(path)
+    fault::effect("publish", || temporary.persist(path).map(drop).map_err(|error| error.error))
+        .map_err(|source| Error::new("publish", path, source))
+}
+
+/// Replaces a file whole, as [`replace`] does, but without waiting for the disk: after a power cut
+/// it may be empty. For what is made anew then.
+///
+/// # Errors
+/// When it cannot be written; what stood there before still stands.
+pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let temporary = write_unsynced(path, bytes)?;
+    fault::effect("publish", || temporary.persist(path).map(drop).map_err(|error| error.error))
+        .map_err(|source| Error::new("write", path, source))
 }
 
 /// Publishes a record where none stands: of several who try at once, one succeeds.
@@ -32,26 +45,43 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// When it cannot be made durable, or it cannot be seen whether one stands there.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<Published, Error> {
     let temporary = write(path, bytes)?;
-    match temporary.persist_noclobber(path) {
-        Ok(_) => sync_folder_of(path).map(|()| Published::New),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Existed),
-        Err(error) => Err(Error::new("publish", path, error.error)),
+    let publish = || temporary.persist_noclobber(path).map(drop).map_err(|error| error.error);
+    match fault::effect("publish", publish) {
+        Ok(()) => Ok(Published::New),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Existed),
+        Err(error) => Err(Error::new("publish", path, error)),
     }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    make_folder(folder)?;
-    let fail = |source| Error::new("write", path, source);
-    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
+    let file = write_unsynced(path, bytes)?;
+    file.as_file().sync_all().map_err(|source| Error::new("write", path, source))?;
     Ok(file)
 }
 
-pub(super) fn sync_folder_of(path: &Path) -> Result<(), Error> {
+fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    match File::open(folder).and_then(|file| file.sync_all()) {
+    make_folder(folder)?;
+    let fail = |source| Error::new("write", path, source);
+    // A lie about writing is a lie about publishing.
+    let (Verdict::Do | Verdict::Pretend) = fault::before("write").map_err(fail)?;
+    // It bears the pid of its writer, so that what a dead one left can be told.
+    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(fail)?;
+    fault::during("write");
+    file.write_all(bytes).map_err(fail)?;
+    fault::after("write").map_err(fail)?;
+    Ok(file)
+}
+
+/// Makes durable that a file was published or removed. Until then a power cut may undo that, which
+/// is no harm where what is missing is made anew.
+///
+/// # Errors
+/// When it cannot be made durable.
+pub fn sync_folder_of(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    match fault::effect("sync", || File::open(folder).and_then(|file| file.sync_all())) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::new("sync", folder, error))
         }

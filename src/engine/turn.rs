@@ -62,6 +62,8 @@ pub async fn run<W: World>(
         if !idle {
             wait = wait.min(pause);
             pause = pause.saturating_mul(2).min(PAUSE_MAX);
+        } else if until == Until::Stopped {
+            world.rest(&turn.look);
         }
         tokio::select! {
             () = wake.notified() => {}

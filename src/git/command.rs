@@ -62,7 +62,7 @@ impl Repository {
 
     /// Prepares a command that writes and holds the guard meanwhile; give it no input.
     pub(super) fn write_at(&self, place: Place<'_>, deadline: Duration) -> Result<Call, Error> {
-        let call = at(quiet(deadline), place);
+        let call = at(quiet(deadline), place).effect();
         let Some(guard) = &self.guard else { return Ok(call) };
         let guard = guard.try_clone();
         Ok(call.holding(guard.map_err(|error| Error::unreadable("the guard", error))?))

@@ -9,6 +9,8 @@ mod refs;
 mod repair;
 mod rescue;
 mod retire;
+mod spare;
+mod untouched;
 
 #[cfg(test)]
 mod scratch;
@@ -22,6 +24,7 @@ pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
 pub use retire::Retired;
+pub use spare::{Spare, Taken};
 pub use worktree::{Linked, Worktree};
 
 use crate::api::name::Owner;
@@ -46,6 +49,9 @@ pub enum Error {
     /// git lacks what is needed here.
     #[error("git {0} is too old: 2.38 or newer is needed")]
     TooOld(String),
+    /// The path of a repository cannot be written to records and given to tmux.
+    #[error("the path {0} has {1}, which tmux and our records cannot carry: rename that folder")]
+    Unwritable(String, &'static str),
     /// git refuses a repository of another user.
     #[error(
         "git refuses {path}, which belongs to another user: if you trust it, run \
@@ -289,8 +295,22 @@ async fn ask(place: Place<'_>, start: &Path) -> Result<Seen, Error> {
         .args(["rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir"])
         .args(["--is-bare-repository", "--show-object-format"]);
     let answer = call.run().await.map_err(|error| refusal(error, start))?;
+    let unwritable = |what| Err(Error::Unwritable(answer_path(&answer), what));
+    if std::str::from_utf8(&answer).is_err() {
+        return unwritable("letters that are not UTF-8");
+    }
+    // Two paths and two words, each on its line.
+    if answer.split(|byte| *byte == b'\n').nth(5).is_some() {
+        return unwritable("a line break");
+    }
     parse_seen(&answer)
         .ok_or_else(|| Error::unreadable("the repository", String::from_utf8_lossy(&answer)))
+}
+
+fn answer_path(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
+    let end = text.find("/.git\n").unwrap_or(text.len());
+    format!("{:?}", text.get(..end).unwrap_or(&text))
 }
 
 fn parse_seen(answer: &[u8]) -> Option<Seen> {

@@ -3,7 +3,7 @@
 
 use super::retire::relink;
 use super::worktree::{Entry, INITIALIZING, is_empty_folder, move_away};
-use super::{Error, Repository};
+use super::{Error, Moved, Repository, Worktree, rescue};
 use crate::api::name::Owner;
 use crate::disk;
 use std::ffi::OsStr;
@@ -51,7 +51,31 @@ impl Repository {
                 self.drop_entry(entry).await?;
             }
         }
-        self.drop_nameless_entries(path, owner)
+        self.drop_nameless_entries(path, &owner.to_string())
+    }
+
+    /// Tells our worktrees in these folders and git of each other again, after the repository was
+    /// moved or copied with them. Those of others are left as they are: `git worktree repair` is
+    /// theirs to call.
+    ///
+    /// # Errors
+    /// When one cannot be seen or written.
+    pub fn follow_move(&self, folders: &[PathBuf]) -> Result<(), Error> {
+        for entry in self.entries()? {
+            let ours = entry.lock.as_deref().and_then(Owner::parse).is_some();
+            let Some(name) = entry.path.file_name().filter(|_| ours) else { continue };
+            if link_of(&entry.path).is_some_and(|dir| dir == entry.dir) {
+                continue;
+            }
+            // It may point to where the repository was, but it names the same entry.
+            let names_it = |path: &PathBuf| {
+                link_of(path).is_some_and(|dir| dir.file_name() == entry.dir.file_name())
+            };
+            if let Some(path) = folders.iter().map(|folder| folder.join(name)).find(names_it) {
+                relink(&entry, &path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Refuses an entry of others, and one whose HEAD may be all that holds commits.
@@ -66,11 +90,41 @@ impl Repository {
         let list = self.worktrees().await?;
         let listed = list.iter().find(|worktree| worktree.path == entry.path);
         match listed {
-            Some(one) if one.head.is_some() && one.branch.is_none() => {
-                Err(unsaved(&entry.path, "its HEAD is detached"))
+            Some(Worktree { head: Some(head), branch: None, .. })
+                if !self.is_held(head, &["refs/heads", "refs/reconciler"]).await? =>
+            {
+                Err(unsaved(&entry.path, "its detached HEAD has commits of its own"))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Saves the commit of a detached HEAD that no branch holds, of a worktree that is to be
+    /// repaired: to the ref `name`, or `name-2` and so on. Its directory may be gone.
+    ///
+    /// # Errors
+    /// When it is not certain that a ref holds it: then do not repair.
+    pub async fn save_head(&self, path: &Path, owner: &Owner, name: &str) -> Result<(), Error> {
+        let ours = |entry: &Entry| entry.check_owner(owner).is_ok();
+        let Some(entry) = self.entry_of(path)?.filter(ours) else {
+            return Ok(());
+        };
+        if entry.is_torn()? {
+            return Ok(());
+        }
+        let list = self.worktrees().await?;
+        let listed = list.into_iter().find(|worktree| worktree.path == entry.path);
+        let Some(Worktree { head: Some(head), branch: None, .. }) = listed else { return Ok(()) };
+        if self.is_held(&head, &["refs/heads", "refs/reconciler"]).await? {
+            return Ok(());
+        }
+        for reference in rescue::names(name) {
+            match self.create(&reference, &head).await? {
+                Moved::Done | Moved::AlreadySo => return Ok(()),
+                Moved::Lost { .. } => {}
+            }
+        }
+        Err(unsaved(path, &format!("{name} is taken")))
     }
 
     /// Returns whether a directory is a worktree of this repository that git has forgotten.
@@ -93,7 +147,7 @@ impl Repository {
 
     /// Removes entries that died before they named a directory: by our mark, or unmarked
     /// and with the name git would give it.
-    fn drop_nameless_entries(&self, path: &Path, owner: &Owner) -> Result<(), Error> {
+    pub(super) fn drop_nameless_entries(&self, path: &Path, mark: &str) -> Result<(), Error> {
         let folder = self.common_dir.join("worktrees");
         for name in disk::list(&folder)? {
             let dir = folder.join(&name);
@@ -101,31 +155,38 @@ impl Repository {
             if named.is_some_and(|link| !link.is_empty()) {
                 continue;
             }
-            let mark = disk::read(&dir.join("locked"), disk::RECORD_MAX)?.unwrap_or_default();
-            let ours = mark.trim_ascii_end() == owner.to_string().as_bytes();
-            let unmarked = mark.is_empty() && path.file_name() == Some(OsStr::new(&name));
+            let found = disk::read(&dir.join("locked"), disk::RECORD_MAX)?.unwrap_or_default();
+            let ours = found.trim_ascii_end() == mark.as_bytes();
+            let unmarked = found.is_empty() && path.file_name() == Some(OsStr::new(&name));
             if (ours || unmarked) && !disk::is_there(&dir.join("HEAD"))? {
-                let removed = std::fs::remove_dir_all(&dir);
-                removed.map_err(|source| disk::Error::new("remove", &dir, source))?;
+                disk::remove_folder(&dir)?;
             }
         }
         Ok(())
     }
 }
 
+/// Returns the entry that a worktree names as its own; `None` also of a whole repository.
+fn link_of(worktree: &Path) -> Option<PathBuf> {
+    let link = disk::read(&worktree.join(".git"), disk::RECORD_MAX).ok().flatten()?;
+    let dir = worktree.join(OsStr::from_bytes(link.strip_prefix(b"gitdir: ")?.trim_ascii_end()));
+    Some(dir.canonicalize().unwrap_or(dir))
+}
+
 /// Returns the folder in the trash that names this entry as its own.
 fn moved_to(entry: &Entry, trash: Option<&Path>) -> Result<Option<PathBuf>, Error> {
     let Some(trash) = trash else { return Ok(None) };
-    let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes()].concat();
-    for name in disk::list(trash)? {
-        let file = trash.join(&name).join(".git");
-        // A folder here is a repository of its own.
-        let found = disk::read(&file, disk::RECORD_MAX).ok().flatten();
-        if found.is_some_and(|found| found.trim_ascii_end() == link) {
-            return Ok(Some(trash.join(name)));
-        }
-    }
-    Ok(None)
+    let path = |name| trash.join(name);
+    // A link that is relative was written for the place where it was.
+    let names_it = |path: &PathBuf| {
+        link_of(path).is_some_and(|dir| dir == entry.dir || is_lost(&dir, &entry.dir))
+    };
+    Ok(disk::list(trash)?.into_iter().map(path).find(names_it))
+}
+
+/// Returns whether a link that leads nowhere ends as the path of an entry does.
+fn is_lost(link: &Path, entry: &Path) -> bool {
+    matches!(disk::is_there(link), Ok(false)) && link.file_name() == entry.file_name()
 }
 
 fn unsaved(path: &Path, what: &str) -> Error {

@@ -80,12 +80,15 @@ pub(super) fn names(name: &str) -> impl Iterator<Item = String> {
 }
 
 impl Repository {
-    /// Looks for work in a worktree that no branch holds. Reads every file of it: some tenths of a
-    /// second for thousands.
+    /// Looks for work in a worktree that no branch holds. Where something may be unsaved it reads
+    /// every file: some tenths of a second for thousands.
     ///
     /// # Errors
     /// When not everything could be read: then keep the worktree.
     pub async fn unsaved(&self, worktree: &Path) -> Result<Unsaved, Error> {
+        if let Ok(Some(nothing)) = self.untouched(worktree).await {
+            return Ok(nothing);
+        }
         let git_dir = self.git_dir_of(worktree).await?;
         let head = self.head_of(worktree).await?;
         // In the worktree's own git directory: what a crash leaves behind goes with the worktree.
@@ -212,12 +215,17 @@ impl Repository {
     }
 
     async fn is_in_branch(&self, commit: &CommitId) -> Result<bool, Error> {
+        self.is_held(commit, &["refs/heads"]).await
+    }
+
+    /// Returns whether a ref below one of these holds a commit.
+    pub(super) async fn is_held(&self, commit: &CommitId, below: &[&str]) -> Result<bool, Error> {
         let call = self.read().args(["for-each-ref", "--count=1", "--format=%(refname)"]);
-        let found = call.args(["--contains", commit.as_str(), "refs/heads"]).run().await?;
+        let found = call.args(["--contains", commit.as_str()]).args(below).run().await?;
         Ok(!found.is_empty())
     }
 
-    async fn operation_in(
+    pub(super) async fn operation_in(
         &self,
         worktree: &Path,
         git_dir: &Path,
@@ -263,7 +271,13 @@ impl Look<'_> {
             // Else a tracked file that is ignored as well would be left out.
             self.call(&QUIET)?.args(["read-tree", head.as_str()]).run().await?;
         }
-        let call = self.call(&QUIET)?.args(["add", "-A", "--sparse", "--ignore-errors", "."]);
+        let mut call = self.call(&QUIET)?.args(["add", "--ignore-errors", "-A"]);
+        if self.is_sparse()? {
+            // What a sparse checkout leaves out is not deleted, and what lies outside of it counts.
+            call.args(["."]).output().await?;
+            call = self.call(&QUIET)?.args(["add", "--ignore-errors", "--no-all"]);
+        }
+        let call = call.args(["--sparse", "."]);
         let output = call.output().await?;
         if output.status.success() {
             return Ok(Vec::new());
@@ -274,6 +288,12 @@ impl Look<'_> {
         nested
             .filter(|nested| !nested.is_empty())
             .ok_or_else(|| Error::unreadable(self.worktree.display().to_string(), said.trim()))
+    }
+
+    fn is_sparse(&self) -> Result<bool, Error> {
+        // The index lies in a folder of its own in the git directory of the worktree.
+        let git_dir = self.index.ancestors().nth(2).unwrap_or(self.worktree);
+        Ok(disk::is_there(&git_dir.join("info/sparse-checkout"))?)
     }
 
     async fn nested(&self) -> Result<Vec<PathBuf>, Error> {

@@ -70,13 +70,8 @@ impl Repository {
             None => refuse_repository(trash)?,
         }
         let directory = trash.to_owned();
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await;
-        match removed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(disk::Error::new("remove", trash, error).into());
-            }
-            Ok(()) | Err(_) => {}
-        }
+        let removed = tokio::task::spawn_blocking(move || disk::remove_folder(&directory)).await;
+        removed.map_err(|error| Error::unreadable(trash.display().to_string(), error))??;
         match &entry {
             Some(entry) => self.drop_entry(entry).await,
             None => Ok(()),
@@ -140,7 +135,7 @@ pub(super) fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn refuse_repository(path: &Path) -> Result<(), Error> {
+pub(super) fn refuse_repository(path: &Path) -> Result<(), Error> {
     match path.join(".git").symlink_metadata() {
         Ok(found) if found.is_dir() => Err(Error::Occupied(path.to_owned())),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

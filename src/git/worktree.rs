@@ -153,18 +153,25 @@ impl Repository {
         Ok(self.entries()?.into_iter().find(|entry| entry.path == path))
     }
 
+    /// Returns the entry that a directory names as its own; it may name another directory, if a crash
+    /// cut off a move.
+    pub(super) fn entry_at(&self, place: &Path) -> Result<Option<Entry>, Error> {
+        let Some(link) = read_line(&place.join(".git"))? else { return Ok(None) };
+        let Some(dir) = link.strip_prefix(b"gitdir: ") else { return Ok(None) };
+        let dir = place.join(OsStr::from_bytes(dir));
+        let known = dir.parent().and_then(|parent| parent.canonicalize().ok());
+        if known != self.common_dir.join("worktrees").canonicalize().ok() {
+            return Ok(None);
+        }
+        entry_in(dir)
+    }
+
     /// Returns the entries that name a directory; see gitrepository-layout(5) for `worktrees/`.
-    fn entries(&self) -> Result<Vec<Entry>, Error> {
+    pub(super) fn entries(&self) -> Result<Vec<Entry>, Error> {
         let folder = self.common_dir.join("worktrees");
         let mut found = Vec::new();
         for name in disk::list(&folder)? {
-            let dir = folder.join(name);
-            let Some(link) = read_line(&dir.join("gitdir"))? else { continue };
-            let link = dir.join(OsStr::from_bytes(&link));
-            let Some(path) = link.parent().map(real) else { continue };
-            let lock = read_line(&dir.join("locked"))?;
-            let lock = lock.map(|reason| String::from_utf8_lossy(&reason).into_owned());
-            found.push(Entry { dir, path, lock });
+            found.extend(entry_in(folder.join(name))?);
         }
         Ok(found)
     }
@@ -177,11 +184,7 @@ impl Repository {
         };
         let Err(error) = beside_adds(remove).await else { return Ok(()) };
         // git refuses some half-made entries; what names this path is the one that was meant.
-        match std::fs::remove_dir_all(&entry.dir) {
-            Ok(()) => Ok(()),
-            Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(_) => Err(error),
-        }
+        disk::remove_folder(&entry.dir).or(Err(error))
     }
 }
 
@@ -227,7 +230,17 @@ impl Entry {
     }
 }
 
-fn read_line(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+/// Returns what git keeps in a folder of `worktrees/`, if it names a directory.
+fn entry_in(dir: PathBuf) -> Result<Option<Entry>, Error> {
+    let Some(link) = read_line(&dir.join("gitdir"))? else { return Ok(None) };
+    let link = dir.join(OsStr::from_bytes(&link));
+    let Some(path) = link.parent().map(real) else { return Ok(None) };
+    let lock = read_line(&dir.join("locked"))?;
+    let lock = lock.map(|reason| String::from_utf8_lossy(&reason).into_owned());
+    Ok(Some(Entry { dir, path, lock }))
+}
+
+pub(super) fn read_line(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let line = disk::read(path, disk::RECORD_MAX)?;
     let line = line.map(|line| line.trim_ascii_end().to_owned());
     Ok(line)
@@ -260,7 +273,7 @@ pub(super) fn move_away(from: &Path, to: &Path) -> Result<(), Error> {
     if disk::is_there(to)? {
         return Err(Error::Occupied(to.to_owned()));
     }
-    std::fs::rename(from, to).map_err(|source| disk::Error::new("move", from, source).into())
+    Ok(disk::rename(from, to)?)
 }
 
 /// Returns where commands of a worktree run.

@@ -26,7 +26,7 @@ impl Claims {
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn list(&self) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
         let mut found = BTreeMap::new();
-        for name in disk::list(&self.folder)? {
+        for name in disk::list_records(&self.folder)? {
             let task = name.strip_suffix(".lock").and_then(|stem| stem.parse::<TaskName>().ok());
             if let Some(task) = task
                 && let Some(claim) = self.get(&task)

@@ -3,10 +3,12 @@
 
 use crate::api::to_json;
 use crate::disk;
+use crate::fault;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A held guard; dropping it frees it.
@@ -54,12 +56,13 @@ impl Guard {
         let path = Self::path(root);
         disk::make_ignored_folder(&root.join(".reconciler"))?;
         let fail = |source| disk::Error::new("lock", &path, source);
-        let open =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open.map_err(fail)?;
+        let mut open = OpenOptions::new();
+        let open = open.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = open.open(&path).map_err(fail)?;
         if !lock(fs2::FileExt::try_lock_exclusive(&file)).map_err(fail)? {
             return Ok(Taken::No(read_holder(&path)));
         }
+        fault::during("take the guard");
         let text = to_json(holder);
         let write = |file: &mut File| {
             file.set_len(0)?;

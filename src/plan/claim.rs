@@ -1,64 +1,63 @@
 //! Claims: which paths a task would hold, who holds them, and the records that say so.
 
-use super::Scene;
 use super::admission::Wanted;
+use super::{Row, Scene};
 use crate::api::attempt::TaskRecord;
 use crate::api::claim::Claim;
 use crate::api::name::{Seat, TaskName};
-use crate::api::path::{PathPattern, first_overlap};
+use crate::api::path::{PathPattern, PatternIndex};
 use crate::api::task::TaskSpec;
 use crate::api::worker::WorkerType;
 use crate::plan::action::Action;
 use crate::plan::observed::ClaimSighting;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-/// Paths that are held, and by whom.
+/// Paths that are held, and by whom, in the order in which they are asked.
+#[derive(Default)]
 pub(super) struct Held<'a> {
-    by: Vec<(&'a TaskName, Vec<PathPattern>)>,
+    by: Vec<(&'a TaskName, Vec<&'a PathPattern>)>,
+    index: PatternIndex,
 }
 
-impl<'a> Held<'a> {
-    /// Returns what the claims hold. A claim that cannot be read holds what its task asks for, or
-    /// everything when even that is unknown.
-    pub(super) fn by(scene: Scene<'_>, claims: &'a BTreeMap<TaskName, ClaimSighting>) -> Self {
-        let everything = || vec![PathPattern::parse("**").expect("`**` is a pattern")];
-        let paths = |name: &TaskName, claim: &ClaimSighting| match claim {
-            Ok(claim) => claim.locked_files.clone(),
-            Err(_) => scene
-                .desired
-                .tasks
-                .get(name)
-                .and_then(|entry| entry.spec.as_ref())
-                .map_or_else(everything, |spec| wanted(scene, spec)),
-        };
-        Self { by: claims.iter().map(|(name, claim)| (name, paths(name, claim))).collect() }
-    }
+/// Holds every path.
+static EVERYTHING: LazyLock<PathPattern> =
+    LazyLock::new(|| PathPattern::parse("**").expect("`**` is a pattern"));
 
-    /// Adds a task whose attempt may live although its claim is gone: it holds what it asks for.
-    pub(super) fn add_unclaimed(
-        &mut self,
-        scene: Scene<'_>,
-        (name, want): (&'a TaskName, &Wanted<'_>),
-        claims: &BTreeMap<TaskName, ClaimSighting>,
-    ) {
-        let task = scene.observed.tasks.known().and_then(|tasks| tasks.get(name));
-        let live =
-            task.and_then(|task| task.attempts.last()).is_some_and(|one| one.state.may_live());
-        if !live || claims.contains_key(name) {
-            return;
+impl<'a> Held<'a> {
+    /// Returns what the claims hold, and what attempts do that may live although their claim is gone.
+    pub(super) fn by(
+        scene: Scene<'a>,
+        rows: &[Row<'a>],
+        claims: &'a BTreeMap<TaskName, ClaimSighting>,
+    ) -> Self {
+        let mut held = Self::default();
+        for (name, claim) in claims {
+            let paths = if let Ok(claim) = claim {
+                claim.locked_files.iter().collect()
+            } else {
+                // It holds what its task asks for, or everything when even that is unknown.
+                let entry = scene.desired.tasks.get(name);
+                let spec = entry.and_then(|entry| entry.spec.as_ref());
+                spec.map_or_else(|| vec![&*EVERYTHING], |spec| wanted(scene, spec))
+            };
+            held.add(name, paths);
         }
-        let paths = match want {
-            Wanted::Run(spec) | Wanted::Suspended(spec) => wanted(scene, spec),
-            Wanted::Gone | Wanted::Unclear(_) | Wanted::Invalid => {
-                vec![PathPattern::parse("**").expect("`**` is a pattern")]
+        for Row { facts, .. } in rows {
+            let last = facts.task.and_then(|task| task.attempts.last());
+            if facts.claim.is_none() && last.is_some_and(|one| one.state.may_live()) {
+                held.add(facts.name, asked(scene, &facts.wanted));
             }
-        };
-        self.by.push((name, paths));
+        }
+        held
     }
 
     /// Adds a holder.
-    pub(super) fn add(&mut self, name: &'a TaskName, paths: Vec<PathPattern>) {
+    pub(super) fn add(&mut self, name: &'a TaskName, paths: Vec<&'a PathPattern>) {
+        for pattern in &paths {
+            self.index.insert(self.by.len(), pattern);
+        }
         self.by.push((name, paths));
     }
 
@@ -66,22 +65,34 @@ impl<'a> Held<'a> {
     pub(super) fn conflict(
         &self,
         name: &TaskName,
-        paths: &[PathPattern],
-    ) -> Option<(&'a TaskName, String, String)> {
-        self.by.iter().filter(|(holder, _)| *holder != name).find_map(|(holder, held)| {
-            let (_, pattern, path) = first_overlap(paths, held)?;
-            Some((*holder, pattern.to_string(), path))
+        paths: &[&PathPattern],
+    ) -> Option<(&'a TaskName, &'a PathPattern, String)> {
+        let near = self.index.near(paths.iter().copied());
+        let near = near.into_iter().filter_map(|at| self.by.get(at));
+        near.filter(|(holder, _)| *holder != name).find_map(|(holder, held)| {
+            let meets = |one: &PathPattern| {
+                held.iter().find_map(|pattern| Some((*holder, *pattern, one.overlap(pattern)?)))
+            };
+            paths.iter().find_map(|one| meets(one))
         })
     }
 }
 
+/// Returns the paths of a task by what is wanted of it; everything, when that is not known.
+fn asked<'a>(scene: Scene<'a>, want: &Wanted<'a>) -> Vec<&'a PathPattern> {
+    match want {
+        Wanted::Run(spec) | Wanted::Suspended(spec) => wanted(scene, spec),
+        Wanted::Gone | Wanted::Unclear(_) | Wanted::Invalid => vec![&*EVERYTHING],
+    }
+}
+
 /// Returns the paths a task would hold: its own, and every shared pattern they touch.
-pub(super) fn wanted(scene: Scene<'_>, spec: &TaskSpec) -> Vec<PathPattern> {
-    let mut paths = spec.files.clone();
+pub(super) fn wanted<'a>(scene: Scene<'a>, spec: &'a TaskSpec) -> Vec<&'a PathPattern> {
+    let mut paths: Vec<&PathPattern> = spec.files.iter().collect();
     for shared in &scene.policy.shared_files {
         let touched = spec.files.iter().any(|file| file.overlap(shared).is_some());
-        if touched && !paths.contains(shared) {
-            paths.push(shared.clone());
+        if touched && !paths.contains(&shared) {
+            paths.push(shared);
         }
     }
     paths

@@ -1,58 +1,38 @@
 //! What is over: finished and deleted tasks, and things that belong to nobody any more. Work is
 //! saved before anything goes, and what has no mark of ours is never touched.
 
-use super::admission::Wanted;
-use super::revive::Next;
-use super::spawn::{Started, trash_name};
-use super::{Scene, Step, claim};
+use super::revive::{Next, Settled};
+use super::spawn::trash_name;
+use super::{Row, Scene, claim};
 use crate::api::attempt::{AttemptId, TaskRecord};
-use crate::api::name::{Owner, TaskName};
+use crate::api::name::{Owner, TaskName, Uid};
 use crate::plan::action::Action;
-use crate::plan::observed::{ClaimSighting, TaskSighting, WorktreeState};
-use crate::plan::report::{Reason, TaskReport};
+use crate::plan::observed::{ClaimSighting, Sighting, TaskSighting, WorktreeState};
+use crate::plan::report::Reason;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans the end of every task that is at its end, and the renewal of the claims of the others.
-pub(super) fn decide<'a>(
-    scene: Scene<'a>,
-    wanted: &BTreeMap<&'a TaskName, Wanted<'a>>,
-    started: BTreeMap<&'a TaskName, Started<'a>>,
-    claims: &BTreeMap<TaskName, ClaimSighting>,
-) -> BTreeMap<TaskName, Step> {
-    let mut steps = BTreeMap::new();
-    for (name, Started { mut step, next }) in started {
-        let tasks = scene.observed.tasks.known();
-        let record = tasks.and_then(|tasks| tasks.get(name)?.record.as_ref().ok());
-        let claim = claims.get(name);
-        let owner = record.map(TaskRecord::owner);
-        match (next, &owner, record) {
-            (Next::Wait | Next::Start { .. }, Some(owner), _) => {
-                keep_claim(scene, &mut step, owner, claim);
+pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
+    for Row { facts, settled, .. } in rows {
+        let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref()) else { continue };
+        match settled.next {
+            Next::Wait | Next::Start { .. } => keep_claim(scene, settled, &record.uid, facts.claim),
+            Next::Rest => settled.actions.extend(release(record, facts.claim)),
+            Next::Done => {
+                retire(scene, settled, record);
+                settled.actions.extend(release(record, facts.claim));
             }
-            (Next::Rest, Some(owner), _) => step.actions.extend(release(owner, claim)),
-            (Next::Done, Some(owner), _) => {
-                retire(scene, &mut step, owner);
-                step.actions.extend(release(owner, claim));
-            }
-            (Next::Leave, Some(owner), Some(record)) => {
-                leave(scene, &mut step, record, (owner, claim));
-            }
-            (Next::Wait | Next::Start { .. } | Next::Rest | Next::Done | Next::Leave, _, _) => {}
-        }
-        let known = wanted.contains_key(name) && (record.is_some() || !step.actions.is_empty());
-        if known || scene.desired.tasks.contains_key(name) {
-            steps.insert(name.clone(), step);
+            Next::Leave => leave(scene, settled, record, facts.claim),
         }
     }
-    steps
 }
 
 /// Renews the claim of a task that keeps it.
-fn keep_claim(scene: Scene<'_>, step: &mut Step, owner: &Owner, claim: Option<&ClaimSighting>) {
+fn keep_claim(scene: Scene<'_>, step: &mut Settled<'_>, uid: &Uid, claim: Option<&ClaimSighting>) {
     let Some(Ok(claim)) = claim else { return };
     let replaced = step.actions.iter().any(|action| matches!(action, Action::Claim(_)));
-    if claim.uid != owner.uid || replaced {
+    if claim.uid != *uid || replaced {
         return;
     }
     match claim::renew(scene, claim) {
@@ -63,28 +43,31 @@ fn keep_claim(scene: Scene<'_>, step: &mut Step, owner: &Owner, claim: Option<&C
     }
 }
 
-fn release(owner: &Owner, claim: Option<&ClaimSighting>) -> Option<Action> {
-    let claim = claim?.as_ref().ok().filter(|claim| claim.uid == owner.uid)?;
-    Some(Action::Release { owner: owner.clone(), generation: claim.generation })
+fn release(record: &TaskRecord, claim: Option<&ClaimSighting>) -> Option<Action> {
+    let claim = claim?.as_ref().ok().filter(|claim| claim.uid == record.uid)?;
+    Some(Action::Release { owner: record.owner(), generation: claim.generation })
 }
 
 /// Saves what is in the task's worktree, then moves it to the trash.
-fn retire(scene: Scene<'_>, step: &mut Step, owner: &Owner) {
-    let Some(worktrees) = scene.observed.worktrees.known() else {
+fn retire(scene: Scene<'_>, step: &mut Settled<'_>, record: &TaskRecord) {
+    let Sighting::Known(_) = scene.observed.worktrees else {
         hold(step, "worktrees cannot be seen");
         return;
     };
     let attempt = step.report.attempt.unwrap_or(0);
-    for worktree in worktrees.iter().filter(|one| one.owner.as_ref() == Some(owner)) {
+    let owner = record.owner();
+    let marked = scene.index.at(&record.task).worktrees.iter();
+    for worktree in marked.filter(|one| one.owner.as_ref() == Some(&owner)) {
         let path = worktree.path.clone();
-        let trash = trash_name(scene, owner);
+        let trash = trash_name(scene, &owner);
         step.actions.extend(match worktree.state {
             WorktreeState::Ready => vec![
                 Action::Rescue { owner: owner.clone(), path: path.clone(), attempt },
                 Action::Retire { owner: owner.clone(), path, attempt, trash },
             ],
             WorktreeState::HalfMade | WorktreeState::Missing => {
-                vec![Action::RepairWorktree { owner: owner.clone(), path, trash }]
+                let owner = owner.clone();
+                vec![Action::RepairWorktree { owner, path, trash }]
             }
         });
     }
@@ -93,15 +76,16 @@ fn retire(scene: Scene<'_>, step: &mut Step, owner: &Owner) {
 /// Plans the way out of a deleted task: worktree, branch, claim, record.
 fn leave(
     scene: Scene<'_>,
-    step: &mut Step,
+    step: &mut Settled<'_>,
     record: &TaskRecord,
-    (owner, claim): (&Owner, Option<&ClaimSighting>),
+    claim: Option<&ClaimSighting>,
 ) {
     if scene.observed.worktrees.known().is_none() || scene.observed.branches.known().is_none() {
         hold(step, "worktrees or branches cannot be seen");
         return;
     }
-    retire(scene, step, owner);
+    retire(scene, step, record);
+    let owner = record.owner();
     if let (Some(branch), Some(branches)) = (&record.branch, scene.observed.branches.known())
         && branches.contains_key(branch)
     {
@@ -110,13 +94,12 @@ fn leave(
             Action::DropBranch { owner: owner.clone(), branch: branch.clone(), contained_in };
         step.actions.push(drop);
     }
-    step.actions.extend(release(owner, claim));
-    step.actions.push(Action::Forget(owner.clone()));
+    step.actions.extend(release(record, claim));
+    step.actions.push(Action::Forget(owner));
 }
 
-fn hold(step: &mut Step, why: &str) {
-    let report = &mut step.report;
-    *report = TaskReport { reason: Reason::Unknown, message: why.to_owned(), ..report.clone() };
+fn hold(step: &mut Settled<'_>, why: &str) {
+    (step.report.reason, step.report.message) = (Reason::Unknown, why.to_owned());
 }
 
 /// Plans what becomes of things that belong to no task any more, and says what it leaves alone.

@@ -11,21 +11,27 @@ pub mod report;
 mod admission;
 mod claim;
 mod cleanup;
+mod index;
 mod order;
 mod revive;
 mod schedule;
+mod seats;
 mod spawn;
 
 pub use order::cycles;
 
 use crate::api::attempt::Failure;
-use crate::api::name::TaskName;
+use crate::api::name::{Seat, TaskName};
+use crate::api::path::PathPattern;
 use crate::api::policy::PolicySpec;
 use action::{Action, Subject};
+use admission::Facts;
 use desired::Desired;
+use index::Index;
 use jiff::Timestamp;
-use observed::{EmptyState, Observed, Sighting};
-use report::{Reason, Report, TaskReport};
+use observed::{EmptyState, Observed, Sighting, TaskSighting};
+use report::{Reason, Report};
+use revive::Settled;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do next, why, and when to look again if nothing happens before.
@@ -47,12 +53,15 @@ struct Scene<'a> {
     desired: &'a Desired,
     observed: &'a Observed,
     policy: &'a PolicySpec,
+    index: &'a Index<'a>,
 }
 
-/// What one step decided for one task.
-struct Step {
-    actions: Vec<Action>,
-    report: TaskReport,
+/// One task on its way through the steps, which stand in the order of the names.
+struct Row<'a> {
+    facts: Facts<'a>,
+    settled: Settled<'a>,
+    /// The seat and the paths with which its next attempt starts now.
+    start: Option<(Seat, Vec<&'a PathPattern>)>,
 }
 
 /// Decides what to do next. Same values in, same plan out; cannot fail.
@@ -64,7 +73,8 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
         }
     };
     let policy = desired.policy();
-    let scene = Scene { desired, observed, policy: &policy };
+    let index = Index::of(desired, observed);
+    let scene = Scene { desired, observed, policy: &policy, index: &index };
     let (Sighting::Known(tasks), Sighting::Known(claims)) = (&observed.tasks, &observed.claims)
     else {
         let why = observed.tasks.why_unknown().or(observed.claims.why_unknown());
@@ -74,14 +84,14 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
         ));
     };
 
-    let wanted = admission::decide(scene, tasks);
-    let settled = revive::decide(scene, &wanted, tasks);
-    let placed = schedule::decide(scene, &wanted, settled, claims);
-    let started = spawn::decide(scene, placed, claims);
-    let finished = cleanup::decide(scene, &wanted, started, claims);
-    let steps = hold_failed(scene, finished);
+    let facts = admission::decide(scene, tasks, claims);
+    let mut rows = revive::decide(scene, facts);
+    schedule::decide(scene, &mut rows, claims);
+    spawn::decide(scene, &mut rows);
+    cleanup::decide(scene, &mut rows);
+    hold_failed(&mut rows);
 
-    let mut plan = Plan::gather(steps, cleanup::leftovers(scene, tasks, claims));
+    let mut plan = Plan::gather(rows, cleanup::leftovers(scene, tasks, claims));
     plan.report.notices.splice(0..0, notices(scene, tasks));
     plan
 }
@@ -93,18 +103,24 @@ impl Plan {
         Self { report, ..Self::default() }
     }
 
-    fn gather(steps: BTreeMap<TaskName, Step>, leftovers: (Vec<Action>, Vec<String>)) -> Self {
+    fn gather(rows: Vec<Row<'_>>, leftovers: (Vec<Action>, Vec<String>)) -> Self {
         let mut plan = Self::default();
-        for (name, step) in steps {
-            plan.actions.extend(step.actions);
-            if let (Some(seat), Some(_)) = (&step.report.seat, step.report.attempt)
-                && matches!(step.report.reason, Reason::Running | Reason::Stopping | Reason::Ending)
-            {
-                plan.report.seats.entry(seat.clone()).or_default().push(name.clone());
+        let mut told = Vec::with_capacity(rows.len());
+        for Row { facts, settled: Settled { actions, report, .. }, .. } in rows {
+            let is_recorded = facts.task.is_some_and(|task| task.record.is_ok());
+            if !is_recorded && actions.is_empty() && !facts.is_wanted() {
+                continue;
             }
-            plan.wake_at = [plan.wake_at, step.report.wake_at].into_iter().flatten().min();
-            plan.report.tasks.insert(name, step.report);
+            plan.actions.extend(actions);
+            if let (Some(seat), Some(_)) = (&report.seat, report.attempt)
+                && matches!(report.reason, Reason::Running | Reason::Stopping | Reason::Ending)
+            {
+                plan.report.seats.entry(seat.clone()).or_default().push(facts.name.clone());
+            }
+            plan.wake_at = [plan.wake_at, report.wake_at].into_iter().flatten().min();
+            told.push((facts.name.clone(), report));
         }
+        plan.report.tasks = told.into_iter().collect();
         plan.actions.extend(leftovers.0);
         plan.report.notices.extend(leftovers.1);
         plan
@@ -121,18 +137,17 @@ impl Plan {
 }
 
 /// Cuts a task's actions before the one that failed last, until it is time to try it again.
-fn hold_failed(scene: Scene<'_>, mut steps: BTreeMap<TaskName, Step>) -> BTreeMap<TaskName, Step> {
-    for (name, step) in &mut steps {
-        let Some(failing) = Failing::of(scene, name) else { continue };
+fn hold_failed(rows: &mut [Row<'_>]) {
+    for Row { facts, settled, .. } in rows {
+        let Some(failing) = &facts.failing else { continue };
         let failed = |one: &Action| one.to_string() == failing.failure.action;
-        let Some(at) = step.actions.iter().position(failed) else { continue };
-        step.actions.truncate(at);
-        step.report.reason = Reason::EffectFailed;
-        step.report.message = failing.message();
-        step.report.wake_at =
-            [step.report.wake_at, Some(failing.until)].into_iter().flatten().min();
+        let Some(at) = settled.actions.iter().position(failed) else { continue };
+        settled.actions.truncate(at);
+        let report = &mut settled.report;
+        report.reason = Reason::EffectFailed;
+        report.message = failing.message();
+        report.wake_at = [report.wake_at, Some(failing.until)].into_iter().flatten().min();
     }
-    steps
 }
 
 /// An effect of a task that failed, and is not tried again yet.
@@ -142,8 +157,8 @@ struct Failing<'a> {
 }
 
 impl<'a> Failing<'a> {
-    fn of(scene: Scene<'a>, name: &TaskName) -> Option<Self> {
-        let failure = scene.observed.tasks.known()?.get(name)?.failure.as_ref()?;
+    fn of(scene: Scene<'_>, name: &TaskName, task: &'a TaskSighting) -> Option<Self> {
+        let failure = task.failure.as_ref()?;
         let until = backoff::effect_retry_at(failure.at, failure.count, name.as_str());
         // A failure in the future means that the clock was set back: then nobody waits for it.
         let waits = until > scene.observed.now && failure.at <= scene.observed.now;
@@ -158,7 +173,7 @@ impl<'a> Failing<'a> {
 }
 
 /// Says what concerns no single task.
-fn notices(scene: Scene<'_>, tasks: &BTreeMap<TaskName, observed::TaskSighting>) -> Vec<String> {
+fn notices(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<String> {
     let mut found = Vec::new();
     if holds_deletes(scene) && !tasks.is_empty() {
         found.push(format!(

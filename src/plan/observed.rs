@@ -113,6 +113,11 @@ impl Places {
         self.root.join(".reconciler/trash")
     }
 
+    /// Returns where the spare worktree is; it belongs to no task, and nothing runs in it.
+    pub fn spare(&self) -> PathBuf {
+        self.root.join(".reconciler/spare")
+    }
+
     /// Returns whether a path is one of our worktrees' places.
     pub fn is_ours(&self, path: &Path) -> bool {
         path.parent() == Some(&self.worktrees())

@@ -5,13 +5,18 @@ use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::report::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The most names of a path of dependencies that are shown.
+const PATH_MAX: usize = 16;
+
 /// Returns the tasks on or behind a cycle of dependencies, each with a cycle as text. Costs one
 /// walk over all dependencies (Kahn's algorithm; what it cannot order is cyclic).
 pub fn cycles<'a>(
     tasks: impl Iterator<Item = (&'a TaskName, &'a TaskSpec)>,
 ) -> BTreeMap<&'a TaskName, String> {
+    // What waits for nothing is on no cycle, and not behind one.
+    let waiting = tasks.filter(|(_, spec)| !spec.dependencies.is_empty());
     let mut waits: BTreeMap<&TaskName, BTreeSet<&TaskName>> =
-        tasks.map(|(name, spec)| (name, spec.dependencies.iter().collect())).collect();
+        waiting.map(|(name, spec)| (name, spec.dependencies.iter().collect())).collect();
     let known: BTreeSet<&TaskName> = waits.keys().copied().collect();
     let mut waiters: BTreeMap<&TaskName, Vec<&TaskName>> = BTreeMap::new();
     for (name, on) in &mut waits {
@@ -35,21 +40,27 @@ pub fn cycles<'a>(
     waits.keys().map(|name| (*name, describe(name, &waits))).collect()
 }
 
-/// Follows the first dependency until one repeats.
+/// Follows the first dependency until one repeats, or the path is too long to be read.
 fn describe<'a>(
     from: &'a TaskName,
     waits: &BTreeMap<&'a TaskName, BTreeSet<&'a TaskName>>,
 ) -> String {
     let mut path = vec![from];
     let mut at = from;
+    let mut names = vec![from.as_str()];
     while let Some(next) = waits.get(at).and_then(|on| on.first()) {
-        path.push(next);
-        if path.iter().filter(|name| *name == next).count() > 1 {
+        names.push(next.as_str());
+        if path.contains(next) {
             break;
         }
+        if path.len() == PATH_MAX {
+            names.push("…");
+            break;
+        }
+        path.push(next);
         at = next;
     }
-    path.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" -> ")
+    names.join(" -> ")
 }
 
 /// Returns what keeps a task waiting for its dependencies, if anything does.

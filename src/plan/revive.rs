@@ -1,9 +1,9 @@
 //! The last attempt of each task: whether it goes on, is to stop, is over, or is lost. What is over
 //! is judged: done, used up, or due again.
 
-use super::admission::Wanted;
+use super::admission::{Facts, Wanted};
 use super::backoff::{self, Verdict};
-use super::{Scene, spawn};
+use super::{Row, Scene, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
@@ -11,10 +11,10 @@ use crate::api::name::{Owner, TaskName};
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting, TaskSighting};
+use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 /// How long a session may take until its shim has taken the attempt, in seconds.
 const START_GRACE_SECONDS: i64 = 10;
@@ -40,7 +40,7 @@ pub(super) enum Next<'a> {
         /// What is to be done.
         spec: &'a TaskSpec,
         /// Its record; a task seen for the first time gets one with this plan.
-        record: TaskRecord,
+        record: Cow<'a, TaskRecord>,
         /// The number of the next attempt.
         number: u32,
     },
@@ -53,22 +53,17 @@ pub(super) enum Next<'a> {
 }
 
 /// Looks at the last attempt of every task.
-pub(super) fn decide<'a>(
-    scene: Scene<'a>,
-    wanted: &BTreeMap<&'a TaskName, Wanted<'a>>,
-    tasks: &'a BTreeMap<TaskName, TaskSighting>,
-) -> BTreeMap<&'a TaskName, Settled<'a>> {
-    wanted.iter().map(|(name, want)| (*name, settle(scene, name, want, tasks.get(*name)))).collect()
+pub(super) fn decide<'a>(scene: Scene<'a>, tasks: Vec<Facts<'a>>) -> Vec<Row<'a>> {
+    let settled = |facts| Row { settled: settle(scene, &facts), facts, start: None };
+    tasks.into_iter().map(settled).collect()
 }
 
-fn settle<'a>(
-    scene: Scene<'a>,
-    name: &'a TaskName,
-    want: &Wanted<'a>,
-    sighting: Option<&'a TaskSighting>,
-) -> Settled<'a> {
-    let report = blank(scene, name);
-    let Some(sighting) = sighting else { return first_sight(scene, name, want, report) };
+fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
+    let report = blank(facts.problems);
+    let want = &facts.wanted;
+    let Some(sighting) = facts.task else {
+        return first_sight(scene, facts.name, want, report);
+    };
     let record = match &sighting.record {
         Ok(record) => record,
         Err(damage) => {
@@ -86,8 +81,8 @@ fn settle<'a>(
         report.attempt = Some(last.number);
         report.seat = last.attempt.as_ref().ok().map(|attempt| attempt.seat.clone());
     }
-    let life = Life { scene, want, record, attempts: &sighting.attempts };
-    life.settle(report)
+    let (attempts, sessions) = (&sighting.attempts, &facts.found.sessions);
+    Life { scene, want, record, attempts, sessions }.settle(report)
 }
 
 fn first_sight<'a>(
@@ -116,6 +111,7 @@ fn first_sight<'a>(
                 let report = suspended(report);
                 return Settled { actions, report, next: Next::Rest };
             }
+            let record = Cow::Owned(record);
             Settled { actions, report, next: Next::Start { spec, record, number: 1 } }
         }
     }
@@ -127,14 +123,29 @@ struct Life<'a, 'b> {
     want: &'b Wanted<'a>,
     record: &'a TaskRecord,
     attempts: &'a [AttemptSighting],
+    /// Those that bear its name in their mark.
+    sessions: &'a [&'a Session],
 }
 
 impl<'a> Life<'a, '_> {
+    fn damaged(&self, report: &TaskReport) -> Option<Settled<'a>> {
+        self.attempts.iter().find_map(|one| {
+            let AttemptState::Damaged(why) = &one.state else { return None };
+            let number = one.number;
+            let what = format!("a record of attempt {number} is damaged, nothing of it is touched");
+            Some(wait(report.clone(), Reason::Damaged, format!("{what}: {why}")))
+        })
+    }
+
     fn settle(&self, report: TaskReport) -> Settled<'a> {
         if let Wanted::Unclear(why) = self.want {
             return wait(report, Reason::OnHold, (*why).to_owned());
         }
         let Some(last) = self.attempts.last() else { return self.over(report, Vec::new(), None) };
+        // An earlier one too may live, for all that can be read of it.
+        if let Some(frozen) = self.damaged(&report) {
+            return frozen;
+        }
         let attempt = match &last.attempt {
             Ok(attempt) => attempt,
             Err(damage) => {
@@ -143,15 +154,7 @@ impl<'a> Life<'a, '_> {
             }
         };
         match &last.state {
-            AttemptState::Damaged(why) => wait(
-                report,
-                Reason::Damaged,
-                format!(
-                    "a record of attempt {} is damaged, nothing of it is touched: {why}",
-                    last.number
-                ),
-            ),
-            AttemptState::Unknown(why) => wait(
+            AttemptState::Damaged(why) | AttemptState::Unknown(why) => wait(
                 report,
                 Reason::Unknown,
                 format!("attempt {} cannot be seen: {why}", last.number),
@@ -179,12 +182,12 @@ impl<'a> Life<'a, '_> {
 
     /// Its record is written and no shim has taken it: its session is starting, or never was.
     fn prepared(&self, mut report: TaskReport, attempt: &Attempt) -> Settled<'a> {
-        let Sighting::Known(sessions) = &self.scene.observed.sessions else {
+        let Sighting::Known(_) = &self.scene.observed.sessions else {
             return wait(report, Reason::Unknown, "tmux cannot be seen".to_owned());
         };
         let deadline = attempt.prepared_at.saturating_add(seconds(START_GRACE_SECONDS));
         let deadline = deadline.unwrap_or(attempt.prepared_at);
-        let starting = sessions.iter().any(|session| self.is_of(session, attempt.id.number));
+        let starting = self.sessions().any(|one| one.attempt == Some(attempt.id.number));
         if starting && self.now() < deadline && attempt.prepared_at <= self.now() {
             report.wake_at = Some(deadline);
             let message = format!("attempt {} is starting", attempt.id.number);
@@ -293,15 +296,15 @@ impl<'a> Life<'a, '_> {
         mut actions: Vec<Action>,
         closing: Option<&Exit>,
     ) -> Settled<'a> {
-        let Sighting::Known(sessions) = &self.scene.observed.sessions else {
+        let Sighting::Known(_) = &self.scene.observed.sessions else {
             return Settled {
                 actions,
                 ..wait(report, Reason::Unknown, "tmux cannot be seen".to_owned())
             };
         };
-        let owner = self.owner();
-        for session in sessions.iter().filter(|session| session.owner.as_ref() == Some(&owner)) {
-            actions.push(Action::KillSession { session: session.id.clone(), owner: owner.clone() });
+        for session in self.sessions() {
+            let (session, owner) = (session.id.clone(), self.owner());
+            actions.push(Action::KillSession { session, owner });
         }
         let spec = match self.want {
             Wanted::Gone => {
@@ -320,8 +323,7 @@ impl<'a> Life<'a, '_> {
             Wanted::Run(spec) => *spec,
         };
         let number = self.attempts.last().map_or(1, |last| last.number.saturating_add(1));
-        let hash = run_hash(spec);
-        let ended = self.ended(&hash, closing);
+        let ended = self.ended(spec, closing);
         let policy = self.scene.policy;
         let verdict = backoff::judge(
             &ended,
@@ -331,7 +333,7 @@ impl<'a> Life<'a, '_> {
         );
         let next = judged(&mut report, &verdict, &ended, || Next::Start {
             spec,
-            record: self.record.clone(),
+            record: Cow::Borrowed(self.record),
             number,
         });
         if let (Verdict::Succeeded, Some(saved)) = (&verdict, self.saved()) {
@@ -350,7 +352,11 @@ impl<'a> Life<'a, '_> {
     }
 
     /// Returns the ends of the attempts that ran what is committed now, oldest first.
-    fn ended<'b>(&'b self, hash: &str, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
+    fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
+        if self.attempts.is_empty() {
+            return Vec::new();
+        }
+        let hash = run_hash(spec);
         let of_this = |one: &&AttemptSighting| {
             one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
         };
@@ -386,7 +392,7 @@ impl<'a> Life<'a, '_> {
             return Some(StopReason::WorkerGone);
         }
         let agent = worker.agent.as_ref()?;
-        if !spawn::is_trusted(self.scene, agent) {
+        if !self.scene.index.is_trusted(agent) {
             return None;
         }
         let id = AttemptId { owner: self.owner(), number: attempt.id.number };
@@ -394,8 +400,11 @@ impl<'a> Life<'a, '_> {
         (program != attempt.program).then_some(StopReason::SpecChanged)
     }
 
-    fn is_of(&self, session: &Session, number: u32) -> bool {
-        session.owner.as_ref() == Some(&self.owner()) && session.attempt == Some(number)
+    /// Returns the sessions that bear its mark.
+    fn sessions(&self) -> impl Iterator<Item = &'a Session> {
+        let uid = &self.record.uid;
+        let bears = move |one: &&Session| one.owner.as_ref().is_some_and(|own| own.uid == *uid);
+        self.sessions.iter().copied().filter(bears)
     }
 }
 
@@ -460,8 +469,7 @@ fn wait<'a>(report: TaskReport, reason: Reason, message: String) -> Settled<'a> 
     }
 }
 
-fn blank(scene: Scene<'_>, name: &TaskName) -> TaskReport {
-    let entry = scene.desired.tasks.get(name);
+fn blank(problems: &[String]) -> TaskReport {
     TaskReport {
         state: TaskState::Pending,
         reason: Reason::Starting,
@@ -472,7 +480,7 @@ fn blank(scene: Scene<'_>, name: &TaskName) -> TaskReport {
         attempt: None,
         uid: None,
         branch: None,
-        problems: entry.map(|entry| entry.problems.clone()).unwrap_or_default(),
+        problems: problems.to_vec(),
     }
 }
 

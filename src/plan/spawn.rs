@@ -1,54 +1,35 @@
 //! The start of an attempt: claim, branch, worktree, record, session, in this order, each only if
 //! it is not there yet.
 
+use super::index::Found;
 use super::revive::Next;
-use super::schedule::Placed;
-use super::{Scene, Step, claim};
+use super::{Row, Scene, claim};
 use crate::agents::{self, Occasion};
 use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
 use crate::api::claim::Claim;
-use crate::api::name::{AgentName, BranchName, Owner, Seat, TaskName, Uid};
+use crate::api::name::{BranchName, Owner, Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
 use crate::api::placeholder;
 use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::Action;
-use crate::plan::desired::{Desired, run_hash};
-use crate::plan::observed::{ClaimSighting, Sighting, Worktree, WorktreeState};
+use crate::plan::desired::run_hash;
+use crate::plan::observed::{Sighting, Worktree, WorktreeState};
 use crate::plan::report::{Reason, TaskReport};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The longest description within a branch name, in bytes.
 const DESCRIPTION_MAX: usize = 40;
 
-/// A task after its start was planned, and what is left to be decided for it.
-pub(super) struct Started<'a> {
-    /// The actions so far, and where it is.
-    pub(super) step: Step,
-    /// What may come next.
-    pub(super) next: Next<'a>,
-}
-
 /// Plans the start of every task that has a seat.
-pub(super) fn decide<'a>(
-    scene: Scene<'a>,
-    placed: BTreeMap<&'a TaskName, Placed<'a>>,
-    claims: &BTreeMap<TaskName, ClaimSighting>,
-) -> BTreeMap<&'a TaskName, Started<'a>> {
-    placed
-        .into_iter()
-        .map(|(name, Placed { settled, start })| {
-            let mut step = Step { actions: settled.actions, report: settled.report };
-            if let (Next::Start { spec, record, number }, Some((seat, paths))) =
-                (&settled.next, start)
-            {
-                let start = Start { scene, spec, record, number: *number, seat, paths };
-                let claim = claims.get(name).and_then(|claim| claim.as_ref().ok());
-                start.plan(&mut step, claim);
-            }
-            (name, Started { step, next: settled.next })
-        })
-        .collect()
+pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) {
+    for Row { facts, settled, start } in rows {
+        let Some((seat, paths)) = start.take() else { continue };
+        let Next::Start { spec, record, number } = &settled.next else { continue };
+        let paths = paths.into_iter().cloned().collect();
+        let start = Start { scene, spec, record, number: *number, seat, paths };
+        let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
+        start.plan((&mut settled.actions, &mut settled.report), claim);
+    }
 }
 
 struct Start<'a, 'b> {
@@ -61,8 +42,8 @@ struct Start<'a, 'b> {
 }
 
 impl Start<'_, '_> {
-    fn plan(&self, step: &mut Step, claim: Option<&Claim>) {
-        let report = &mut step.report;
+    fn plan(&self, step: (&mut Vec<Action>, &mut TaskReport), claim: Option<&Claim>) {
+        let (steps, report) = step;
         let claimed = claim.is_some_and(|claim| claim.uid == self.record.uid);
         report.state = if claimed { TaskState::Claimed } else { TaskState::Pending };
         report.attempt = Some(self.number);
@@ -70,17 +51,17 @@ impl Start<'_, '_> {
         report.message = format!("attempt {} starts on {}", self.number, self.seat);
         if let Some(why) = self.scene.observed.sessions.why_unknown() {
             let message = format!("tmux cannot be seen: {why}");
-            *report = TaskReport { reason: Reason::Unknown, message, ..report.clone() };
+            (report.reason, report.message) = (Reason::Unknown, message);
             return;
         }
         let directory = match self.directory() {
             Ok((actions, directory)) => {
-                step.actions.extend(self.claim(claim));
-                step.actions.extend(actions);
+                steps.extend(self.claim(claim));
+                steps.extend(actions);
                 directory
             }
             Err((reason, message)) => {
-                *report = TaskReport { reason, message, ..report.clone() };
+                (report.reason, report.message) = (reason, message);
                 return;
             }
         };
@@ -89,7 +70,7 @@ impl Start<'_, '_> {
         let Some(program) = program(self.scene, self.spec, (self.record, &self.seat), &id) else {
             return;
         };
-        step.actions.push(Action::PrepareAttempt(Attempt {
+        steps.push(Action::PrepareAttempt(Attempt {
             id: id.clone(),
             seat: self.seat.clone(),
             class: self.spec.class,
@@ -99,7 +80,7 @@ impl Start<'_, '_> {
             program,
             heartbeat_seconds: self.scene.policy.intervals.heartbeat_seconds,
         }));
-        step.actions.push(Action::NewSession { attempt: id, directory });
+        steps.push(Action::NewSession { attempt: id, directory });
     }
 
     /// Returns the claim to publish, unless the one that is there says the same.
@@ -126,7 +107,7 @@ impl Start<'_, '_> {
                 return Err((Reason::OnHold, why.to_owned()));
             }
         };
-        let (Sighting::Known(worktrees), Sighting::Known(branches)) =
+        let (Sighting::Known(_), Sighting::Known(branches)) =
             (&self.scene.observed.worktrees, &self.scene.observed.branches)
         else {
             return Err((Reason::Unknown, "its worktree or its branch cannot be seen".to_owned()));
@@ -134,7 +115,7 @@ impl Start<'_, '_> {
         let path = places.worktree(&self.record.task);
         let owner = self.record.owner();
         let mut actions = Vec::new();
-        let found = worktrees.iter().find(|worktree| worktree.path == path);
+        let found = self.scene.index.at(&self.record.task).place;
         if let Some(Worktree { state: WorktreeState::Ready, owner: Some(holder), .. }) = found
             && *holder == owner
         {
@@ -156,20 +137,18 @@ impl Start<'_, '_> {
 /// Returns what stands in the way of a task and is not ours to remove: a person has to.
 pub(super) fn place_taken(
     scene: Scene<'_>,
-    spec: &TaskSpec,
-    record: &TaskRecord,
+    found: &Found<'_>,
+    (spec, record): (&TaskSpec, &TaskRecord),
 ) -> Option<(Reason, String)> {
-    let sessions = scene.observed.sessions.known().into_iter().flatten();
-    let session = sessions
-        .filter(|one| one.owner.is_none() && one.name == record.task.as_str())
-        .map(|one| format!("tmux session {} is not ours: rename it or end it", one.name))
-        .next();
-    let place = scene.observed.places.worktree(&record.task);
-    let worktrees = scene.observed.worktrees.known().into_iter().flatten();
-    let worktree = worktrees
-        .filter(|one| spec.class == Class::Execution && one.path == place)
-        .find_map(|one| clear(scene, one, &record.owner()).err());
-    session.or(worktree).map(|why| (Reason::PlaceTaken, why))
+    if found.stranger.is_some() {
+        let why = format!("tmux session {} is not ours: rename it or end it", record.task);
+        return Some((Reason::PlaceTaken, why));
+    }
+    if spec.class == Class::Decision {
+        return None;
+    }
+    let why = clear(scene, found.place?, &record.owner()).err()?;
+    Some((Reason::PlaceTaken, why))
 }
 
 /// Returns what frees the place of a worktree that is not this task's, or not whole.
@@ -204,8 +183,9 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 /// name can be chosen, as when the branches cannot be seen.
 pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
     let observed = scene.observed;
-    let marked = observed.worktrees.known()?.iter().filter_map(|one| one.owner.as_ref());
-    let adopted = marked.into_iter().find(|owner| owner.task == *name).map(|owner| &owner.uid);
+    observed.worktrees.known()?;
+    let adopted = scene.index.at(name).worktrees.iter().find_map(|one| one.owner.as_ref());
+    let adopted = adopted.map(|owner| &owner.uid);
     let fresh = Uid::derive(observed.nonce, name.as_str());
     let uid = adopted.cloned().unwrap_or_else(|| fresh.clone());
     let branch = match spec.class {
@@ -243,13 +223,6 @@ fn slug(title: &str) -> String {
         text.push_str(&word.to_ascii_lowercase());
     }
     text
-}
-
-/// Returns whether the user of this machine approved an agent as it is committed.
-pub(super) fn is_trusted(scene: Scene<'_>, agent: &AgentName) -> bool {
-    let Some(spec) = scene.desired.agent(agent) else { return false };
-    let digest = Desired::trust_digest(agent, spec);
-    scene.observed.trusted.known().is_some_and(|trusted| trusted.contains(&digest))
 }
 
 /// Returns what an attempt starts; `None` when its worker or agent is not there.

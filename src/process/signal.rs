@@ -3,6 +3,7 @@
 
 use super::identity;
 use crate::api::attempt::ProcessId;
+use crate::fault::{self, Verdict};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::OwnedFd;
 
@@ -25,8 +26,12 @@ pub fn send(process: &ProcessId, ask: Ask) -> std::io::Result<bool> {
         Ask::Terminate => Signal::TERM,
         Ask::Kill => Signal::KILL,
     };
+    match fault::before("signal")? {
+        Verdict::Do => {}
+        Verdict::Pretend => return Ok(true),
+    }
     match pidfd_send_signal(&handle, signal) {
-        Ok(()) => Ok(true),
+        Ok(()) => fault::after("signal").map(|()| true),
         Err(rustix::io::Errno::SRCH) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -1,12 +1,18 @@
 //! The door to other programs: argv without a shell, a deadline on each, and nobody left behind
 //! when we stop waiting.
 
+use crate::fault::{self, Verdict};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::Child;
+
+/// How long what an ended program wrote is read, where somebody else still holds its pipes.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Why a program gave no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +23,7 @@ pub enum Error {
         /// The program.
         program: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It was not done in time, and was killed; what it did is unknown.
     #[error("{program} did not answer within {} s", after.as_secs())]
@@ -64,6 +70,14 @@ pub struct Call {
     program: String,
     deadline: Duration,
     input: Input,
+    changes: Changes,
+}
+
+/// Whether a call changes the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    Nothing,
+    Something,
 }
 
 #[derive(Debug)]
@@ -78,7 +92,13 @@ impl Call {
     pub fn new(program: &str, deadline: Duration) -> Self {
         let mut command = tokio::process::Command::new(program);
         command.kill_on_drop(true).process_group(0).stdin(Stdio::null());
-        Self { command, program: program.to_owned(), deadline, input: Input::None }
+        Self {
+            command,
+            program: program.to_owned(),
+            deadline,
+            input: Input::None,
+            changes: Changes::Nothing,
+        }
     }
 
     /// Adds an argument.
@@ -124,6 +144,13 @@ impl Call {
         self
     }
 
+    /// Says that it changes the world: tests may inject faults before, during and after it.
+    #[must_use]
+    pub fn effect(mut self) -> Self {
+        self.changes = Changes::Something;
+        self
+    }
+
     /// Hands it an open file as its standard input. A guard handed on so stays locked until the
     /// program ends, also when we are killed before it.
     #[must_use]
@@ -138,8 +165,18 @@ impl Call {
     /// When it cannot be started or misses its deadline; then its whole process group is killed.
     pub async fn output(mut self) -> Result<Output, Error> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let effect = self.effect_name();
         let start = |source| Error::Start { program: self.program.clone(), source };
+        if let Some(name) = &effect {
+            match fault::before(name).map_err(start)? {
+                Verdict::Do => {}
+                Verdict::Pretend => return Ok(nothing_said()),
+            }
+        }
         let mut child = self.command.spawn().map_err(start)?;
+        if let Some(name) = &effect {
+            fault::during(name);
+        }
         let group = child.id();
         let stdin = child.stdin.take();
         let feed = async {
@@ -148,8 +185,11 @@ impl Call {
                 drop(stdin.write_all(bytes).await);
             }
         };
-        let run = async { tokio::join!(feed, child.wait_with_output()).1 };
+        let run = async { tokio::join!(feed, output_of(&mut child)).1 };
         if let Ok(output) = tokio::time::timeout(self.deadline, run).await {
+            if let Some(name) = &effect {
+                fault::after(name).map_err(start)?;
+            }
             return output.map_err(start);
         }
         if let Some(group) = group {
@@ -177,10 +217,27 @@ impl Call {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn converse(mut self) -> Result<tokio::process::Child, Error> {
+    pub fn converse(mut self) -> Result<Child, Error> {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let program = self.program;
         self.command.spawn().map_err(|source| Error::Start { program, source })
+    }
+
+    /// Returns what an effect is called: the program and the first word that is no option.
+    fn effect_name(&self) -> Option<String> {
+        if self.changes == Changes::Nothing || !fault::is_armed() {
+            return None;
+        }
+        let args: Vec<_> = self.command.as_std().get_args().map(OsStr::to_string_lossy).collect();
+        let mut words = args.iter().map(AsRef::<str>::as_ref);
+        while let Some(word) = words.next() {
+            match word {
+                "-c" | "-C" | "--git-dir" | "-L" | "-f" => drop(words.next()),
+                option if option.starts_with('-') => {}
+                verb => return Some(format!("{} {verb}", self.program)),
+            }
+        }
+        Some(self.program.clone())
     }
 
     fn describe(&self) -> String {
@@ -194,6 +251,37 @@ impl Call {
         }
         text
     }
+}
+
+fn nothing_said() -> Output {
+    Output { status: ExitStatus::default(), stdout: Vec::new(), stderr: Vec::new() }
+}
+
+/// Waits for the end of a program and returns what it said. Pipes that it left to somebody else, as
+/// a hook of git does that starts a service, are not waited for.
+async fn output_of(child: &mut Child) -> io::Result<Output> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let status = {
+        let read = async { tokio::join!(read_into(out, &mut stdout), read_into(err, &mut stderr)) };
+        tokio::pin!(read);
+        tokio::select! {
+            biased;
+            _ = &mut read => child.wait().await?,
+            status = child.wait() => {
+                // What it wrote itself lies in the pipes by now.
+                drop(tokio::time::timeout(LAST_WORDS, &mut read).await);
+                status?
+            }
+        }
+    };
+    Ok(Output { status, stdout, stderr })
+}
+
+async fn read_into(pipe: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    // An error ends it as the end does: the exit status says what it was worth.
+    drop(pipe.read_to_end(bytes).await);
 }
 
 /// Returns the end of a program's complaint on one line, fit for a message.
@@ -217,6 +305,17 @@ mod tests {
             Call::new("sh", Duration::from_millis(100)).args(["-c", "sleep 60 & echo $!; wait"]);
         let error = call.output().await.unwrap_err();
         assert!(matches!(error, Error::Deadline { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn pipes_that_a_program_leaves_to_another_are_not_waited_for() {
+        let script = "sleep 1000 & echo $!; echo said >&2";
+        let call = Call::new("sh", Duration::from_mins(1)).args(["-c", script]);
+        let output = call.output().await.unwrap();
+        assert_eq!(output.stderr, b"said\n");
+        let other = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        let other = crate::process::identity::of(other).unwrap().expect("it is left alone");
+        crate::process::signal::send(&other, crate::process::signal::Ask::Kill).unwrap();
     }
 
     #[tokio::test]

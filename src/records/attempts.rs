@@ -6,6 +6,7 @@ use crate::api::attempt::{Attempt, AttemptId, Exit, ShimRecord, StopRequest};
 use crate::api::name::{Owner, TaskName};
 use crate::api::task::Class;
 use crate::disk::{self, Published};
+use crate::fault;
 use crate::process::clock;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ impl AttemptFiles {
     /// Returns what a folder holds; `None` when nothing was prepared there.
     fn read(folder: &Path, number: u32) -> Result<Option<Self>, Error> {
         // Lists for the sake of what crashed writers left.
-        if file::list(folder)?.is_empty() {
+        if disk::list_records(folder)?.is_empty() {
             return Ok(None);
         }
         let missing = || {
@@ -101,7 +102,7 @@ impl Records {
         let name = AttemptId::folder(owner);
         let folder = self.attempts().join(&name);
         let mut numbers: Vec<u32> =
-            file::list(&folder)?.iter().filter_map(|name| name.parse().ok()).collect();
+            disk::list_records(&folder)?.iter().filter_map(|name| name.parse().ok()).collect();
         numbers.sort_unstable();
         let mut finished = self.finished();
         let known = finished.entry(name).or_default();
@@ -160,7 +161,11 @@ impl Records {
     /// # Errors
     /// When it cannot be made durable; try again, the attempt is not over before.
     pub fn close(&self, id: &AttemptId, exit: &Exit) -> Result<Published, Error> {
-        self.create(&self.folder(id).join("exit.json"), exit)
+        let path = self.folder(id).join("exit.json");
+        let published = self.create(&path, exit)?;
+        // Lost in a power cut, what is done would be done again.
+        disk::sync_folder_of(&path)?;
+        Ok(published)
     }
 
     /// Renews the heartbeat of an attempt: the time of a file, which is never synced.
@@ -169,13 +174,9 @@ impl Records {
     /// When it cannot be renewed; go on, a heartbeat that stands still stops nobody.
     pub fn beat(&self, id: &AttemptId) -> Result<(), Error> {
         let path = self.folder(id).join("heartbeat");
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|file| file.set_modified(clock::now().into()))
+        let mut open = OpenOptions::new();
+        open.write(true).create(true).truncate(false).mode(0o600);
+        fault::effect("beat", || open.open(&path)?.set_modified(clock::now().into()))
             .map_err(|source| disk::Error::new("touch", &path, source).into())
     }
 
@@ -199,7 +200,7 @@ impl Records {
     /// When one of them cannot be seen.
     pub fn attempts_folders(&self) -> Result<Vec<AttemptsFolder>, Error> {
         let mut folders = Vec::new();
-        for name in file::list(&self.attempts())? {
+        for name in disk::list_records(&self.attempts())? {
             let Some((task, uid)) = name.split_once('.') else { continue };
             let Ok(task) = task.parse() else { continue };
             if uid.len() != 8 || !uid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -231,12 +232,7 @@ impl Records {
         }
         let path = self.attempts().join(&name);
         self.finished().remove(&name);
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(disk::Error::new("remove", &path, error).into())
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        Ok(disk::remove_folder(&path)?)
     }
 
     fn attempts(&self) -> PathBuf {

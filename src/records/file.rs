@@ -2,16 +2,12 @@
 //! cannot understand for an absent one.
 
 use crate::disk;
-use crate::process::clock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The form of records that this program writes, and the only one it reads.
 const VERSION: u32 = 1;
-/// No writer needs so long between its temporary file and the rename.
-const TEMPORARY_MAX: Duration = Duration::from_hours(1);
 
 /// A record that is there and cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,25 +55,4 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         return Err(format!("its version is {version}, and only {VERSION} is known"));
     }
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
-}
-
-/// Returns the names in a folder, without the temporary files of crashed writers, and removes those
-/// that are old enough to be nobody's.
-pub(super) fn list(folder: &Path) -> Result<Vec<String>, disk::Error> {
-    let mut names = disk::list(folder)?;
-    names.retain(|name| {
-        let temporary = name.starts_with(".tmp-");
-        if temporary && is_old(&folder.join(name)) {
-            // The next look tries again.
-            disk::remove(&folder.join(name)).ok();
-        }
-        !temporary
-    });
-    Ok(names)
-}
-
-fn is_old(path: &Path) -> bool {
-    let modified = path.symlink_metadata().and_then(|metadata| metadata.modified());
-    let now = std::time::SystemTime::from(clock::now());
-    modified.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > TEMPORARY_MAX))
 }

@@ -4,6 +4,7 @@
 use super::{Error, Records};
 use crate::api::event::Event;
 use crate::disk;
+use crate::fault;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -20,7 +21,8 @@ impl Records {
     pub fn append(&self, event: &Event) -> Result<(), Error> {
         self.make_root()?;
         let path = self.journal();
-        self.append_to_journal(event).map_err(|e| disk::Error::new("append to", &path, e).into())
+        fault::effect("append", || self.append_to_journal(event))
+            .map_err(|e| disk::Error::new("append to", &path, e).into())
     }
 
     /// Returns the events that are kept, the newest last.
@@ -42,7 +44,7 @@ impl Records {
         let mut file = self.open_journal()?;
         let mut length = file.metadata()?.len();
         if length >= ROTATE_AT {
-            std::fs::rename(self.journal(), self.old_journal())?;
+            fault::effect("rotate", || std::fs::rename(self.journal(), self.old_journal()))?;
             file = self.open_journal()?;
             length = file.metadata()?.len();
         }

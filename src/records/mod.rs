@@ -111,7 +111,7 @@ impl Records {
 
     fn by_task<T: DeserializeOwned>(&self, folder: &str) -> Result<ByTask<T>, Error> {
         let mut found = BTreeMap::new();
-        for name in file::list(&self.root.join(folder))? {
+        for name in disk::list_records(&self.root.join(folder))? {
             let Some(task) = name.strip_suffix(".json").and_then(|stem| stem.parse().ok()) else {
                 continue;
             };

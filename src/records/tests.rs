@@ -8,7 +8,6 @@ use crate::api::task::Class;
 use crate::process::{clock, identity};
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -196,15 +195,16 @@ fn a_folder_without_records_is_no_attempt_and_a_lone_flag_is_damage() {
 }
 
 #[test]
-fn temporary_files_of_crashed_writers_go_after_an_hour() {
+fn temporary_files_of_dead_writers_go_and_those_of_living_ones_stay() {
     let scene = scene();
     assert_eq!(scene.records.register(&task(1)).unwrap(), Published::New);
-    let (old, new) = (scene.path("tasks/.tmp-old"), scene.path("tasks/.tmp-new"));
-    fs::write(&new, "").unwrap();
-    let an_hour_ago = clock::now() - Duration::from_secs(3700);
-    fs::File::create(&old).unwrap().set_modified(an_hour_ago.into()).unwrap();
+    // No pid is so high.
+    let dead = scene.path("tasks/.tmp-2000000000-x");
+    let living = scene.path(&format!("tasks/.tmp-{}-x", std::process::id()));
+    fs::write(&dead, "").unwrap();
+    fs::write(&living, "").unwrap();
     assert_eq!(scene.records.tasks().unwrap().len(), 1);
-    assert_eq!((old.try_exists().unwrap(), new.try_exists().unwrap()), (false, true));
+    assert_eq!((dead.try_exists().unwrap(), living.try_exists().unwrap()), (false, true));
 }
 
 #[test]

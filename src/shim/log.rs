@@ -3,6 +3,7 @@
 
 use super::mask::Mask;
 use crate::disk;
+use crate::fault;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -44,7 +45,7 @@ impl Log {
             return;
         }
         // A gap is told as soon as the disk takes something again.
-        self.gap = self.try_store(bytes).is_err();
+        self.gap = fault::effect("log", || self.try_store(bytes)).is_err();
     }
 
     fn try_store(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -7,6 +7,7 @@ use super::pane::{self, Screen};
 use super::{Shim, Signals, children, stop_reason};
 use crate::api::attempt::{Attempt, ExitReason};
 use crate::disk;
+use crate::fault::{self, Verdict};
 use crate::process::clock;
 use crate::records::Records;
 use pty_process::{OwnedReadPty, OwnedWritePty, Pty};
@@ -80,6 +81,9 @@ fn start(shim: &Shim<'_>, argv: &[String]) -> Result<Running, String> {
     let (pty, inside) = pty_process::open().map_err(|error| fail(&error))?;
     pty.resize(pane::size()).map_err(|error| fail(&error))?;
     let terminal = pty.as_fd().try_clone_to_owned().map_err(|error| fail(&error))?;
+    match fault::before("start agent").map_err(|error| fail(&error))? {
+        Verdict::Do | Verdict::Pretend => {}
+    }
     let child = pty_process::Command::new(program)
         .args(arguments)
         .env_clear()
@@ -87,6 +91,7 @@ fn start(shim: &Shim<'_>, argv: &[String]) -> Result<Running, String> {
         .current_dir(directory)
         .spawn(inside)
         .map_err(|error| fail(&error))?;
+    fault::during("start agent");
     let pid = child.id().and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
     let leader = pid.expect("a child nobody waited for has its pid");
     Ok(Running { pty, child, leader, terminal })
@@ -137,12 +142,15 @@ async fn live(leader: Pid, died: &mut unix::Signal, mut cut: Cut<'_>) -> Ended {
             Ended::Cut(reason)
         }
     };
+    fault::during("sweep children");
     children::sweep(died).await;
+    fault::during("sweep children");
     ended
 }
 
 /// Ends the program and its process group. Its pid is its own until its exit status is taken.
 async fn end(leader: Pid, died: &mut unix::Signal, grace: Duration) {
+    fault::during("stop agent");
     // A stopped program must go on to end; one that is gone needs neither.
     kill_process_group(leader, Signal::TERM).ok();
     kill_process_group(leader, Signal::CONT).ok();

@@ -133,11 +133,13 @@ impl Source {
     async fn admit_all(&mut self, files: &[(Key, &TreeEntry)]) -> Result<(), String> {
         let ids: Vec<(String, String)> =
             files.iter().map(|(key, entry)| (key.path(), entry.id.clone())).collect();
-        let new: Vec<&(String, String)> =
-            ids.iter().filter(|id| !self.admitted.contains_key(*id)).collect();
-        let blobs: Vec<String> = new.iter().map(|(_, blob)| blob.clone()).collect();
+        let (new, entries): (Vec<&(String, String)>, Vec<&TreeEntry>) = ids
+            .iter()
+            .zip(files.iter().map(|(_, entry)| *entry))
+            .filter(|(id, _)| !self.admitted.contains_key(*id))
+            .unzip();
         let limit = admission::SIZE_MAX as u64;
-        let read = self.reader.blobs(&blobs, limit).await.map_err(|error| tell(&error))?;
+        let read = self.reader.listed_blobs(&entries, limit).await.map_err(|error| tell(&error))?;
         let found: Vec<_> = new.into_iter().cloned().zip(read).collect();
         self.admitted.retain(|id, _| ids.contains(id) || ids.len() > 1000);
         for ((path, blob), bytes) in found {

@@ -72,7 +72,8 @@ impl Trust {
     pub fn approve(&self, agents: BTreeSet<String>) -> Result<(), TrustError> {
         let path = self.path.as_ref().ok_or(TrustError::NoPlace)?;
         let approvals = Approvals { repository: self.root.clone(), agents };
-        Ok(disk::replace(path, to_json(&approvals).as_bytes())?)
+        disk::replace(path, to_json(&approvals).as_bytes())?;
+        Ok(disk::sync_folder_of(path)?)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::connection::Connection;
 use super::{Error, KEEPER, ServerConfig};
+use crate::fault;
 use crate::process::spawn::{self, Call};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -67,8 +68,12 @@ impl Endpoint {
         };
         // Creates the keeper where there is none and attaches to it, in one step.
         let call = call.args(["-C", "new-session", "-A", "-s", KEEPER]);
-        let call = call.args(["-f", "no-output,ignore-size", "--", "cat"]);
-        Connection::open(call, turn, wakes.clone()).map(Some)
+        // Two words: one alone would be given to the shell of the user, whatever that is.
+        let call = call.args(["-f", "no-output,ignore-size", "--", "cat", "-"]);
+        fault::during("tmux connect");
+        let connection = Connection::open(call, turn, wakes.clone()).map(Some);
+        fault::during("tmux connect");
+        connection
     }
 
     /// Lists all panes by a plain client; `None` where no server is.
@@ -81,6 +86,8 @@ impl Endpoint {
         }
         match self.client().args(["-N", "list-panes", "-a", "-F", format]).run().await {
             Ok(answer) => Ok(Some(String::from_utf8_lossy(&answer).into_owned())),
+            // A server that answers and has not one session: a client that hangs keeps it.
+            Err(error) if error.stderr() == "no current target" => Ok(Some(String::new())),
             // It ended between the two questions.
             Err(spawn::Error::Failed { .. }) if !self.is_served().await? => Ok(None),
             Err(error) => Err(error.into()),
@@ -93,6 +100,15 @@ impl Endpoint {
             None => ["-L".to_owned(), self.config.socket_name.clone()],
             // The person's shell may have another TMUX_TMPDIR than we had.
             Some(_) => ["-S".to_owned(), self.socket().display().to_string()],
+        }
+    }
+
+    /// Refuses a socket whose path no system call takes.
+    pub(super) fn check_socket(&self) -> Result<(), Error> {
+        let socket = self.socket();
+        match std::os::unix::net::SocketAddr::from_pathname(&socket) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::TooDeep(socket)),
         }
     }
 
@@ -114,6 +130,7 @@ impl Endpoint {
     /// Returns whether a server listens. Only two things mean that there is none: no socket, or
     /// nobody behind it.
     async fn is_served(&self) -> Result<bool, Error> {
+        self.check_socket()?;
         let socket = self.socket();
         let Err(source) = UnixStream::connect(&socket).await else { return Ok(true) };
         if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {

@@ -27,6 +27,18 @@ pub enum Error {
     /// The tmux program could not be started or gave no usable answer.
     #[error(transparent)]
     Program(#[from] spawn::Error),
+    /// There is no tmux.
+    #[error("tmux is not installed, or not in PATH: install tmux 3.2 or newer")]
+    NotInstalled,
+    /// tmux lacks what is needed here.
+    #[error("tmux {0} is too old: 3.2 or newer is needed")]
+    TooOld(Version),
+    /// The system has no room for the path of the socket.
+    #[error(
+        "the path of the tmux socket is too long for the system, {}: set TMUX_TMPDIR to a shorter \
+         folder", .0.display()
+    )]
+    TooDeep(PathBuf),
     /// The folder of the socket could not be made.
     #[error(transparent)]
     Disk(#[from] crate::disk::Error),

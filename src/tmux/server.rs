@@ -7,6 +7,8 @@ use super::protocol::Block;
 use super::quote::{quote, quote_directory};
 use super::{Error, NewSession, Session, SessionId, format};
 use crate::api::name::Owner;
+use crate::fault::{self, Verdict};
+use crate::process::spawn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,23 @@ impl Server {
             connection: Mutex::new(None),
             wakes: watch::Sender::new(0),
         }
+    }
+
+    /// Looks whether a server could be started here, and starts none.
+    ///
+    /// # Errors
+    /// When none can: the message says what is to be done first.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.endpoint.check_socket()?;
+        let version = match super::version(self.endpoint.deadline()).await {
+            Err(Error::Program(spawn::Error::Start { source, .. }))
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                return Err(Error::NotInstalled);
+            }
+            other => other?,
+        };
+        if version.is_supported() { Ok(()) } else { Err(Error::TooOld(version)) }
     }
 
     /// Returns every session but the keeper, ours and others, by their ids. Where no server is there
@@ -98,7 +117,7 @@ impl Server {
         let line = new_session_line(new)?;
         let connection = self.connect(IfAbsent::Start).await?.ok_or(Error::Lost)?;
         let calm = self.in_time(self.endpoint.calm()).await?;
-        let answer = self.ask(&connection, &line).await;
+        let answer = self.change(&connection, ("tmux new-session", &line)).await;
         drop(calm);
         let blocks = match answer {
             Err(Error::Refused { said }) if said.starts_with("duplicate session") => {
@@ -132,7 +151,7 @@ impl Server {
              {{ kill-session -t '{id}' ; display-message -p killed }}"
         );
         let calm = self.in_time(self.endpoint.calm()).await?;
-        let answer = self.ask(&connection, &line).await;
+        let answer = self.change(&connection, ("tmux kill-session", &line)).await;
         drop(calm);
         Ok(answer?.iter().any(|block| block.lines == ["killed"]))
     }
@@ -162,6 +181,7 @@ impl Server {
         if sessions.is_empty() {
             // Only the keeper: if a session was made meanwhile, the server stays for it.
             let line = format!("kill-session -t '={KEEPER}'");
+            fault::during("tmux shut down");
             self.in_time(async {
                 // The server may end before it answers.
                 drop(connection.ask(&line).await);
@@ -198,6 +218,21 @@ impl Server {
             Some(block) => Err(Error::Refused { said: block.lines.join(" / ") }),
             None => Ok(blocks),
         }
+    }
+
+    /// Asks for something that changes the server.
+    async fn change(
+        &self,
+        connection: &Connection,
+        (name, line): (&str, &str),
+    ) -> Result<Vec<Block>, Error> {
+        match fault::before(name).ok().ok_or(Error::Lost)? {
+            Verdict::Do => {}
+            Verdict::Pretend => return Ok(Vec::new()),
+        }
+        let blocks = self.ask(connection, line).await?;
+        fault::after(name).ok().ok_or(Error::Lost)?;
+        Ok(blocks)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

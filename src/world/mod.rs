@@ -64,4 +64,8 @@ pub trait World: Sync {
     /// When it could not be performed, or it is unknown whether it was.
     fn perform(&self, action: &Action)
     -> impl Future<Output = Result<Outcome, ActionError>> + Send;
+
+    /// Is told that nothing is to be done for now: time to prepare what the next task will need.
+    /// Returns at once; nothing that is decided depends on it.
+    fn rest(&self, _look: &Look) {}
 }

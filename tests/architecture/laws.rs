@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What each room may name, where its floor alone would allow more.
-const NARROW: [(&str, &[&str]); 10] = [
-    ("disk", &[]),
-    ("process", &["api"]),
+const NARROW: [(&str, &[&str]); 11] = [
+    ("fault", &[]),
+    ("disk", &["fault"]),
+    ("process", &["api", "fault"]),
     ("git", &["api", "disk", "process"]),
-    ("locks", &["api", "disk", "process"]),
-    ("records", &["api", "disk", "process"]),
-    ("tmux", &["api", "disk", "process"]),
-    ("shim", &["api", "disk", "process", "records"]),
+    ("locks", &["api", "disk", "fault", "process"]),
+    ("records", &["api", "disk", "fault", "process"]),
+    ("tmux", &["api", "disk", "fault", "process"]),
+    ("shim", &["api", "disk", "fault", "process", "records"]),
     ("store", &["api", "plan", "disk", "git"]),
     ("engine", &["api", "plan", "world"]),
-    ("cli", &["api", "client", "shim"]),
+    ("cli", &["api", "client", "fault", "shim"]),
 ];
 
 /// Where each outside crate may be named.
@@ -33,7 +34,7 @@ const WALLS: [(&str, Within); 24] = [
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
     ("regex", Within::Rooms(&["shim"])),
-    ("rustix", Within::Rooms(&["cli", "disk", "process", "shim", "tmux"])),
+    ("rustix", Within::Rooms(&["cli", "disk", "fault", "process", "shim", "tmux"])),
     ("schemars", Within::Rooms(&["api"])),
     ("serde", Within::Anywhere),
     ("serde_json", Within::Anywhere),

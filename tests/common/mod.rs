@@ -26,6 +26,10 @@ pub(crate) struct TestEnvironment {
     folder: tempfile::TempDir,
     repository: PathBuf,
     root: PathBuf,
+    /// Variables that are otherwise than usual; `None` is not set.
+    pub(crate) odd: BTreeMap<String, Option<String>>,
+    /// The program that starts all others.
+    pub(crate) starter: Vec<String>,
 }
 
 /// What a command that ended said.
@@ -53,7 +57,8 @@ impl TestEnvironment {
         fs::write(base.join("home/.gitconfig"), config).unwrap();
         let repository = base.join(path);
         fs::create_dir_all(&repository).unwrap();
-        let this = Self { folder, root: repository.clone(), repository };
+        let (odd, starter) = (BTreeMap::new(), Vec::new());
+        let this = Self { folder, root: repository.clone(), repository, odd, starter };
         this.git(&[&["init", "-q"], init].concat());
         fs::write(this.path("tracked.txt"), "first\n").unwrap();
         fs::write(this.path(".gitignore"), "*.ignored\n").unwrap();
@@ -89,7 +94,7 @@ impl TestEnvironment {
         self.path(".worktrees").join(task)
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.base().join("home")
     }
 
@@ -106,11 +111,20 @@ impl TestEnvironment {
             ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
             ("LC_ALL", "C".to_owned()),
         ];
-        set.into_iter().map(of).collect()
+        let mut set: BTreeMap<_, _> = set.into_iter().map(of).collect();
+        for (name, value) in &self.odd {
+            match value {
+                Some(value) => set.insert(name.clone(), value.clone()),
+                None => set.remove(name),
+            };
+        }
+        set
     }
 
     pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
+        let words: Vec<&str> = self.starter.iter().map(String::as_str).chain([program]).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
         command.current_dir(&self.repository).env_clear().envs(self.variables());
         command.stdin(Stdio::null());
         command
@@ -269,8 +283,11 @@ impl TestEnvironment {
     }
 
     /// The processes that were started in this world, whoever is their parent.
-    fn processes(&self) -> Vec<reconciler::api::attempt::ProcessId> {
-        identity::with_mark("HOME", self.home().to_str().unwrap()).unwrap()
+    pub(crate) fn processes(&self) -> Vec<reconciler::api::attempt::ProcessId> {
+        let of = |name, path: PathBuf| identity::with_mark(name, path.to_str().unwrap()).unwrap();
+        let found = [of("HOME", self.home()), of("TMUX_TMPDIR", self.base().join("t"))].concat();
+        // Whoever has both marks is one.
+        found.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 }
 

@@ -126,6 +126,24 @@ fn a_worktree_that_somebody_works_in_is_not_taken_away() {
 }
 
 #[test]
+fn a_task_whose_worktree_a_person_detached_and_deleted_starts_again_and_keeps_the_commits() {
+    let env = TestEnvironment::new();
+    let _running = env.start_loop();
+    env.commit_task("a", &env.waiting("a"));
+    let pid = env.wait_for_start("a", 1);
+    let path = env.worktree("a");
+    let git = |arguments: &[&str]| env.git(&[&["-C", path.to_str().unwrap()], arguments].concat());
+    git(&["checkout", "-q", "--detach"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "nowhere else"]);
+    let head = git(&["rev-parse", "HEAD"]);
+    fs::remove_dir_all(&path).unwrap();
+    crate::common::send(pid, "KILL");
+    env.wait_for_start("a", 2);
+    assert!(is_there(&path.join("tracked.txt")));
+    assert_eq!(env.git(&["rev-parse", "refs/reconciler/rescue/a/0"]), head);
+}
+
+#[test]
 fn a_changed_command_restarts_a_task_that_runs_and_another_priority_does_not() {
     let env = TestEnvironment::new();
     let _running = env.start_loop();

@@ -4,6 +4,7 @@ use crate::common::{TestEnvironment, is_there};
 use reconciler::api::attempt::ExitReason;
 use reconciler::plan::report::Reason;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 #[test]
 fn a_commit_of_four_tasks_becomes_branches_with_their_work_and_a_second_run_does_nothing() {
@@ -89,4 +90,23 @@ fn nothing_runs_that_was_not_approved() {
     env.approve();
     env.run_until_settled();
     assert_eq!(env.starts("a").len(), 1);
+}
+
+#[test]
+fn a_task_takes_the_spare_worktree_and_another_is_made() {
+    let env = TestEnvironment::new();
+    let _running = env.start_loop();
+    let spare = env.path(".reconciler/spare");
+    let is_whole =
+        |entry: &str| is_there(&env.path(".git/worktrees").join(entry).join("reconciler-spare"));
+    env.wait_until("the spare", || is_whole("spare"));
+    let made = spare.metadata().unwrap().ino();
+    env.commit_task("a", &env.waiting("a"));
+    env.wait_for_start("a", 1);
+    assert_eq!(env.worktree("a").metadata().unwrap().ino(), made);
+    let state = env.worktree("a").join("state/tasks/a.json");
+    assert!(is_there(&state), "it has what was committed since");
+    env.wait_until("the next spare", || is_whole("spare1"));
+    assert_ne!(spare.metadata().unwrap().ino(), made);
+    env.assert_no_doubles();
 }

@@ -1,6 +1,10 @@
 //! `PathPattern`: a glob over paths of the repository, and the exact question whether two of them
 //! can match one path. It reads no tree: who can see whether a path is a folder says so.
 
+mod index;
+
+pub use index::PatternIndex;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -19,9 +23,30 @@ const ALTERNATIVES_MAX: usize = 64;
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
     text: String,
-    alternatives: Vec<Vec<Segment>>,
+    alternatives: Vec<Alternative>,
     /// Whether everything beneath a match is held too.
     folder: bool,
+}
+
+/// One of the patterns without braces that a pattern stands for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Alternative {
+    segments: Vec<Segment>,
+    /// The literal names it begins with, a `/` behind each: all its paths are this one or beneath.
+    folder: String,
+}
+
+impl Alternative {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let segments = segments(text)?;
+        let folder = index::literal_folder(&segments);
+        Ok(Self { segments, folder })
+    }
+
+    /// Returns whether one of the two begins as the other does: else no path is in both.
+    fn is_near(&self, other: &Self) -> bool {
+        self.folder.starts_with(&other.folder) || other.folder.starts_with(&self.folder)
+    }
 }
 
 /// Why a text is not a pattern.
@@ -64,7 +89,7 @@ impl PathPattern {
         let alternatives = expand(text)
             .map_err(fail)?
             .iter()
-            .map(|one| segments(one))
+            .map(|one| Alternative::parse(one))
             .collect::<Result<Vec<_>, _>>()
             .map_err(fail)?;
         let last = text.rsplit('/').next().unwrap_or_default();
@@ -100,8 +125,9 @@ impl PathPattern {
     pub fn covers(&self, path: &str) -> bool {
         let names: Vec<Segment> = path.split('/').map(literal).collect();
         let shortest = if self.folder { 1 } else { names.len() };
-        let within = |one: &Vec<Segment>| {
-            (shortest..=names.len()).any(|end| names.get(..end).is_some_and(|n| matches(one, n)))
+        let within = |one: &Alternative| {
+            let matches = |n| matches(&one.segments, n);
+            (shortest..=names.len()).any(|end| names.get(..end).is_some_and(matches))
         };
         self.alternatives.iter().any(within)
     }
@@ -110,7 +136,8 @@ impl PathPattern {
     /// exact; two literal patterns cost one comparison, others a walk over pairs of segments.
     pub fn overlap(&self, other: &Self) -> Option<String> {
         self.alternatives.iter().find_map(|a| {
-            other.alternatives.iter().find_map(|b| {
+            other.alternatives.iter().filter(|b| a.is_near(b)).find_map(|b| {
+                let (a, b) = (&a.segments, &b.segments);
                 let folders = (self.folder, other.folder);
                 let mut walk = Walk { a, b, folders, path: Vec::new(), dead: BTreeSet::new() };
                 walk.meet(0, 0).then(|| walk.path.join("/"))

@@ -105,4 +105,35 @@ proptest! {
             },
         }
     }
+
+    #[test]
+    fn what_meets_is_near(patterns in proptest::collection::vec(pattern(), 1..8), one in pattern()) {
+        let parse = |text: &String| PathPattern::parse(text).unwrap();
+        let patterns: Vec<PathPattern> = patterns.iter().map(parse).collect();
+        let mut index = PatternIndex::default();
+        for (at, pattern) in patterns.iter().enumerate() {
+            index.insert(at, pattern);
+        }
+        let one = parse(&one);
+        let near = index.near([&one]);
+        for (at, pattern) in patterns.iter().enumerate() {
+            prop_assert!(one.overlap(pattern).is_none() || near.contains(&at), "{pattern}");
+        }
+    }
+}
+
+#[test]
+fn what_begins_otherwise_is_not_near() {
+    let parse = |text: &str| PathPattern::parse(text).unwrap();
+    let mut index = PatternIndex::default();
+    for (at, text) in
+        ["src/a/", "src/ab/", "docs/*.md", "{src,lib}/b/**", "**/x"].iter().enumerate()
+    {
+        index.insert(at, &parse(text));
+    }
+    let near = |text: &str| index.near([&parse(text)]).into_iter().collect::<Vec<_>>();
+    assert_eq!(near("src/a/x.rs"), [0, 4]);
+    assert_eq!(near("docs/"), [2, 4]);
+    assert_eq!(near("lib/b/c"), [3, 4]);
+    assert_eq!(near("src/"), [0, 1, 3, 4]);
 }

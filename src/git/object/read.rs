@@ -14,6 +14,10 @@ const PATHS_MAX: usize = 500;
 /// git lets nothing but a commit be a branch: there is nothing to peel.
 const BRANCHES: &str = "refs/heads/";
 
+/// Why a blob cannot be read: git does not say more.
+const UNREADABLE: &str = "it is lost or damaged, or was never fetched by a partial clone: \
+                          `git fetch --refetch` brings it";
+
 impl Reader {
     pub(in crate::git) fn new(repository: &Repository) -> Self {
         Self { repository: repository.clone() }
@@ -77,9 +81,20 @@ impl Reader {
         commit: &CommitId,
         folder: &str,
     ) -> Result<Option<Vec<TreeEntry>>, Error> {
-        let Some(tree) = self.tree_id(commit, folder).await? else { return Ok(None) };
-        let call = self.repository.read().args(["ls-tree", "-r", "-l", "-z", "--full-tree", &tree]);
-        parse_entries(&call.run().await?).map(Some)
+        let call = self.repository.read().env("GIT_LITERAL_PATHSPECS", "1");
+        // `-t`: the folder itself is named too, so that an empty answer is its absence.
+        let call = call.args(["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit.as_str()]);
+        let found = parse_entries(&call.args(["--", folder]).run().await?)?;
+        if found.iter().any(|entry| entry.path == folder && entry.kind != EntryKind::Folder) {
+            return Err(not_a_folder(commit, folder));
+        }
+        let is_there = !found.is_empty();
+        let inside = found.into_iter().filter(|entry| entry.kind != EntryKind::Folder);
+        let inside = inside.filter_map(|entry| {
+            let path = entry.path.strip_prefix(folder)?.strip_prefix('/')?.to_owned();
+            Some(TreeEntry { path, ..entry })
+        });
+        Ok(is_there.then(|| inside.collect()))
     }
 
     /// Returns the bytes of each blob, in the order asked, up to `limit` bytes of one.
@@ -92,6 +107,30 @@ impl Reader {
         limit: u64,
     ) -> Result<Vec<Result<Vec<u8>, BlobError>>, Error> {
         let sizes = self.sizes(ids).await?;
+        self.blobs_of(ids, sizes, limit).await
+    }
+
+    /// Does what [`Self::blobs`] does for entries that were listed with their sizes: for one fork
+    /// less.
+    ///
+    /// # Errors
+    /// When the repository cannot be read at all; a single blob has an error of its own.
+    pub async fn listed_blobs(
+        &self,
+        entries: &[&TreeEntry],
+        limit: u64,
+    ) -> Result<Vec<Result<Vec<u8>, BlobError>>, Error> {
+        let (ids, sizes): (Vec<_>, Vec<_>) =
+            entries.iter().map(|entry| (entry.id.clone(), entry.size)).unzip();
+        self.blobs_of(&ids, sizes, limit).await
+    }
+
+    async fn blobs_of(
+        &self,
+        ids: &[String],
+        sizes: Vec<Option<u64>>,
+        limit: u64,
+    ) -> Result<Vec<Result<Vec<u8>, BlobError>>, Error> {
         let small = |size: &Option<u64>| size.is_some_and(|size| size <= limit);
         let mut wanted: Vec<&String> =
             ids.iter().zip(&sizes).filter(|(_, size)| small(size)).map(|(id, _)| id).collect();
@@ -105,10 +144,9 @@ impl Reader {
         }
         let answer = |(id, size): (&String, Option<u64>)| match size {
             Some(size) if size > limit => Err(BlobError::TooLarge(size)),
-            Some(_) | None => bytes
-                .get(id)
-                .cloned()
-                .ok_or_else(|| BlobError::Unreadable("it is lost or damaged".to_owned())),
+            Some(_) | None => {
+                bytes.get(id).cloned().ok_or_else(|| BlobError::Unreadable(UNREADABLE.to_owned()))
+            }
         };
         Ok(ids.iter().zip(sizes).map(answer).collect())
     }

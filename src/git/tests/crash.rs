@@ -148,6 +148,30 @@ async fn a_worktree_whose_directory_is_gone_gives_its_path_back() {
 }
 
 #[tokio::test]
+async fn a_directory_that_is_gone_with_its_head_detached_gives_its_path_back_and_no_commit_is_lost()
+{
+    for with_commit in [false, true] {
+        let scratch = Scratch::new().await;
+        let path = scratch.add("t").await;
+        git(&path, &["checkout", "-q", "--detach"]).await;
+        if with_commit {
+            git(&path, &["commit", "-q", "--allow-empty", "-m", "nowhere else"]).await;
+        }
+        let head = git(&path, &["rev-parse", "HEAD"]).await;
+        std::fs::remove_dir_all(&path).unwrap();
+        let name = "refs/reconciler/rescue/t/0";
+        for _ in 0..2 {
+            scratch.repository.save_head(&path, &owner("t"), name).await.unwrap();
+        }
+        mend(&scratch).await;
+        let saved = scratch.repository.refs("refs/reconciler/rescue/").await.unwrap();
+        let saved: Vec<_> = saved.into_iter().map(|(name, id)| (name, id.to_string())).collect();
+        let expected = with_commit.then(|| ("t/0".to_owned(), head.trim_end().to_owned()));
+        assert_eq!(saved, Vec::from_iter(expected));
+    }
+}
+
+#[tokio::test]
 async fn what_is_complete_or_detached_or_of_others_is_left_alone() {
     let scratch = Scratch::new().await;
     let trash = scratch.trash_path("t");
@@ -157,6 +181,7 @@ async fn what_is_complete_or_detached_or_of_others_is_left_alone() {
     let error = scratch.repository.repair(&complete, &owner("u"), &trash).await.unwrap_err();
     assert!(matches!(error, Error::NotOurs { .. }), "{error}");
     git(&complete, &["checkout", "-q", "--detach"]).await;
+    git(&complete, &["commit", "-q", "--allow-empty", "-m", "nowhere else"]).await;
     std::fs::remove_file(scratch.entry("t").join("index")).unwrap();
     let error = scratch.repository.repair(&complete, &owner("t"), &trash).await.unwrap_err();
     assert!(matches!(error, Error::Unsaved { .. }), "{error}");

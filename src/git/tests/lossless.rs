@@ -77,6 +77,60 @@ async fn edits_that_flags_hide_are_saved() {
 }
 
 #[tokio::test]
+async fn an_edit_of_the_same_size_and_time_is_saved_whatever_git_is_told_to_believe() {
+    let scratch = Scratch::new().await;
+    let path = scratch.add("t").await;
+    assert!(scratch.repository.untouched(&path).await.unwrap().is_some());
+    scratch.git(&["config", "core.checkStat", "minimal"]).await;
+    scratch.git(&["config", "core.trustctime", "false"]).await;
+    // Long ago, so that no entry is in doubt for its age alone.
+    sh(&path, "touch -d @1000000000 a.txt; git status; touch -r a.txt ../ref").await;
+    assert!(scratch.repository.untouched(&path).await.unwrap().is_some());
+    sh(&path, "printf 'two\n' >a.txt; touch -r ../ref a.txt").await;
+    assert_eq!(git(&path, &["status", "--porcelain"]).await, "");
+    assert_eq!(scratch.repository.untouched(&path).await.unwrap(), None);
+    let (_, saved) = retire(&scratch).await;
+    assert_eq!(saved_file(&scratch, saved.as_ref(), "a.txt").await, "two");
+}
+
+#[tokio::test]
+async fn the_short_look_sees_committed_work_as_saved_and_leaves_every_doubt() {
+    let scratch = Scratch::new().await;
+    let path = scratch.add("t").await;
+    sh(&path, "mkdir d; echo b >d/b; ln -s b d/l; echo c >'c c'; chmod +x 'c c'").await;
+    sh(&path, "git add -A; git commit -qm more; echo x >run.log; mkdir d/empty").await;
+    let short = scratch.repository.untouched(&path).await.unwrap().unwrap();
+    assert!(short.is_nothing() && short.ignored);
+    for doubt in [
+        "echo n >d/new",
+        "rm d/b",
+        "chmod -x 'c c'",
+        "rm d/l; echo b >d/l",
+        "git rm -q --cached d/b",
+        "git checkout -q --detach",
+        "git update-index --assume-unchanged d/b",
+        "git update-index --skip-worktree d/b",
+        "touch d/b",
+        "git init -q d/nested",
+        "git bisect start",
+        "git checkout -q --orphan fresh",
+        "mkfifo d/b.fifo; rm -r d/b; mkdir d/b",
+    ] {
+        sh(
+            &path,
+            "git bisect reset; git checkout -q -f task/t; rm -rf d 'c c'; git reset -q --hard",
+        )
+        .await;
+        assert!(scratch.repository.untouched(&path).await.unwrap().is_some(), "{doubt}");
+        sh(&path, doubt).await;
+        assert_eq!(scratch.repository.untouched(&path).await.unwrap(), None, "{doubt}");
+        let unhide =
+            "for flag in assume-unchanged skip-worktree; do git update-index --no-$flag d/b; done";
+        sh(&path, &format!("{unhide} || true")).await;
+    }
+}
+
+#[tokio::test]
 async fn untracked_files_that_status_does_not_show_are_saved() {
     let scratch = Scratch::new().await;
     let path = scratch.add("t").await;

@@ -8,7 +8,10 @@ mod nothing_done_unseen;
 mod nothing_foreign_is_touched;
 mod one_worker_per_task;
 mod only_absence_deletes;
+mod only_claimed_work_starts;
+mod only_what_is_due_starts;
 mod unsaved_work_is_rescued_first;
+mod what_is_kept_stays_its_time;
 
 use super::Plan;
 use super::desired::Desired;
@@ -26,7 +29,7 @@ struct Case<'a> {
 type Law = fn(Case<'_>) -> Vec<String>;
 
 /// Every law, by the sentence it keeps.
-const LAWS: [(&str, Law); 8] = [
+const LAWS: [(&str, Law); 11] = [
     ("claims are disjoint", claims_are_disjoint::broken),
     ("limits hold", limits_hold::broken),
     ("nothing alive is removed", nothing_alive_is_removed::broken),
@@ -34,7 +37,10 @@ const LAWS: [(&str, Law); 8] = [
     ("nothing foreign is touched", nothing_foreign_is_touched::broken),
     ("one worker per task", one_worker_per_task::broken),
     ("only absence deletes", only_absence_deletes::broken),
+    ("only claimed work starts", only_claimed_work_starts::broken),
+    ("only what is due starts", only_what_is_due_starts::broken),
     ("unsaved work is rescued first", unsaved_work_is_rescued_first::broken),
+    ("what is kept stays its time", what_is_kept_stays_its_time::broken),
 ];
 
 /// A law that a plan breaks, and by what.

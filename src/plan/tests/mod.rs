@@ -3,6 +3,7 @@
 mod ending;
 mod queue;
 mod scene;
+mod seats;
 mod starting;
 mod stopping;
 mod unseen;

@@ -177,9 +177,17 @@ fn a_half_made_worktree_of_an_earlier_uid_is_repaired_under_its_own_mark() {
     let state = WorktreeState::HalfMade;
     let scene = scene().task("login", json!({})).registered("login", 60);
     let plan = scene.worktree_in("login", state, Some(earlier.clone())).plan();
-    let repairs = plan.actions.iter().filter_map(|action| match action {
-        Action::RepairWorktree { owner, .. } => Some(owner),
-        _ => None,
+    let repairs = plan.actions.iter().filter_map(|action| {
+        if let Action::RepairWorktree { owner, .. } = action { Some(owner) } else { None }
     });
     assert_eq!(repairs.collect::<Vec<_>>(), [&earlier]);
+}
+
+#[test]
+fn no_attempt_is_begun_while_a_record_of_an_earlier_one_is_damaged() {
+    let damaged = AttemptState::Damaged("half a file".to_owned());
+    let failed = ExitReason::Failed { status: 1 };
+    let scene = scene().task("login", json!({})).registered("login", 600).branch("fix/login");
+    let plan = scene.attempt("login", damaged).ended("login", 300, failed).plan();
+    assert_eq!(plan.actions, [], "{:?}", plan.report);
 }

@@ -3,6 +3,7 @@
 
 mod observe;
 mod perform;
+mod spare;
 mod wake;
 
 use crate::git::Repository;
@@ -16,8 +17,9 @@ use crate::tmux;
 use crate::world::{ActionError, Look, Outcome, World};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinSet;
 
 /// The variable that carries the mark of whose process it is.
 const OWNER: &str = "RECONCILER_OWNER";
@@ -34,6 +36,8 @@ pub struct HostWorld {
     setting: Setting,
     cache: Mutex<observe::Cache>,
     wake: wake::Wake,
+    spare: spare::Keeper,
+    chores: std::sync::Mutex<JoinSet<()>>,
 }
 
 /// What the world is told of this machine and this run.
@@ -78,6 +82,8 @@ impl HostWorld {
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
             wake: wake::Wake::default(),
+            spare: spare::Keeper::default(),
+            chores: std::sync::Mutex::default(),
             sessions,
             setting,
             repository,
@@ -119,12 +125,45 @@ impl HostWorld {
         self.source.lock().await.read().await
     }
 
-    /// Ends our tmux server if nothing but its keeper is left on it.
+    /// Looks whether sessions can be started here at all, and starts none.
+    ///
+    /// # Errors
+    /// When they cannot: the message says what is to be done first.
+    pub async fn check_tmux(&self) -> Result<(), tmux::Error> {
+        self.sessions.check().await
+    }
+
+    /// Puts right what git keeps of our worktrees after the repository was moved or copied as a
+    /// whole. To be called when the guard is held and nothing is done yet.
+    ///
+    /// # Errors
+    /// When that cannot be seen or written; then those worktrees are not found.
+    pub fn follow_move(&self) -> Result<(), crate::git::Error> {
+        let places = self.places();
+        self.repository.follow_move(&[places.worktrees(), places.trash()])
+    }
+
+    /// Finishes what is done beside the loop, and ends our tmux server if nothing but its keeper is
+    /// left on it.
     ///
     /// # Errors
     /// When tmux does not answer; the server may then stay.
     pub async fn shut_down(&self) -> Result<(), tmux::Error> {
+        let chores = std::mem::take(&mut *self.chores());
+        chores.join_all().await;
         self.sessions.shut_down().await
+    }
+
+    /// Returns the folder of retired worktrees as git writes it: without links on the way.
+    fn real_trash(&self) -> PathBuf {
+        let trash = self.places().trash();
+        trash.canonicalize().unwrap_or(trash)
+    }
+
+    fn chores(&self) -> MutexGuard<'_, JoinSet<()>> {
+        let mut chores = self.chores.lock().unwrap_or_else(PoisonError::into_inner);
+        while chores.try_join_next().is_some() {}
+        chores
     }
 
     fn places(&self) -> Places {
@@ -139,6 +178,13 @@ impl World for HostWorld {
 
     async fn perform(&self, action: &Action) -> Result<Outcome, ActionError> {
         self.do_it(action).await
+    }
+
+    fn rest(&self, look: &Look) {
+        let Some(desired) = look.desired.known() else { return };
+        if self.setting.role == Role::Loop && !desired.workers.is_empty() {
+            self.spare.prepare(&self.repository, self.places().spare(), &desired.revision);
+        }
     }
 }
 

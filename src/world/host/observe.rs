@@ -133,7 +133,8 @@ impl HostWorld {
         let worktrees = match worktrees {
             Sighting::Unknown(why) => Sighting::Unknown(why),
             Sighting::Known(seen) => {
-                let used = seen.into_iter().filter(|one| !one.path.starts_with(places.trash()));
+                let retired = self.real_trash();
+                let used = seen.into_iter().filter(|one| !one.path.starts_with(&retired));
                 let mut used: Vec<Worktree> = used.map(worktree_seen).collect();
                 match self.strangers(&used) {
                     Ok(strangers) => used.extend(strangers),

@@ -7,14 +7,15 @@ use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
-use crate::git::{Moved, Retired};
+use crate::fault;
+use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 type Answer = Result<Outcome, ActionError>;
 
@@ -27,11 +28,10 @@ impl HostWorld {
             Action::Release { owner, generation } => self.release(owner, *generation),
             Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
             Action::AddWorktree { owner, path, branch } => {
-                disk::make_ignored_folder(&self.places().worktrees())?;
-                self.repository.add_worktree(path, branch, owner).await?;
-                Ok(Outcome::Done)
+                self.add_worktree(owner, path, branch).await
             }
             Action::RepairWorktree { owner, path, trash } => {
+                self.repository.save_head(path, owner, &rescue_ref(owner, 0)).await?;
                 self.repository.repair(path, owner, &self.places().trash().join(trash)).await?;
                 Ok(Outcome::Done)
             }
@@ -125,6 +125,16 @@ impl HostWorld {
         }
     }
 
+    async fn add_worktree(&self, owner: &Owner, path: &Path, branch: &BranchName) -> Answer {
+        disk::make_ignored_folder(&self.places().worktrees())?;
+        let place = self.places().spare();
+        match self.spare.take(&self.repository, &place, (path, branch, owner)).await? {
+            Taken::Yes => {}
+            Taken::No => self.repository.add_worktree(path, branch, owner).await?,
+        }
+        Ok(Outcome::Done)
+    }
+
     async fn new_session(&self, id: &AttemptId, directory: &Path) -> Answer {
         let Some(files) = self.records.attempt(id)? else { return refused("it is not prepared") };
         let attempt = files.attempt?;
@@ -142,6 +152,8 @@ impl HostWorld {
             HANDED_ON.contains(&name.as_str()) || handed_on.iter().any(|names| names.contains(name))
         });
         environment.insert(OWNER.to_owned(), id.owner.to_string());
+        environment
+            .extend(fault::handed_on().map(|text| (fault::VARIABLE.to_owned(), text.to_owned())));
         let program = self.setting.program.to_string_lossy().into_owned();
         let new = tmux::NewSession {
             owner: id.owner.clone(),
@@ -188,7 +200,14 @@ impl HostWorld {
             return refused("its shim lives");
         }
         match self.records.close(id, exit)? {
-            Published::Existed => return Ok(Outcome::AlreadySo),
+            Published::Existed => {
+                // What was planned for this end does not follow from another.
+                let there = self.records.attempt(id)?.and_then(|files| files.exit).transpose()?;
+                return match there {
+                    Some(there) if there.reason == exit.reason => Ok(Outcome::AlreadySo),
+                    Some(_) | None => refused("it ended otherwise"),
+                };
+            }
             Published::New => {}
         }
         let after =
@@ -217,9 +236,20 @@ impl HostWorld {
         let reference = rescue_ref(owner, attempt);
         match self.repository.retire(path, owner, &trash, Some(&reference)).await? {
             Retired::HasMore => {}
-            Retired::InBranches => self.repository.discard(&trash, owner).await?,
+            Retired::InBranches => self.discard_later(trash, owner.clone()),
         }
         Ok(Outcome::Done)
+    }
+
+    /// Deletes what nobody needs while the loop goes on. What a crash leaves of it stays in the trash
+    /// for its time.
+    fn discard_later(&self, trash: PathBuf, owner: Owner) {
+        let repository = self.repository.clone();
+        self.chores().spawn(async move {
+            if let Err(error) = repository.discard(&trash, &owner).await {
+                tracing::warn!(%error, "a retired worktree stays in the trash for its time");
+            }
+        });
     }
 
     async fn drop_branch(&self, branch: &BranchName, contained_in: &CommitId) -> Answer {
@@ -239,7 +269,8 @@ impl HostWorld {
 
     async fn empty_trash(&self, trash: &str) -> Answer {
         let place = self.places().trash().join(trash);
-        let linked = self.repository.linked()?.into_iter().find(|one| one.path == place);
+        let listed = self.real_trash().join(trash);
+        let linked = self.repository.linked()?.into_iter().find(|one| one.path == listed);
         let owner = match linked {
             Some(one) => one.owner,
             // A half-made worktree that was put there has no entry: its name tells whose it was.

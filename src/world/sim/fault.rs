@@ -111,7 +111,8 @@ impl Fault {
     ];
 }
 
-/// How often each kind strikes: once in so many chances.
+/// The kinds that there are in a world, and how often each strikes: once in so many chances. Each
+/// chance is a decision on the tape, also of a kind that never strikes by itself.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(BTreeMap<Fault, u64>);
 
@@ -121,20 +122,21 @@ impl Faults {
         Self::default()
     }
 
-    /// Draws the kinds of one seed: how many there are, and each at a rate of its own.
-    pub fn swarm(rng: &mut Rng) -> Self {
-        let mut rates = BTreeMap::new();
-        let sparseness = 2 + rng.below(5);
-        for fault in Fault::ALL {
-            let rate = 4 + rng.below(60);
-            if rng.one_in(sparseness) {
-                rates.insert(fault, rate);
-            }
-        }
-        Self(rates)
+    /// A world where these kinds strike when its tape says so.
+    pub fn of(kinds: &[Fault]) -> Self {
+        Self(kinds.iter().map(|fault| (*fault, 1)).collect())
     }
 
-    pub(super) fn rate(&self, fault: Fault) -> u64 {
-        self.0.get(&fault).copied().unwrap_or(0)
+    /// Draws how often the kinds strike in one seed: how many do, and each at a rate of its own. A
+    /// tape knows no odds.
+    pub fn swarm(rng: &mut Rng) -> Self {
+        let Some(mut odds) = rng.odds() else { return Self::of(&Fault::ALL) };
+        let sparseness = 2 + odds.below(5);
+        let mut rate = |_: &Fault| if odds.one_in(sparseness) { 4 + odds.below(60) } else { 0 };
+        Self(Fault::ALL.iter().map(|fault| (*fault, rate(fault))).collect())
+    }
+
+    pub(super) fn rate(&self, fault: Fault) -> Option<u64> {
+        self.0.get(&fault).copied()
     }
 }

@@ -72,7 +72,7 @@ impl State {
     pub(super) fn look(&mut self) -> Look {
         let desired = Arc::clone(&self.desired);
         let desired = self.seen(desired);
-        let nonce = u128::from(self.rng.draw()) << 64 | u128::from(self.rng.draw());
+        let nonce = u128::from(self.rng.noise()) << 64 | u128::from(self.rng.noise());
         let tasks = self.tasks();
         let claims = self.claims.iter().map(|(name, one)| (name.clone(), one.read().cloned()));
         let claims = claims.collect();

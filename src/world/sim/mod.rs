@@ -1,6 +1,7 @@
 //! The simulated world: the same port, in memory, driven by one seed. It models what can go wrong,
 //! not how git or tmux work; the contract suite holds it to what they do.
 
+mod census;
 mod check;
 mod fault;
 mod look;
@@ -10,11 +11,13 @@ mod processes;
 mod rival;
 mod rng;
 mod strike;
+mod tape;
 mod worktrees;
 
 pub use check::violations;
 pub use fault::{Fault, Faults};
 pub use rng::Rng;
+pub use tape::Tape;
 
 use super::{ActionError, Look, Outcome, World};
 use crate::api::attempt::{Attempt, Exit, ExitReason, Failure, ProcessId, StopRequest, TaskRecord};
@@ -70,6 +73,9 @@ struct State {
     rival: Option<Rival>,
     worst: Vec<String>,
     started: BTreeMap<TaskName, u32>,
+    struck: Vec<Fault>,
+    /// What happens, for people; nobody may want to know.
+    told: Option<Vec<String>>,
 }
 
 /// A file of ours, which may be damaged.
@@ -135,11 +141,11 @@ struct SimWorktree {
 
 impl SimWorld {
     /// Makes a world without anything in it but what is wanted.
-    pub fn new(seed: u64, faults: Faults, desired: Desired) -> Self {
-        let mut rng = Rng::new(seed);
+    pub fn new(mut rng: Rng, faults: Faults, desired: Desired) -> Self {
         let names: Vec<TaskName> = desired.tasks.keys().cloned().collect();
-        let poisons = faults.rate(Fault::Poison) > 0;
-        let poisoned = poisons.then(|| rng.pick(&names).cloned()).flatten();
+        // Whether there is a poison is decided once.
+        let poisons = faults.rate(Fault::Poison).is_some_and(|rate| rng.one_in(rate.min(2)));
+        let poisoned = if poisons { rng.pick(&names).cloned() } else { None };
         let state = State {
             rng,
             faults,
@@ -168,6 +174,8 @@ impl SimWorld {
             rival: None,
             worst: Vec::new(),
             started: BTreeMap::new(),
+            struck: if poisons { vec![Fault::Poison] } else { Vec::new() },
+            told: None,
         };
         Self { state: Mutex::new(state) }
     }
@@ -179,6 +187,31 @@ impl SimWorld {
     /// Lets some time pass: processes start, work and end, people meddle, faults strike.
     pub fn pass_time(&self) {
         self.state().pass(8);
+    }
+
+    /// Lets time pass in which nothing happens.
+    pub fn sleep(&self, time: SignedDuration) {
+        self.state().sleep(time);
+    }
+
+    /// Takes a decision that is not the world's own, on the same tape.
+    pub fn decide<T>(&self, decision: impl FnOnce(&mut Rng) -> T) -> T {
+        decision(&mut self.state().rng)
+    }
+
+    /// Returns the faults that struck so far.
+    pub fn struck(&self) -> Vec<Fault> {
+        self.state().struck.clone()
+    }
+
+    /// Begins to tell what happens.
+    pub fn tell(&self) {
+        self.state().told = Some(Vec::new());
+    }
+
+    /// Returns what happened since it was asked last, a line each; nothing, unless it tells.
+    pub fn told(&self) -> Vec<String> {
+        self.state().told.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Starts the loop's process again after a crash.
@@ -204,6 +237,16 @@ impl SimWorld {
         change(&mut desired, &mut state.rng);
         desired.revision = state.commit_id();
         state.desired = Arc::new(desired);
+    }
+
+    /// Returns what is wanted now: a fault may have committed too.
+    pub fn desired(&self) -> Arc<Desired> {
+        Arc::clone(&self.state().desired)
+    }
+
+    /// Returns the task whose start always fails, if there is one.
+    pub fn poisoned(&self) -> Option<TaskName> {
+        self.state().poisoned.clone()
     }
 
     /// Returns how often an attempt of each task was started.
@@ -254,8 +297,24 @@ fn refused(why: &str) -> Outcome {
 
 impl State {
     fn strikes(&mut self, fault: Fault) -> bool {
-        let rate = self.faults.rate(fault);
-        self.rng.one_in(rate)
+        let Some(rate) = self.faults.rate(fault) else { return false };
+        let strikes = self.rng.one_in(rate);
+        if strikes {
+            self.struck.push(fault);
+            self.say(|| format!("  fault: {fault:?}"));
+        }
+        strikes
+    }
+
+    fn say(&mut self, line: impl FnOnce() -> String) {
+        if let Some(told) = &mut self.told {
+            told.push(line());
+        }
+    }
+
+    fn sleep(&mut self, time: SignedDuration) {
+        self.now = self.now.saturating_add(time).expect("a near time");
+        self.say(|| format!("  {time:#} pass"));
     }
 
     fn fresh(&mut self) -> u64 {
@@ -274,9 +333,9 @@ impl State {
     }
 
     fn pass(&mut self, below: u64) {
-        let seconds = self.rng.below(below).cast_signed();
-        let later = self.now.saturating_add(SignedDuration::from_secs(seconds));
-        self.now = later.expect("a near time");
+        // Where a tape says nothing, time goes on.
+        let seconds = (self.rng.below(below) + 3) % below;
+        self.sleep(SignedDuration::from_secs(seconds.cast_signed()));
         self.live();
         self.meddle();
         self.compete();

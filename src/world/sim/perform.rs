@@ -228,8 +228,11 @@ impl State {
         if one.shim_lives() {
             return refused("its shim lives");
         }
-        if one.exit.is_some() {
-            return Outcome::AlreadySo;
+        if let Some(there) = &one.exit {
+            if there.reason == exit.reason {
+                return Outcome::AlreadySo;
+            }
+            return refused("it ended otherwise");
         }
         one.exit = Some(exit.clone());
         Outcome::Done

@@ -57,6 +57,7 @@ impl State {
         } else {
             one.agents.push(agent);
             *self.started.entry(owner.task.clone()).or_default() += 1;
+            self.say(|| format!("  {}#{number} begins", owner.task));
         }
     }
 
@@ -92,11 +93,12 @@ impl State {
             }
             return;
         }
+        // Where a tape says nothing, work is done.
         match chance {
-            0..=3 => self.change(owner),
-            4 | 5 => self.commit_changes(owner),
-            6 | 7 if !serves && alive => self.end(owner, number, ExitReason::Succeeded),
-            6 | 7 if !serves => self.forsake(owner, number),
+            0 | 1 if !serves && alive => self.end(owner, number, ExitReason::Succeeded),
+            0 | 1 if !serves => self.forsake(owner, number),
+            2 | 3 => self.commit_changes(owner),
+            4..=7 => self.change(owner),
             8 if alive && !serves && self.rng.one_in(3) => {
                 self.end(owner, number, ExitReason::Failed { status: 1 });
             }
@@ -131,7 +133,9 @@ impl State {
         }
         attempts.changed = now;
         let started_at = one.shim.as_ref().map(|shim| shim.started_at);
-        one.exit.get_or_insert(Exit { started_at, ended_at: now, reason });
+        let exit = one.exit.get_or_insert(Exit { started_at, ended_at: now, reason });
+        let how = exit.reason.clone();
+        self.say(|| format!("  {}#{number} {how}", owner.task));
         // Now and then the server misses that its pane has died.
         if !lingers && !self.rng.one_in(4) {
             self.sessions

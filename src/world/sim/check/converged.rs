@@ -33,11 +33,8 @@ impl SimWorld {
             plan.report.tasks.get(*name).is_some_and(|one| one.reason == Reason::Running)
         };
         let names = || state.desired.tasks.keys().filter(|name| !state.excuses(name));
-        let others = if names().any(|name| running(&name) && state.serves(name)) {
-            Others::Serve
-        } else {
-            Others::End
-        };
+        let serving = names().any(|name| running(&name) && state.serves(name));
+        let others = if serving && !state.poison_holds() { Others::Serve } else { Others::End };
         for name in names() {
             let Some(report) = plan.report.tasks.get(name) else {
                 found.push(format!("{name} is in no report"));
@@ -128,6 +125,9 @@ impl State {
             return Some("runs under another's claim");
         }
         let worktrees: Vec<_> = self.worktrees_of(name).collect();
-        (worktrees != [WorktreeState::Ready]).then_some("has not one whole worktree")
+        // One that a person removed under a running agent is made anew for the next attempt.
+        let there = [WorktreeState::Ready, WorktreeState::Missing];
+        let one = matches!(worktrees.as_slice(), [state] if there.contains(state));
+        (!one).then_some("has not one whole worktree")
     }
 }

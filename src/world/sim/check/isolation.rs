@@ -10,6 +10,11 @@ impl State {
         self.poisoned.as_ref() == Some(name)
     }
 
+    /// Returns whether it holds a seat or files for the moment: it lets go of them by itself.
+    pub(super) fn poison_holds(&self) -> bool {
+        self.poisoned.as_ref().is_some_and(|name| self.claims.contains_key(name))
+    }
+
     /// Returns whether an action is one that a world at rest still plans.
     pub(super) fn excuses_action(&self, action: &Action) -> bool {
         let of = |name: &TaskName| action.subject() == Subject::Task(name.clone());

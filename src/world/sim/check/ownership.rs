@@ -5,11 +5,11 @@ use super::super::State;
 use super::Deed;
 use crate::plan::observed::WorktreeState;
 
-/// Counts what is somebody else's: only people add to it, between effects.
+/// Counts what is somebody else's: only people add to it, between effects. Of an unmarked worktree
+/// whose folder is gone nothing is left to lose, and ours, cut short before its mark, is no other.
 pub(super) fn foreign(state: &State) -> [usize; 3] {
-    let unmarked = |one: &&super::super::SimWorktree| {
-        one.owner.is_none() && one.state != WorktreeState::HalfMade
-    };
+    let unmarked =
+        |one: &&super::super::SimWorktree| one.owner.is_none() && one.state == WorktreeState::Ready;
     [
         state.sessions.values().filter(|one| one.owner.is_none()).count(),
         state.worktrees.values().filter(unmarked).count(),

@@ -1,0 +1,68 @@
+//! Which of many patterns could meet one: found by the literal names they begin with, without
+//! comparing each with each. It only narrows; whether two do meet is asked of the patterns.
+
+use super::{Alternative, PathPattern, Segment, Token};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+/// Patterns by the folder they are confined to, each with the number it was entered under.
+#[derive(Debug, Default)]
+pub struct PatternIndex {
+    /// Folders end in `/`, so that everything beneath one is a range; the root is empty.
+    by_folder: BTreeMap<String, Vec<usize>>,
+}
+
+impl PatternIndex {
+    /// Enters a pattern under a number.
+    pub fn insert(&mut self, number: usize, pattern: &PathPattern) {
+        for Alternative { folder, .. } in &pattern.alternatives {
+            let numbers = self.by_folder.entry(folder.clone()).or_default();
+            if numbers.last() != Some(&number) {
+                numbers.push(number);
+            }
+        }
+    }
+
+    /// Returns the numbers of all patterns that could meet one of these, in order; some of them
+    /// may not.
+    pub fn near<'a, I>(&self, patterns: I) -> BTreeSet<usize>
+    where
+        I: IntoIterator<Item = &'a PathPattern>,
+    {
+        let mut found = BTreeSet::new();
+        for Alternative { folder, .. } in patterns.into_iter().flat_map(|one| &one.alternatives) {
+            let above = folder.match_indices('/').filter_map(|(at, _)| folder.get(..at));
+            let above = above.filter_map(|one| folder.get(..one.rfind('/').map_or(0, |at| at + 1)));
+            for one in above {
+                found.extend(self.by_folder.get(one).into_iter().flatten());
+            }
+            let from = (Bound::Included(folder.as_str()), Bound::Unbounded);
+            let beneath = self.by_folder.range::<str, _>(from);
+            let beneath = beneath.take_while(|(one, _)| one.starts_with(folder.as_str()));
+            found.extend(beneath.flat_map(|(_, numbers)| numbers));
+        }
+        found
+    }
+}
+
+/// Returns the literal names that segments begin with, a `/` behind each.
+pub(super) fn literal_folder(segments: &[Segment]) -> String {
+    let mut folder = String::new();
+    for name in segments.iter().map_while(literal_name) {
+        folder.push_str(&name);
+        folder.push('/');
+    }
+    folder
+}
+
+fn literal_name(segment: &Segment) -> Option<String> {
+    let Segment::Name(tokens) = segment else { return None };
+    let letter = |token: &Token| match token {
+        Token::One(ranges) => match ranges.as_slice() {
+            [(from, to)] if from == to => Some(*from),
+            _ => None,
+        },
+        Token::Star => None,
+    };
+    tokens.iter().map(letter).collect()
+}

@@ -1,0 +1,211 @@
+//! A spare worktree: checked out in idle time, so that the next task's needs only the difference. It
+//! is detached, bears a mark of its own, and nothing runs in it; one that is in doubt is made anew.
+
+use super::command::LONG_DEADLINE;
+use super::retire::refuse_repository;
+use super::worktree::{Entry, is_empty_folder, place_of, read_line, real};
+use super::{Error, Repository};
+use crate::api::hash::digest;
+use crate::api::name::{BranchName, CommitId, Owner};
+use crate::disk;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// The lock reason of a spare. It is no owner's mark, so that nobody takes it for a task's.
+const SPARE: &str = "reconciler-spare";
+/// The file in its entry that is written last and taken away first: with it, the spare is whole. It
+/// holds a digest of all settings by which git may check files out differently.
+const WHOLE: &str = "reconciler-spare";
+
+/// What came of making a spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spare {
+    /// There is one.
+    Ready,
+    /// In this repository a worktree made ahead could differ from one made when it is needed: it
+    /// has a post-checkout hook or a sparse checkout. Or the place is in use.
+    Unsuitable,
+}
+
+/// What came of taking a spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is the worktree now.
+    Yes,
+    /// There is none that could be taken; nothing is at the worktree's path.
+    No,
+}
+
+impl Repository {
+    /// Returns whether there is a spare at this place, by its files alone.
+    ///
+    /// # Errors
+    /// When that cannot be seen.
+    pub fn has_spare(&self, place: &Path) -> Result<bool, Error> {
+        match self.entry_at(place)? {
+            Some(entry) => Ok(is_spare(&entry) && disk::is_there(&entry.dir.join(WHOLE))?),
+            None => Ok(false),
+        }
+    }
+
+    /// Makes the spare at this place, of this commit; one that is whole is kept as it is. Of several
+    /// callers, one at a time, and none while [`Self::take_spare`] is called.
+    ///
+    /// # Errors
+    /// When it could not be made; what is left of it is cleared away by the next call.
+    pub async fn make_spare(&self, place: &Path, commit: &CommitId) -> Result<Spare, Error> {
+        let rules = self.rules().await?;
+        if let (Some(rules), Some(entry)) = (&rules, self.entry_at(place)?.filter(is_spare))
+            && is_whole(&entry, rules)?
+        {
+            return Ok(Spare::Ready);
+        }
+        let is_clear = self.clear_spare(place).await?;
+        let Some(rules) = rules.filter(|_| is_clear) else { return Ok(Spare::Unsuitable) };
+        let call = self.write_at(self.place(), LONG_DEADLINE)?;
+        let call = call.args(["worktree", "add", "--detach", "--lock", "--reason", SPARE, "--"]);
+        call.arg(place).arg(commit.as_str()).run().await?;
+        let entry = self.entry_at(place)?.ok_or_else(|| Error::NotARepository(place.to_owned()))?;
+        disk::replace_unsynced(&entry.dir.join(WHOLE), rules.as_bytes())?;
+        Ok(Spare::Ready)
+    }
+
+    /// Makes the spare the worktree of an existing branch, locked by the mark of its owner: checked
+    /// out where it is, then marked, then moved, so that at the path there is never less than all.
+    ///
+    /// # Errors
+    /// When it could not be seen or moved; [`Self::repair`] mends what a crash leaves at the path.
+    pub async fn take_spare(
+        &self,
+        place: &Path,
+        path: &Path,
+        branch: &BranchName,
+        owner: &Owner,
+    ) -> Result<Taken, Error> {
+        let Some(entry) = self.entry_at(place)? else { return Ok(Taken::No) };
+        if is_spare(&entry) {
+            if !self.switch(&entry, place, branch).await? {
+                // It may hold the branch that is to be checked out.
+                self.clear_spare(place).await?;
+                return Ok(Taken::No);
+            }
+            disk::replace_unsynced(&entry.dir.join("locked"), format!("{owner}\n").as_bytes())?;
+        } else if entry.check_owner(owner).is_err() || !is_on(&entry, branch)? {
+            return Ok(Taken::No);
+        }
+        if disk::is_there(path)? && !is_empty_folder(path)? {
+            return Err(Error::Occupied(path.to_owned()));
+        }
+        if let Some(parent) = path.parent() {
+            disk::make_folder(parent)?;
+        }
+        // Of a spare whose entry names the path already, nothing is believed but the entry.
+        let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
+        disk::replace_unsynced(&place.join(".git"), &link)?;
+        let back = [real(path).join(".git").as_os_str().as_bytes(), b"\n"].concat();
+        disk::replace_unsynced(&entry.dir.join("gitdir"), &back)?;
+        std::fs::rename(place, path).map_err(|source| disk::Error::new("move", place, source))?;
+        Ok(Taken::Yes)
+    }
+
+    /// Checks the branch out in a whole spare; whatever else is in it is made as it should be.
+    /// Returns false when it is not certain to be what a new worktree would be.
+    async fn switch(
+        &self,
+        entry: &Entry,
+        place: &Path,
+        branch: &BranchName,
+    ) -> Result<bool, Error> {
+        let whole = read_line(&entry.dir.join(WHOLE))?;
+        let base = read_line(&entry.dir.join("HEAD"))?.unwrap_or_default();
+        let base = CommitId::try_from(String::from_utf8_lossy(&base).into_owned());
+        let (Some(whole), Ok(base)) = (whole, base) else { return Ok(false) };
+        let taken = std::fs::remove_file(entry.dir.join(WHOLE));
+        taken.map_err(|source| disk::Error::new("remove", &entry.dir.join(WHOLE), source))?;
+        let checkout = self.write_at(place_of(place), LONG_DEADLINE)?;
+        let checkout = checkout.args(["checkout", "--quiet", "--force", "--no-guess"]);
+        let checkout = checkout.args(["--no-recurse-submodules", branch.as_str(), "--"]);
+        let (rules, attributes, done) =
+            tokio::join!(self.rules(), self.has_same_attributes(&base, branch), checkout.run());
+        let same = rules?.is_some_and(|rules| rules.as_bytes() == whole) && attributes?;
+        Ok(same && done.is_ok() && is_on(entry, branch)?)
+    }
+
+    /// Returns whether no file of attributes differs: git checks only those files out anew whose
+    /// own content does.
+    async fn has_same_attributes(
+        &self,
+        base: &CommitId,
+        branch: &BranchName,
+    ) -> Result<bool, Error> {
+        let call = self.read().args(["diff-tree", "-r", "--name-only", "-z", base.as_str()]);
+        let changed = call.args([&branch.to_ref(), "--", ":(glob)**/.gitattributes"]).run().await?;
+        Ok(changed.is_empty())
+    }
+
+    /// Returns a digest of what git's checking out depends on beside commits; `None` where a
+    /// worktree made ahead may differ whatever they are.
+    async fn rules(&self) -> Result<Option<String>, Error> {
+        let list = self.read().args(["config", "--list", "-z"]).run().await?;
+        let settings = String::from_utf8_lossy(&list);
+        let value = |key: &str| {
+            let mut lines = settings.split('\0')
+                // A setting without a value is true.
+                .map(|line| line.split_once('\n').unwrap_or((line, "true")));
+            lines.rfind(|(name, _)| *name == key).map(|(_, value)| value)
+        };
+        let hooks = value("core.hookspath").map(|hooks| self.root.join(hooks));
+        let hooks = hooks.unwrap_or_else(|| self.common_dir.join("hooks"));
+        let is_sparse = value("core.sparsecheckout").is_some_and(|value| value != "false");
+        // With reftable the files of an entry do not tell its HEAD.
+        let is_reftable = disk::is_there(&self.common_dir.join("reftable"))?;
+        if is_sparse || is_reftable || may_have_hook(&hooks) {
+            return Ok(None);
+        }
+        let own = disk::read(&self.common_dir.join("info/attributes"), disk::RECORD_MAX)?;
+        Ok(Some(digest(&[&list, &own.unwrap_or_default()])))
+    }
+
+    /// Takes away what is at the place of the spare. Returns false when that bears another mark.
+    async fn clear_spare(&self, place: &Path) -> Result<bool, Error> {
+        refuse_repository(place)?;
+        if let Some(entry) = self.entry_of(place)? {
+            if entry.lock.as_deref().and_then(Owner::parse).is_some() {
+                return Ok(false);
+            }
+            self.drop_entry(&entry).await?;
+        }
+        self.drop_nameless_entries(place, SPARE)?;
+        let directory = place.to_owned();
+        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await;
+        match removed.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(disk::Error::new("remove", place, error).into())
+            }
+            Ok(()) | Err(_) => Ok(true),
+        }
+    }
+}
+
+fn is_spare(entry: &Entry) -> bool {
+    entry.lock.as_deref() == Some(SPARE)
+}
+
+fn is_whole(entry: &Entry, rules: &str) -> Result<bool, Error> {
+    let whole = read_line(&entry.dir.join(WHOLE))?;
+    Ok(whole.as_deref() == Some(rules.as_bytes()) && !entry.is_torn()?)
+}
+
+/// Returns whether git may run a hook after it checked out; a folder that cannot be told may have one.
+fn may_have_hook(hooks: &Path) -> bool {
+    let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    let hook = hooks.join("post-checkout").symlink_metadata();
+    hooks.as_os_str().as_bytes().contains(&b'~')
+        || hook.map_or_else(|error| !absent.contains(&error.kind()), |_| true)
+}
+
+fn is_on(entry: &Entry, branch: &BranchName) -> Result<bool, Error> {
+    let head = read_line(&entry.dir.join("HEAD"))?;
+    Ok(head == Some(format!("ref: {}", branch.to_ref()).into_bytes()))
+}

@@ -1,0 +1,143 @@
+//! One case: a scenario with one fault, then runs without until it is settled. What is wrong then is
+//! returned, never judged by how it came about.
+
+use crate::common::TestEnvironment;
+use crate::scenario::Scenario;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+
+/// One point that was passed.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    who: String,
+    number: u32,
+    pub(crate) place: String,
+    name: String,
+}
+
+/// What happens where.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    kind: String,
+    number: u32,
+    pub(crate) name: String,
+}
+
+impl Fault {
+    pub(crate) fn of(kind: &str, point: &Point) -> Self {
+        let name = format!("{} {} {}", point.who, point.place, point.name);
+        Self { kind: kind.to_owned(), number: point.number, name }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.kind, self.number)
+    }
+}
+
+impl std::str::FromStr for Fault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, number) = text.split_once(':').ok_or("KIND:NUMBER")?;
+        let number = number.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self { kind: kind.to_owned(), number, name: "replayed".to_owned() })
+    }
+}
+
+/// Returns the points that a run without a fault passes, the longest such run of several processes.
+pub(crate) fn points(scenario: Scenario) -> Vec<Point> {
+    let env = TestEnvironment::new();
+    let none = Fault { kind: "kill".to_owned(), number: 0, name: String::new() };
+    play(scenario, &env, &none);
+    let text = fs::read_to_string(registry(&env)).unwrap();
+    let parse = |line: &str| {
+        let mut words = line.splitn(4, ' ').map(str::to_owned);
+        let mut next = || words.next().unwrap();
+        Point { who: next(), number: next().parse().unwrap(), place: next(), name: next() }
+    };
+    let mut points: Vec<Point> = text.lines().map(parse).collect();
+    points.sort_by_key(|point| point.number);
+    points.dedup_by_key(|point| point.number);
+    points
+}
+
+/// Plays a scenario with a fault.
+///
+/// # Errors
+/// What did not heal.
+pub(crate) fn replay(scenario: Scenario, fault: &Fault) -> Result<(), String> {
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let env = TestEnvironment::new();
+        play(scenario, &env, fault);
+    }));
+    played.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_default()
+    })
+}
+
+fn play(scenario: Scenario, env: &TestEnvironment, fault: &Fault) {
+    scenario.prepare(env);
+    let mut first = spawn(scenario, env, Some(fault));
+    scenario.meanwhile(env);
+    env.wait_for("the faulty loop to end", || first.try_wait().unwrap());
+    // Twice: what the first leaves to be swept, the second has swept.
+    for _ in 0..2 {
+        let mut next = spawn(scenario, env, None);
+        env.wait_for("a loop after the fault to end", || next.try_wait().unwrap());
+    }
+    scenario.check(env);
+    no_leftovers(env);
+    env.assert_no_doubles();
+}
+
+fn spawn(scenario: Scenario, env: &TestEnvironment, fault: Option<&Fault>) -> Child {
+    let mut command = env.reconciler(&["run", "--until", "settled"]);
+    if let Some(Fault { kind, number, .. }) = fault {
+        let file = registry(env);
+        let text = format!("{}:{kind}:{number}:{}", scenario.who(), file.display());
+        command.env("RECONCILER_FAULT", text);
+    }
+    let name = if fault.is_some() { "faulty" } else { "loop" };
+    let file = |end: &str| {
+        let path = env.out(&format!("{name}.{end}"));
+        fs::OpenOptions::new().append(true).create(true).open(path).unwrap()
+    };
+    command.stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap()
+}
+
+fn registry(env: &TestEnvironment) -> PathBuf {
+    env.out("points")
+}
+
+/// No lock of git and no temporary file of ours is left anywhere.
+fn no_leftovers(env: &TestEnvironment) {
+    let mut found = Vec::new();
+    collect(&env.path(".git"), &mut found, |name| {
+        Path::new(name).extension() == Some("lock".as_ref())
+    });
+    for folder in [".reconciler", ".task-locks"] {
+        collect(&env.path(folder), &mut found, |name| name.starts_with(".tmp-"));
+        let ignore = fs::read_to_string(env.path(folder).join(".gitignore")).unwrap_or_default();
+        assert_eq!(ignore, "*\n", "{folder} shows in git status");
+    }
+    assert!(found.is_empty(), "left over: {found:?}\n{}", env.tell());
+    assert_eq!(env.git(&["status", "--porcelain"]), "", "{}", env.tell());
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>, wanted: fn(&str) -> bool) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            collect(&entry.path(), found, wanted);
+        } else if wanted(&name) {
+            found.push(entry.path());
+        }
+    }
+}

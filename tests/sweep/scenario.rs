@@ -1,0 +1,219 @@
+//! What is going on while the fault comes, and what the end must look like: the same as without it.
+
+use crate::common::{TestEnvironment, is_there, send};
+use reconciler::plan::report::Reason;
+use serde_json::json;
+use std::fs;
+
+/// What the loop, or a shim, has to do while it meets the fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// A task is committed, runs and is done.
+    Create,
+    /// A loop finds a task that runs.
+    Adopt,
+    /// It finds one whose agent was killed.
+    Revive,
+    /// It finds that the tmux server was killed.
+    ReviveServer,
+    /// A task that runs is suspended.
+    Suspend,
+    /// A task with unsaved work is deleted.
+    Delete,
+    /// Trash, records and a half-made worktree are over.
+    CleanUp,
+    /// The shim of a task meets the fault.
+    Shim,
+    /// The shim of a task that is suspended meets it.
+    ShimStop,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Adopt,
+        Self::Revive,
+        Self::ReviveServer,
+        Self::Suspend,
+        Self::Delete,
+        Self::CleanUp,
+        Self::Shim,
+        Self::ShimStop,
+    ];
+
+    /// Which process meets the fault.
+    pub(crate) fn who(self) -> &'static str {
+        match self {
+            Self::Shim | Self::ShimStop => "shim",
+            Self::Create
+            | Self::Adopt
+            | Self::Revive
+            | Self::ReviveServer
+            | Self::Suspend
+            | Self::Delete
+            | Self::CleanUp => "run",
+        }
+    }
+
+    /// Brings the world to where the fault is to come.
+    pub(crate) fn prepare(self, env: &TestEnvironment) {
+        // No wait between two tries: the sweep would only be longer.
+        let mut policy = json!({
+            "restart": {"baseSeconds": 0}, "retry": {"baseSeconds": 0}
+        });
+        if self == Self::CleanUp {
+            policy["retention"] = json!({"trashSeconds": 0, "attemptsSeconds": 0});
+        }
+        match self {
+            Self::Create | Self::Shim => {
+                env.commit_policy(&policy);
+                env.commit_task("a", &committing(env));
+            }
+            Self::ShimStop => {
+                env.commit_policy(&policy);
+                env.commit_task("a", &env.waiting("a"));
+            }
+            Self::Adopt | Self::Revive | Self::ReviveServer | Self::Suspend | Self::Delete => {
+                env.commit_policy(&policy);
+                self.with_a_running_task(env);
+            }
+            Self::CleanUp => {
+                env.commit_policy(&json!({"restart": {"baseSeconds": 0}}));
+                self.with_a_running_task(env);
+                env.delete_task("a");
+                env.run_until_settled();
+                env.commit_task("b", &env.waiting("b"));
+                let running = env.start_loop();
+                env.wait_for_start("b", 1);
+                running.kill();
+                // As a crash in the middle of `git worktree add` leaves it.
+                kill_all(env, "b");
+                fs::remove_file(env.path(".git/worktrees/b/index")).unwrap();
+                env.let_go("b");
+                env.commit_policy(&policy);
+            }
+        }
+    }
+
+    fn with_a_running_task(self, env: &TestEnvironment) {
+        env.commit_task("a", &env.waiting("a"));
+        let running = env.start_loop();
+        let pid = env.wait_for_start("a", 1);
+        fs::write(env.worktree("a").join("edit.txt"), "unsaved").unwrap();
+        fs::write(env.worktree("a").join("tracked.txt"), "changed").unwrap();
+        running.kill();
+        match self {
+            Self::Revive => {
+                env.let_go("a");
+                // Its end by itself would be a success.
+                fs::remove_file(env.out("a.go")).unwrap();
+                send(pid, "KILL");
+            }
+            Self::ReviveServer => send(env.tmux_server().unwrap(), "KILL"),
+            Self::Suspend => {
+                let mut spec = env.waiting("a");
+                spec["suspend"] = json!(true);
+                env.commit_task("a", &spec);
+            }
+            Self::Delete => env.delete_task("a"),
+            Self::Create | Self::Adopt | Self::CleanUp | Self::Shim | Self::ShimStop => {}
+        }
+    }
+
+    /// Does what has to be done while the faulty loop runs.
+    pub(crate) fn meanwhile(self, env: &TestEnvironment) {
+        match self {
+            Self::Adopt | Self::Revive | Self::ReviveServer => env.let_go("a"),
+            Self::ShimStop => {
+                // The fault may come before the program starts; then there is another attempt.
+                env.wait_for_start("a", 1);
+                let mut spec = env.waiting("a");
+                spec["suspend"] = json!(true);
+                env.commit_task("a", &spec);
+            }
+            Self::Create | Self::Suspend | Self::Delete | Self::CleanUp | Self::Shim => {}
+        }
+    }
+
+    /// Looks whether all is as it is without a fault.
+    pub(crate) fn check(self, env: &TestEnvironment) {
+        let told = || env.tell();
+        env.wait_until("all sessions to go", || env.sessions().is_empty());
+        assert!(!is_there(&env.path(".task-locks/a.lock")), "{}", told());
+        match self {
+            Self::Create | Self::Shim => {
+                assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{}", told());
+                assert_eq!(env.git(&["show", &format!("{}:a.txt", env.branch("a"))]), "a");
+                self.gone(env);
+            }
+            Self::Adopt | Self::Revive | Self::ReviveServer => {
+                assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{}", told());
+                self.gone(env);
+                saved(env);
+            }
+            Self::Suspend | Self::ShimStop => {
+                assert_eq!(env.reason("a"), Some(Reason::Suspended), "{}", told());
+                assert!(env.starts("a").iter().all(|pid| !TestEnvironment::is_alive(*pid)));
+                if self == Self::Suspend {
+                    let read = |name| fs::read_to_string(env.worktree("a").join(name)).unwrap();
+                    assert_eq!(
+                        (read("edit.txt"), read("tracked.txt")),
+                        ("unsaved".to_owned(), "changed".to_owned())
+                    );
+                }
+            }
+            Self::Delete => {
+                assert_eq!(env.branch_of("a"), None, "{}", told());
+                assert!(env.starts("a").iter().all(|pid| !TestEnvironment::is_alive(*pid)));
+                assert_eq!(env.git(&["for-each-ref", "refs/heads/fix"]), "", "{}", told());
+                self.gone(env);
+                saved(env);
+                assert_eq!(env.trash("a").len(), 1, "{}", told());
+                assert_eq!(
+                    fs::read_to_string(env.trash("a")[0].join("edit.txt")).unwrap(),
+                    "unsaved"
+                );
+            }
+            Self::CleanUp => {
+                assert_eq!(env.reason("b"), Some(Reason::Succeeded), "{}", told());
+                self.gone(env);
+                saved(env);
+                assert!(env.trash("a").is_empty() && env.trash("b").is_empty(), "{}", told());
+                let entries = fs::read_dir(env.path(".git/worktrees")).map_or(0, Iterator::count);
+                assert_eq!(entries, 0, "{}", told());
+            }
+        }
+    }
+
+    fn gone(self, env: &TestEnvironment) {
+        for task in ["a", "b"] {
+            assert!(!is_there(&env.worktree(task)), "{}", env.tell());
+        }
+        let rescued = env.git(&["for-each-ref", "refs/reconciler/rescue"]).lines().count();
+        let expected = usize::from(!matches!(self, Self::Create | Self::Shim));
+        assert_eq!(rescued, expected, "{}", env.tell());
+    }
+}
+
+fn saved(env: &TestEnvironment) {
+    let format = "--format=%(refname)";
+    let rescue = env.git(&["for-each-ref", format, "refs/reconciler/rescue/a"]);
+    let rescue = rescue.lines().next().unwrap_or("no-rescue");
+    assert_eq!(env.git(&["show", &format!("{rescue}:edit.txt")]), "unsaved");
+    assert_eq!(env.git(&["show", &format!("{rescue}:tracked.txt")]), "changed");
+}
+
+/// A task that commits a file, also when it was cut short before.
+fn committing(env: &TestEnvironment) -> serde_json::Value {
+    env.doing("a", "echo a > a.txt; git add a.txt; git diff --cached --quiet || git commit -qm a")
+}
+
+fn kill_all(env: &TestEnvironment, task: &str) {
+    let shim = env.shim(task).unwrap();
+    let pid = env.starts(task)[0];
+    send(shim, "KILL");
+    send(pid, "KILL");
+    env.wait_until("it to be gone", || {
+        !TestEnvironment::is_alive(shim) && !TestEnvironment::is_alive(pid)
+    });
+}
