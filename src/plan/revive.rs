@@ -128,11 +128,24 @@ struct Life<'a, 'b> {
 }
 
 impl<'a> Life<'a, '_> {
+    fn damaged(&self, report: &TaskReport) -> Option<Settled<'a>> {
+        self.attempts.iter().find_map(|one| {
+            let AttemptState::Damaged(why) = &one.state else { return None };
+            let number = one.number;
+            let what = format!("a record of attempt {number} is damaged, nothing of it is touched");
+            Some(wait(report.clone(), Reason::Damaged, format!("{what}: {why}")))
+        })
+    }
+
     fn settle(&self, report: TaskReport) -> Settled<'a> {
         if let Wanted::Unclear(why) = self.want {
             return wait(report, Reason::OnHold, (*why).to_owned());
         }
         let Some(last) = self.attempts.last() else { return self.over(report, Vec::new(), None) };
+        // An earlier one too may live, for all that can be read of it.
+        if let Some(frozen) = self.damaged(&report) {
+            return frozen;
+        }
         let attempt = match &last.attempt {
             Ok(attempt) => attempt,
             Err(damage) => {
@@ -141,15 +154,7 @@ impl<'a> Life<'a, '_> {
             }
         };
         match &last.state {
-            AttemptState::Damaged(why) => wait(
-                report,
-                Reason::Damaged,
-                format!(
-                    "a record of attempt {} is damaged, nothing of it is touched: {why}",
-                    last.number
-                ),
-            ),
-            AttemptState::Unknown(why) => wait(
+            AttemptState::Damaged(why) | AttemptState::Unknown(why) => wait(
                 report,
                 Reason::Unknown,
                 format!("attempt {} cannot be seen: {why}", last.number),

@@ -158,8 +158,10 @@ fn clear(scene: Scene<'_>, worktree: &Worktree, owner: &Owner) -> Result<Vec<Act
         (WorktreeState::HalfMade | WorktreeState::Missing, holder)
             if holder.as_ref().is_none_or(|holder| holder.task == owner.task) =>
         {
-            let trash = trash_name(scene, owner);
-            Ok(vec![Action::RepairWorktree { owner: owner.clone(), path, trash }])
+            // Under the mark that it bears: the doer takes no other.
+            let owner = holder.as_ref().unwrap_or(owner).clone();
+            let trash = trash_name(scene, &owner);
+            Ok(vec![Action::RepairWorktree { owner, path, trash }])
         }
         (WorktreeState::Ready, Some(other)) if other.task == owner.task => {
             // Made for an earlier task of this name: its work is saved, then it goes.
@@ -184,7 +186,8 @@ pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Opti
     observed.worktrees.known()?;
     let adopted = scene.index.at(name).worktrees.iter().find_map(|one| one.owner.as_ref());
     let adopted = adopted.map(|owner| &owner.uid);
-    let uid = adopted.cloned().unwrap_or_else(|| Uid::derive(observed.nonce, name.as_str()));
+    let fresh = Uid::derive(observed.nonce, name.as_str());
+    let uid = adopted.cloned().unwrap_or_else(|| fresh.clone());
     let branch = match spec.class {
         Class::Decision => None,
         Class::Execution => {
@@ -194,10 +197,14 @@ pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Opti
                 placeholder::branch_name(format, spec.kind, spec.issue_number, name, description)
             };
             let description = slug(&spec.title);
-            let marked = format!("{description}-{}", uid.short());
             let free = |branch: &BranchName| !branches.contains_key(branch);
+            let marked = |uid: &Uid| {
+                let text = format!("{description}-{}", uid.short());
+                make(text.trim_start_matches('-')).ok().filter(free)
+            };
             let plain = make(&description).ok().filter(free);
-            Some(plain.or_else(|| make(marked.trim_start_matches('-')).ok().filter(free))?)
+            // One whose record was lost before has branches by both names.
+            Some(plain.or_else(|| marked(&uid)).or_else(|| marked(&fresh))?)
         }
     };
     Some(TaskRecord { task: name.clone(), uid, created_at: observed.now, branch })

@@ -33,7 +33,8 @@ fn a_day_of_tasks_leaves_no_more_than_an_hour_of_them() {
     }
     let started = history.done.get("SessionStarted").copied().unwrap_or(0);
     assert!(started >= 24 * HOUR / 10, "{started} attempts ran");
-    let hour = TASKS * 4;
+    // Those wanted and those of the last hour, with a second attempt and what waits to be seen.
+    let hour = 2 * TASKS * 3;
     assert!(most.values().all(|most| *most <= hour), "{most:?}");
 }
 

@@ -17,6 +17,7 @@ mod wanted;
 
 use history::{History, block_on};
 use reconciler::world::sim::{Rng, Tape};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Returns what went wrong in one history, or in the one without faults beside it.
@@ -48,23 +49,33 @@ fn every_seed_keeps_the_properties_and_reaches_what_is_wanted() {
     let failed = run_all(count);
     let took = reconciler::process::clock::since_boot().saturating_sub(began);
     eprintln!("{count} seeds in {:.1} s: {:.0}/s", took.as_secs_f64(), rate(count, took));
-    let shown: Vec<String> = failed.iter().take(3).map(|one| show(*one)).collect();
-    let seeds = failed.iter().map(u64::to_string).take(20).collect::<Vec<_>>().join(" ");
-    assert!(failed.is_empty(), "{} of {count} failed: {seeds}\n{}", failed.len(), shown.join("\n"));
+    let mut kinds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (seed, what) in &failed {
+        kinds.entry(shrink::property(what)).or_default().push(*seed);
+    }
+    // One of each kind is made small.
+    let shown: Vec<String> =
+        kinds.values().filter_map(|seeds| seeds.first()).map(|one| show(*one)).collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {count} failed: {kinds:?}\n{}",
+        failed.len(),
+        shown.join("\n")
+    );
 }
 
-/// Returns the seeds that fail.
-fn run_all(count: u64) -> Vec<u64> {
+/// Returns the seeds that fail, and for what.
+fn run_all(count: u64) -> Vec<(u64, String)> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let fails = |seed: &u64| judge(&mut History::new(Rng::new(*seed))).is_err();
+    let fails = |seed: u64| judge(&mut History::new(Rng::new(seed))).err().map(|what| (seed, what));
     std::thread::scope(|scope| {
         let share = |thread: u64| {
             let seeds = (thread..count).step_by(usize::try_from(threads).unwrap());
-            seeds.filter(fails).collect::<Vec<_>>()
+            seeds.filter_map(fails).collect::<Vec<_>>()
         };
         let shares: Vec<_> =
             (0..threads).map(|thread| scope.spawn(move || share(thread))).collect();
-        let mut failed: Vec<u64> = shares.into_iter().flat_map(|one| one.join().unwrap()).collect();
+        let mut failed: Vec<_> = shares.into_iter().flat_map(|one| one.join().unwrap()).collect();
         failed.sort_unstable();
         failed
     })

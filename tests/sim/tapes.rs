@@ -43,7 +43,7 @@ fn a_planted_bug_is_found_made_small_and_told() {
         let end = block_on(history.play());
         (history, end)
     };
-    let mut seeds = (0..50).map(|seed| play(Rng::new(seed)));
+    let mut seeds = (0..500).map(|seed| play(Rng::new(seed)));
     let (drawn, what) = seeds.find_map(|(one, end)| Some((one, end.err()?))).unwrap();
     let small = shrink::shrink(&drawn.tape(), &what, |tape| play(Rng::replay(tape)));
 

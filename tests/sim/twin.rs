@@ -5,7 +5,7 @@ use crate::history::{History, block_on};
 use reconciler::api::name::TaskName;
 use reconciler::plan::observed::AttemptState;
 use reconciler::plan::report::Reason;
-use reconciler::world::sim::{Faults, Rng, Tape};
+use reconciler::world::sim::{Fault, Faults, Rng, Tape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What must be alike in the end. Work differs, and with it the branches that hold it; so do
@@ -37,7 +37,12 @@ pub(crate) fn compare(history: &History) -> Result<(), String> {
 /// Returns what ended otherwise in the other history.
 pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
     let excused = &excused(history) | &excused(twin);
-    let (ours, theirs) = (ends(history), ends(twin));
+    let mut kinds = ALIKE.to_vec();
+    if history.struck().contains(&Fault::ClaimRemoved) {
+        // A claim whose file a person removed is not made anew for the attempt that runs on.
+        kinds.retain(|kind| *kind != "claims");
+    }
+    let (ours, theirs) = (ends(history, &kinds), ends(twin, &kinds));
     for name in ours.keys().chain(theirs.keys()).filter(|name| !excused.contains(*name)) {
         let (end, other) = (ours.get(name), theirs.get(name));
         if end != other {
@@ -47,21 +52,26 @@ pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
     Ok(())
 }
 
+/// Where a task ended, and what there is of it.
+type Ends = (String, Vec<&'static str>);
+
 /// Returns the state of each task, and what there is of it.
-fn ends(history: &History) -> BTreeMap<TaskName, (String, Vec<&'static str>)> {
+fn ends(history: &History, kinds: &[&'static str]) -> BTreeMap<TaskName, Ends> {
     let census = history.world.census();
     let Some(last) = &history.last else { return BTreeMap::new() };
     let of = |name: &TaskName| {
         let there = |kind: &&str| census[kind].iter().any(|one| one == name.as_str());
-        ALIKE.into_iter().filter(there).collect::<Vec<_>>()
+        kinds.iter().copied().filter(there).collect::<Vec<_>>()
     };
     let tasks = last.plan.report.tasks.iter();
     tasks.map(|(name, one)| (name.clone(), (one.reason.to_string(), of(name)))).collect()
 }
 
 /// Returns the tasks that may end otherwise: their own program failed, or was killed, or a person
-/// stopped them in the middle, or closed a cycle of dependencies around them; and those that wait for such a task, or for one that is gone and may
-/// have been done before.
+/// stopped them in the middle, closed a cycle of dependencies around them, or has something of
+/// their own in their place; they wait at the end for what one holds that runs on without an end,
+/// where it depends on the history who came first; and those that depend on such a task, or on one
+/// that is gone and may have been done before.
 fn excused(history: &History) -> BTreeSet<TaskName> {
     let Some(last) = &history.last else { return BTreeSet::new() };
     let failed = |name: &TaskName| {
@@ -78,16 +88,31 @@ fn excused(history: &History) -> BTreeSet<TaskName> {
         .flat_map(|desired| &desired.tasks)
         .filter_map(|(name, entry)| Some((name, entry.spec.as_ref()?)))
         .collect();
-    let cycle = |name: &TaskName| {
-        last.plan.report.tasks.get(name).is_some_and(|one| one.reason == Reason::DependencyCycle)
+    let waits = |name: &TaskName| {
+        let reason = last.plan.report.tasks.get(name).map(|one| one.reason);
+        matches!(
+            reason,
+            Some(
+                Reason::DependencyCycle
+                    | Reason::PlaceTaken
+                    | Reason::FilesHeld
+                    | Reason::WorkersBusy
+                    | Reason::LimitReached
+            )
+        )
     };
     let mut found: BTreeSet<TaskName> = specs
         .iter()
-        .filter(|(name, spec)| failed(name) || spec.suspend || cycle(name))
+        .filter(|(name, spec)| failed(name) || spec.suspend || waits(name))
         .map(|(name, _)| (*name).clone())
         .collect();
+    found.extend(history.world.poisoned());
     for _ in 0..specs.len() {
-        let other = |name| found.contains(name) || !specs.contains_key(name);
+        // One that runs on without an end may have been done before it was changed to be so.
+        let serves = |name: &TaskName| {
+            specs.get(name).is_some_and(|spec| spec.command.as_deref() == Some("serve"))
+        };
+        let other = |name| found.contains(name) || serves(name) || !specs.contains_key(name);
         let waits = specs.iter().filter(|(_, spec)| spec.dependencies.iter().any(other));
         let waits: Vec<TaskName> = waits.map(|(name, _)| (*name).clone()).collect();
         found.extend(waits);
@@ -99,7 +124,10 @@ fn excused(history: &History) -> BTreeSet<TaskName> {
 fn bounded(history: &History, twin: &History) -> Result<(), String> {
     let commits = history.commits.iter().flatten().count();
     let more = history.struck().len() + commits;
-    for kind in COUNTED {
+    // A task that cannot start takes its claim and lets go of it for as long as it is looked at.
+    let comes_and_goes =
+        |kind: &&str| history.world.poisoned().is_some() && ["Claimed", "Released"].contains(kind);
+    for kind in COUNTED.into_iter().filter(|kind| !comes_and_goes(kind)) {
         let count = |one: &History| one.done.get(kind).copied().unwrap_or(0);
         let most = count(twin) + more;
         if count(history) > most {

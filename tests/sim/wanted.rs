@@ -47,8 +47,12 @@ fn task(rng: &mut Rng) -> Value {
     if rng.one_in(4) {
         on.extend(rng.pick(&depends).copied());
     }
+    let command = match rng.below(9) {
+        8 => "serve".to_owned(),
+        number => format!("make {}", number % 3),
+    };
     json!({
-        "command": format!("make {}", rng.below(3)),
+        "command": command,
         "files": rng.pick(&files),
         "priority": 1 + rng.below(5),
         "dependencies": on,
@@ -66,6 +70,7 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
         "limits": { "maxConcurrentTasks": 1 + rng.below(4) },
+        "retention": { "trashSeconds": rng.below(600), "attemptsSeconds": rng.below(600) },
     });
     let mut desired = desired(worker, policy);
     for name in names() {

@@ -1,7 +1,8 @@
 //! How an attempt comes to run.
 
-use super::scene::{NOW, Scene, at, process, scene};
+use super::scene::{NOW, Scene, at, name, process, scene};
 use crate::api::attempt::ExitReason;
+use crate::api::name::{Owner, Uid};
 use crate::plan::action::Action;
 use crate::plan::observed::{AttemptState, Sighting, WorktreeState};
 use serde_json::json;
@@ -157,4 +158,36 @@ fn an_effect_that_failed_is_tried_again_later() {
         "prepare attempt 1 on codegen-1",
         "start session login for attempt 1",
     ]);
+}
+
+#[test]
+fn a_task_whose_record_was_lost_twice_gets_a_third_branch() {
+    let second = format!("fix/login-{}", Scene::owner("login").uid.short());
+    let scene = scene().task("login", json!({})).worktree("login").branch(&second);
+    let plan = scene.plan();
+    let Some(Action::Register(record)) = plan.actions.first() else { panic!("{:?}", plan.report) };
+    assert_eq!(record.uid, Scene::owner("login").uid, "it is adopted");
+    let third = record.branch.as_ref().unwrap().as_str();
+    assert!(third != "fix/login" && third != second, "{third}");
+}
+
+#[test]
+fn a_half_made_worktree_of_an_earlier_uid_is_repaired_under_its_own_mark() {
+    let earlier = Owner { task: name("login"), uid: Uid::derive(1, "login") };
+    let state = WorktreeState::HalfMade;
+    let scene = scene().task("login", json!({})).registered("login", 60);
+    let plan = scene.worktree_in("login", state, Some(earlier.clone())).plan();
+    let repairs = plan.actions.iter().filter_map(|action| {
+        if let Action::RepairWorktree { owner, .. } = action { Some(owner) } else { None }
+    });
+    assert_eq!(repairs.collect::<Vec<_>>(), [&earlier]);
+}
+
+#[test]
+fn no_attempt_is_begun_while_a_record_of_an_earlier_one_is_damaged() {
+    let damaged = AttemptState::Damaged("half a file".to_owned());
+    let failed = ExitReason::Failed { status: 1 };
+    let scene = scene().task("login", json!({})).registered("login", 600).branch("fix/login");
+    let plan = scene.attempt("login", damaged).ended("login", 300, failed).plan();
+    assert_eq!(plan.actions, [], "{:?}", plan.report);
 }

@@ -203,7 +203,14 @@ impl HostWorld {
             return refused("its shim lives");
         }
         match self.records.close(id, exit)? {
-            Published::Existed => return Ok(Outcome::AlreadySo),
+            Published::Existed => {
+                // What was planned for this end does not follow from another.
+                let there = self.records.attempt(id)?.and_then(|files| files.exit).transpose()?;
+                return match there {
+                    Some(there) if there.reason == exit.reason => Ok(Outcome::AlreadySo),
+                    Some(_) | None => refused("it ended otherwise"),
+                };
+            }
             Published::New => {}
         }
         let after =

@@ -13,14 +13,18 @@ impl SimWorld {
         let tasks = |names: Vec<&TaskName>| names.into_iter().map(ToString::to_string).collect();
         let empty = state.branches.iter().filter(|(_, work)| work.is_empty());
         let attempts = state.attempts.iter().flat_map(|(owner, all)| {
-            all.keys().map(|number| AttemptId { owner: owner.clone(), number: *number }.to_string())
+            all.all
+                .keys()
+                .map(|number| AttemptId { owner: owner.clone(), number: *number }.to_string())
         });
+        let worktrees = state.worktrees.values().filter_map(|one| one.owner.as_ref());
+        let sessions = state.sessions.values().filter_map(|one| one.owner.as_ref());
         BTreeMap::from([
             ("records", tasks(state.records.keys().collect())),
             ("failures", tasks(state.failures.keys().collect())),
             ("claims", tasks(state.claims.keys().collect())),
-            ("sessions", state.sessions.values().map(|one| one.name.clone()).collect()),
-            ("worktrees", tasks(state.worktrees.values().map(|one| &one.owner.task).collect())),
+            ("sessions", tasks(sessions.map(|owner| &owner.task).collect())),
+            ("worktrees", tasks(worktrees.map(|owner| &owner.task).collect())),
             ("empty branches", empty.map(|(name, _)| name.to_string()).collect()),
             ("attempts", attempts.collect()),
             ("trash", state.trash.keys().cloned().collect()),

@@ -17,43 +17,97 @@ pub enum Fault {
     ErrorAfter,
     /// An effect of several steps is cut in the middle.
     Torn,
-    /// Part of the world cannot be seen.
+    /// The loop stands still within its plan, while the world moves on.
+    Paused,
+    /// Another loop acts at the same time, because somebody removed the guard file.
+    SecondLoop,
+    /// Part of the world cannot be seen, or a list of it was cut short.
     Blind,
     /// The loop sees an earlier world, and acts on it.
     StaleRead,
+    /// The loop sees one section as it was earlier.
+    StaleSection,
     /// A session is killed: its shim is told by the terminal.
     SessionKilled,
+    /// A session stays although its pane is dead.
+    DeadPane,
     /// A shim is killed; its agent lives on.
     ShimKilled,
+    /// A shim does not stop when it is asked to.
+    Stubborn,
+    /// A shim does not leave after it recorded the end.
+    Lingering,
     /// An agent is killed.
     AgentKilled,
     /// The tmux server is killed.
     ServerKilled,
-    /// A person works in a worktree, also when no agent does.
-    PersonEdits,
-    /// A person removes the file of a claim.
-    ClaimRemoved,
+    /// A process of somebody else has the pid of a dead one of ours.
+    PidReused,
+    /// The machine starts anew.
+    Reboot,
     /// The clock jumps, both ways.
     ClockJump,
+    /// The disk is full for a while.
+    DiskFull,
+    /// Starting one of the tasks always fails, also after all else is healed.
+    Poison,
+    /// A person works in a worktree, also when no agent does.
+    PersonEdits,
+    /// A person checks something else out in a worktree, or a branch of ours elsewhere.
+    PersonSwitches,
+    /// A person removes the folder of a worktree.
+    FolderRemoved,
+    /// A person renames or deletes a branch.
+    BranchMoved,
+    /// A person has sessions and worktrees of their own, by our names.
+    Strangers,
+    /// A person deletes a task, makes it again, or both, with another spec.
+    Recommitted,
+    /// A person removes the file of a claim.
+    ClaimRemoved,
+    /// A person removes the record of a task.
+    RecordRemoved,
+    /// A record or a claim cannot be understood.
+    Damaged,
+    /// The user takes the approval of the agents back for a while.
+    TrustRevoked,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 32] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::ErrorBefore,
         Self::ErrorAfter,
         Self::Torn,
+        Self::Paused,
+        Self::SecondLoop,
         Self::Blind,
         Self::StaleRead,
+        Self::StaleSection,
         Self::SessionKilled,
+        Self::DeadPane,
         Self::ShimKilled,
+        Self::Stubborn,
+        Self::Lingering,
         Self::AgentKilled,
         Self::ServerKilled,
-        Self::PersonEdits,
-        Self::ClaimRemoved,
+        Self::PidReused,
+        Self::Reboot,
         Self::ClockJump,
+        Self::DiskFull,
+        Self::Poison,
+        Self::PersonEdits,
+        Self::PersonSwitches,
+        Self::FolderRemoved,
+        Self::BranchMoved,
+        Self::Strangers,
+        Self::Recommitted,
+        Self::ClaimRemoved,
+        Self::RecordRemoved,
+        Self::Damaged,
+        Self::TrustRevoked,
     ];
 }
 
@@ -73,11 +127,12 @@ impl Faults {
         Self(kinds.iter().map(|fault| (*fault, 1)).collect())
     }
 
-    /// Draws how often the kinds strike in one seed: each does with even odds, at a rate of its
-    /// own. A tape knows no odds.
+    /// Draws how often the kinds strike in one seed: how many do, and each at a rate of its own. A
+    /// tape knows no odds.
     pub fn swarm(rng: &mut Rng) -> Self {
         let Some(mut odds) = rng.odds() else { return Self::of(&Fault::ALL) };
-        let mut rate = |_: &Fault| if odds.one_in(2) { 4 + odds.below(60) } else { 0 };
+        let sparseness = 2 + odds.below(5);
+        let mut rate = |_: &Fault| if odds.one_in(sparseness) { 4 + odds.below(60) } else { 0 };
         Self(Fault::ALL.iter().map(|fault| (*fault, rate(fault))).collect())
     }
 

@@ -2,30 +2,34 @@
 //! not how git or tmux work; the contract suite holds it to what they do.
 
 mod census;
+mod check;
 mod fault;
-mod oracle;
+mod look;
 mod people;
 mod perform;
 mod processes;
+mod rival;
 mod rng;
+mod strike;
 mod tape;
+mod worktrees;
 
+pub use check::violations;
 pub use fault::{Fault, Faults};
-pub use oracle::violations;
 pub use rng::Rng;
 pub use tape::Tape;
 
 use super::{ActionError, Look, Outcome, World};
-use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
+use crate::api::attempt::{Attempt, Exit, ExitReason, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
-use crate::plan::action::Action;
-use crate::plan::desired::Desired;
-use crate::plan::observed::{
-    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Session, Sighting,
-    TaskSighting, Worktree, WorktreeState,
-};
+use crate::api::task::TaskSpec;
+use crate::plan::action::{Action, Subject};
+use crate::plan::desired::{Desired, Entry};
+use crate::plan::observed::{Places, Session, WorktreeState};
 use jiff::{SignedDuration, Timestamp};
+use look::Seen;
+use rival::Rival;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -35,28 +39,38 @@ pub struct SimWorld {
     state: Mutex<State>,
 }
 
-/// A piece of work, as it is told from every other; the oracle follows each to its safe place.
+/// A piece of work, as it is told from every other; each is followed to its safe place.
 type Work = u64;
 
 struct State {
     rng: Rng,
     faults: Faults,
     now: Timestamp,
+    boot: u64,
     desired: Arc<Desired>,
-    records: BTreeMap<TaskName, TaskRecord>,
+    /// Tasks that a person deleted and may make again.
+    withdrawn: BTreeMap<TaskName, Entry<TaskSpec>>,
+    records: BTreeMap<TaskName, File<TaskRecord>>,
     failures: BTreeMap<TaskName, Failure>,
-    attempts: BTreeMap<Owner, BTreeMap<u32, SimAttempt>>,
-    claims: BTreeMap<TaskName, Claim>,
+    attempts: BTreeMap<Owner, Attempts>,
+    claims: BTreeMap<TaskName, File<Claim>>,
     sessions: BTreeMap<u64, Session>,
     worktrees: BTreeMap<PathBuf, SimWorktree>,
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
-    rescued: BTreeSet<Work>,
+    rescues: BTreeMap<String, BTreeSet<Work>>,
     trash: BTreeMap<String, (Timestamp, BTreeSet<Work>)>,
+    /// Processes of other people.
+    strangers: BTreeSet<ProcessId>,
     produced: BTreeSet<Work>,
     counter: u64,
     /// The loop's process is dead: nothing it still asks for happens.
     crashed: bool,
+    full_until: Option<Timestamp>,
+    untrusted: bool,
+    poisoned: Option<TaskName>,
     earlier: Option<Look>,
+    seen: Arc<Seen>,
+    rival: Option<Rival>,
     worst: Vec<String>,
     started: BTreeMap<TaskName, u32>,
     struck: Vec<Fault>,
@@ -64,8 +78,32 @@ struct State {
     told: Option<Vec<String>>,
 }
 
+/// A file of ours, which may be damaged.
+struct File<T> {
+    content: T,
+    damaged: bool,
+}
+
+impl<T> File<T> {
+    fn new(content: T) -> Self {
+        Self { content, damaged: false }
+    }
+
+    fn read(&self) -> Result<&T, String> {
+        if self.damaged { Err("half a file".to_owned()) } else { Ok(&self.content) }
+    }
+}
+
+/// The folder of a task's attempts.
+#[derive(Default)]
+struct Attempts {
+    changed: Timestamp,
+    all: BTreeMap<u32, SimAttempt>,
+}
+
 struct SimAttempt {
     attempt: Attempt,
+    damage: Option<Part>,
     shim: Option<Shim>,
     stop: Option<StopRequest>,
     exit: Option<Exit>,
@@ -73,27 +111,48 @@ struct SimAttempt {
     agents: Vec<ProcessId>,
 }
 
+/// Which of an attempt's files cannot be understood.
+#[derive(Clone, Copy)]
+enum Part {
+    Record,
+    Flag,
+}
+
 struct Shim {
     process: ProcessId,
     alive: bool,
     started_at: Timestamp,
+    /// The signal that it is to stop has come.
+    told: bool,
+    stubborn: bool,
+    /// Its agent has ended, and the disk does not take the record of it.
+    unwritten: Option<ExitReason>,
 }
 
 struct SimWorktree {
-    owner: Owner,
-    branch: BranchName,
+    owner: Option<Owner>,
+    /// What is checked out; `None` is a detached HEAD.
+    head: Option<BranchName>,
     unsaved: BTreeSet<Work>,
+    /// Commits that only the detached HEAD holds.
+    loose: BTreeSet<Work>,
     state: WorktreeState,
 }
 
 impl SimWorld {
     /// Makes a world without anything in it but what is wanted.
-    pub fn new(rng: Rng, faults: Faults, desired: Desired) -> Self {
+    pub fn new(mut rng: Rng, faults: Faults, desired: Desired) -> Self {
+        let names: Vec<TaskName> = desired.tasks.keys().cloned().collect();
+        // Whether there is a poison is decided once.
+        let poisons = faults.rate(Fault::Poison).is_some_and(|rate| rng.one_in(rate.min(2)));
+        let poisoned = if poisons { rng.pick(&names).cloned() } else { None };
         let state = State {
             rng,
             faults,
             now: Timestamp::from_second(1_800_000_000).expect("a time of this age"),
+            boot: 1,
             desired: Arc::new(desired),
+            withdrawn: BTreeMap::new(),
             records: BTreeMap::new(),
             failures: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -101,15 +160,21 @@ impl SimWorld {
             sessions: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),
-            rescued: BTreeSet::new(),
+            rescues: BTreeMap::new(),
             trash: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             produced: BTreeSet::new(),
             counter: 0,
             crashed: false,
+            full_until: None,
+            untrusted: false,
+            poisoned,
             earlier: None,
+            seen: Arc::default(),
+            rival: None,
             worst: Vec::new(),
             started: BTreeMap::new(),
-            struck: Vec::new(),
+            struck: if poisons { vec![Fault::Poison] } else { Vec::new() },
             told: None,
         };
         Self { state: Mutex::new(state) }
@@ -121,13 +186,7 @@ impl SimWorld {
 
     /// Lets some time pass: processes start, work and end, people meddle, faults strike.
     pub fn pass_time(&self) {
-        let mut state = self.state();
-        // Where a tape says nothing, time goes on.
-        let seconds = (state.rng.below(8) + 3) % 8;
-        state.sleep(SignedDuration::from_secs(seconds.cast_signed()));
-        state.live();
-        state.meddle();
-        state.oversee();
+        self.state().pass(8);
     }
 
     /// Lets time pass in which nothing happens.
@@ -165,11 +224,10 @@ impl SimWorld {
         self.state().crashed
     }
 
-    /// Ends all faults: from here on the world must become as wanted, and stay so.
+    /// Ends all faults but the permanent one, and lets people repair what they must: from here on
+    /// the world must become as wanted, and stay so.
     pub fn heal(&self) {
-        let mut state = self.state();
-        state.faults = Faults::none();
-        state.crashed = false;
+        self.state().heal();
     }
 
     /// Commits another desired state.
@@ -181,6 +239,16 @@ impl SimWorld {
         state.desired = Arc::new(desired);
     }
 
+    /// Returns what is wanted now: a fault may have committed too.
+    pub fn desired(&self) -> Arc<Desired> {
+        Arc::clone(&self.state().desired)
+    }
+
+    /// Returns the task whose start always fails, if there is one.
+    pub fn poisoned(&self) -> Option<TaskName> {
+        self.state().poisoned.clone()
+    }
+
     /// Returns how often an attempt of each task was started.
     pub fn starts(&self) -> BTreeMap<TaskName, u32> {
         self.state().started.clone()
@@ -189,34 +257,27 @@ impl SimWorld {
 
 impl World for SimWorld {
     async fn observe(&self) -> Look {
-        let mut state = self.state();
-        if let Some(stale) = state.earlier.clone()
-            && state.strikes(Fault::StaleRead)
-        {
-            return stale;
-        }
-        let look = state.look();
-        state.earlier = Some(look.clone());
-        look
+        self.state().observe()
     }
 
     async fn perform(&self, action: &Action) -> Result<Outcome, ActionError> {
         let mut state = self.state();
-        let failed = |what: &str| Err(ActionError(what.to_owned()));
+        if state.strikes(Fault::Paused) {
+            state.pause();
+        }
+        if state.strikes(Fault::CrashBefore) {
+            state.crash();
+        }
         if state.crashed {
             return failed("the loop is dead");
         }
-        if state.strikes(Fault::CrashBefore) {
-            state.crashed = true;
-            return failed("the loop died before it");
-        }
         if state.strikes(Fault::ErrorBefore) {
-            return failed("the disk is full");
+            return failed("the system refused");
         }
-        let result = state.perform(action);
-        state.oversee();
+        let seen = Arc::clone(&state.seen);
+        let result = state.act(action, &seen);
         if state.strikes(Fault::CrashAfter) {
-            state.crashed = true;
+            state.crash();
             return failed("the loop died after it");
         }
         if state.strikes(Fault::ErrorAfter) {
@@ -224,6 +285,14 @@ impl World for SimWorld {
         }
         result
     }
+}
+
+fn failed(what: &str) -> Result<Outcome, ActionError> {
+    Err(ActionError(what.to_owned()))
+}
+
+fn refused(why: &str) -> Outcome {
+    Outcome::Refused(why.to_owned())
 }
 
 impl State {
@@ -257,113 +326,112 @@ impl State {
         CommitId::try_from(format!("{:040x}", self.fresh())).expect("40 digits")
     }
 
-    fn look(&mut self) -> Look {
-        let desired = if self.strikes(Fault::Blind) {
-            Sighting::Unknown("the object database cannot be read".to_owned())
-        } else {
-            Sighting::Known(Arc::clone(&self.desired))
-        };
-        let nonce = u128::from(self.rng.noise()) << 64 | u128::from(self.rng.noise());
-        let tasks = self.tasks();
-        let claims = self.claims.iter().map(|(name, claim)| (name.clone(), Ok(claim.clone())));
-        let claims = claims.collect();
-        let sessions = self.sessions.values().cloned().collect();
-        let worktrees = self.worktrees.iter().map(|(path, one)| Worktree {
-            path: path.clone(),
-            owner: (one.state != WorktreeState::HalfMade).then(|| one.owner.clone()),
-            state: one.state,
-        });
-        let worktrees = worktrees.collect();
-        let tip = CommitId::try_from("0".repeat(40)).expect("40 digits");
-        let branches = self.branches.keys().map(|name| (name.clone(), tip.clone())).collect();
-        let trusted = Self::trusted();
-        let leftovers = Leftovers {
-            trash: self.trash.iter().map(|(name, (at, _))| (name.clone(), *at)).collect(),
-            attempts: self.attempts.iter().map(|(owner, all)| folder(owner, all)).collect(),
-        };
-        let observed = Observed {
-            now: self.now,
-            nonce,
-            places: places(),
-            tasks: self.seen(tasks),
-            claims: self.seen(claims),
-            sessions: self.seen(sessions),
-            worktrees: self.seen(worktrees),
-            branches: self.seen(branches),
-            rescues: Sighting::Known(BTreeSet::new()),
-            trusted: self.seen(trusted),
-            leftovers: self.seen(leftovers),
-            empty_state: EmptyState::Doubted,
-        };
-        Look { desired, observed }
+    /// Every loop dies: what is still asked for does not happen.
+    fn crash(&mut self) {
+        self.crashed = true;
+        self.rival = None;
     }
 
-    fn seen<T>(&mut self, section: T) -> Sighting<T> {
-        if self.strikes(Fault::Blind) {
-            return Sighting::Unknown("it did not answer".to_owned());
+    fn pass(&mut self, below: u64) {
+        // Where a tape says nothing, time goes on.
+        let seconds = (self.rng.below(below) + 3) % below;
+        self.sleep(SignedDuration::from_secs(seconds.cast_signed()));
+        self.live();
+        self.meddle();
+        self.compete();
+        self.oversee();
+    }
+
+    /// The loop stands still for up to a quarter of an hour.
+    fn pause(&mut self) {
+        for _ in 0..=self.rng.below(3) {
+            self.pass(300);
         }
-        Sighting::Known(section)
     }
 
-    fn trusted() -> BTreeSet<String> {
-        let built_in = crate::agents::built_in().iter();
-        built_in.map(|(name, spec)| Desired::trust_digest(name, spec)).collect()
+    fn is_full(&self) -> bool {
+        self.full_until.is_some_and(|until| self.now < until)
     }
 
-    fn tasks(&mut self) -> BTreeMap<TaskName, TaskSighting> {
-        let survivors = self.seen(());
-        let sighting = |record: &TaskRecord| TaskSighting {
-            record: Ok(record.clone()),
-            attempts: self
-                .attempts
-                .get(&record.owner())
-                .into_iter()
-                .flatten()
-                .map(|(number, one)| AttemptSighting {
-                    number: *number,
-                    attempt: Ok(one.attempt.clone()),
-                    state: one.state(&survivors),
-                })
-                .collect(),
-            failure: self.failures.get(&record.task).cloned(),
-        };
-        self.records.iter().map(|(name, record)| (name.clone(), sighting(record))).collect()
+    /// Performs an action for a loop that saw this, and holds it to every property.
+    fn act(&mut self, action: &Action, seen: &Seen) -> Result<Outcome, ActionError> {
+        let no_write = matches!(action, Action::KillProcesses { .. } | Action::KillSession { .. });
+        if self.is_full() && !no_write {
+            return failed("the disk is full");
+        }
+        if self.poisons(action) {
+            return failed("the disk has a bad sector");
+        }
+        let before = check::Before::of(self, action);
+        let result = self.perform(action);
+        self.judge(&check::Deed { action, before, done: result == Ok(Outcome::Done), seen });
+        self.oversee();
+        result
+    }
+
+    fn poisons(&self, action: &Action) -> bool {
+        let starts = matches!(
+            action,
+            Action::CreateBranch { .. }
+                | Action::AddWorktree { .. }
+                | Action::PrepareAttempt(_)
+                | Action::NewSession { .. }
+        );
+        let of = |name: &TaskName| action.subject() == Subject::Task(name.clone());
+        starts && self.poisoned.as_ref().is_some_and(of)
+    }
+
+    fn attempts_of(&self, owner: &Owner) -> impl Iterator<Item = &SimAttempt> {
+        self.attempts.get(owner).into_iter().flat_map(|one| one.all.values())
+    }
+
+    /// Returns whether an agent or a shim with this mark lives.
+    fn lives(&self, owner: &Owner) -> bool {
+        self.attempts_of(owner).any(|one| !one.agents.is_empty() || one.shim_lives())
+    }
+
+    fn heal(&mut self) {
+        self.faults = Faults::none();
+        self.crashed = false;
+        self.full_until = None;
+        self.untrusted = false;
+        self.rival = None;
+        self.earlier = None;
+        // What a report tells people to do: put a record right, delete a damaged lock, let go of
+        // a branch.
+        for record in self.records.values_mut() {
+            record.damaged = false;
+        }
+        self.claims.retain(|_, claim| !claim.damaged);
+        for attempts in self.attempts.values_mut() {
+            for one in attempts.all.values_mut() {
+                one.damage = None;
+            }
+        }
+        let records = self.records.values().map(|one| &one.content);
+        let rightful: BTreeMap<_, _> =
+            records.filter_map(|one| Some((one.branch.as_ref()?, one.owner()))).collect();
+        for worktree in self.worktrees.values_mut() {
+            let owner = worktree.head.as_ref().and_then(|branch| rightful.get(branch));
+            if owner.is_some() && owner != worktree.owner.as_ref() {
+                worktree.head = None;
+            }
+        }
     }
 }
 
 impl SimAttempt {
-    fn state(&self, seen: &Sighting<()>) -> AttemptState {
-        let exit = self.exit.clone();
-        match (&self.shim, exit) {
-            (Some(shim), Some(exit)) if shim.alive => {
-                AttemptState::Ending { shim: shim.process.clone(), exit }
-            }
-            (_, Some(exit)) => AttemptState::Ended(exit),
-            (None, None) => AttemptState::Prepared,
-            (Some(shim), None) if shim.alive => AttemptState::Running {
-                shim: shim.process.clone(),
-                asked: self.stop.clone(),
-                started_at: shim.started_at,
-            },
-            (Some(shim), None) => AttemptState::Lost {
-                survivors: match seen {
-                    Sighting::Known(()) => Sighting::Known(self.agents.clone()),
-                    Sighting::Unknown(why) => Sighting::Unknown(why.clone()),
-                },
-                started_at: shim.started_at,
-                asked: self.stop.clone(),
-            },
+    /// A process of it, if it is one, is no more.
+    fn lose(&mut self, process: &ProcessId) {
+        self.agents.retain(|agent| agent != process);
+        if let Some(shim) = self.shim.as_mut().filter(|shim| shim.process == *process) {
+            shim.alive = false;
         }
     }
-}
 
-/// Returns the folder of a task's attempts, and when it changed last.
-fn folder(owner: &Owner, all: &BTreeMap<u32, SimAttempt>) -> (String, Timestamp) {
-    let changed = all.values().map(|one| match &one.exit {
-        Some(exit) => exit.ended_at,
-        None => one.attempt.prepared_at,
-    });
-    (AttemptId::folder(owner), changed.max().unwrap_or_default())
+    fn shim_lives(&self) -> bool {
+        self.shim.as_ref().is_some_and(|shim| shim.alive)
+    }
 }
 
 fn places() -> Places {

@@ -1,40 +1,33 @@
-//! What strikes from outside while time passes: people, and whatever kills processes.
+//! What people do while time passes: to worktrees, branches and our files, and to what is wanted.
+//! Work that they themselves throw away is not ours to keep.
 
-use super::{Fault, State};
-use crate::api::attempt::ExitReason;
-use crate::api::name::Owner;
-use jiff::SignedDuration;
+use super::{Fault, Part, SimWorktree, State, places};
+use crate::api::name::{BranchName, Owner, TaskName};
+use crate::plan::observed::{Session, WorktreeState};
+use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 impl State {
-    pub(super) fn meddle(&mut self) {
-        if self.strikes(Fault::SessionKilled) {
-            let ids: Vec<u64> = self.sessions.keys().copied().collect();
-            if let Some(id) = self.rng.pick(&ids).copied() {
-                self.hang_up(id);
-            }
-        }
-        if self.strikes(Fault::ServerKilled) {
-            let ids: Vec<u64> = self.sessions.keys().copied().collect();
-            for id in ids {
-                self.hang_up(id);
-            }
-        }
-        if self.strikes(Fault::ShimKilled)
-            && let Some((owner, number)) = self.some_live()
-            && let Some(shim) = self.attempt(&owner, number).and_then(|one| one.shim.as_mut())
-        {
-            shim.alive = false;
-        }
-        if self.strikes(Fault::AgentKilled)
-            && let Some((owner, number)) = self.some_live()
-        {
-            self.end(&owner, number, ExitReason::Signalled { signal: 9 });
-        }
+    pub(super) fn people(&mut self) {
         if self.strikes(Fault::PersonEdits) {
-            let owners: Vec<Owner> = self.worktrees.values().map(|one| one.owner.clone()).collect();
-            if let Some(owner) = self.rng.pick(&owners).cloned() {
-                self.change(&owner);
-            }
+            self.edit();
+        }
+        if self.strikes(Fault::PersonSwitches) {
+            self.switch();
+        }
+        if self.strikes(Fault::FolderRemoved) {
+            self.remove_folder();
+        }
+        if self.strikes(Fault::BranchMoved) {
+            self.move_branch();
+        }
+        if self.strikes(Fault::Strangers) {
+            self.settle_in();
+        }
+        if self.strikes(Fault::Recommitted) {
+            self.recommit();
         }
         if self.strikes(Fault::ClaimRemoved) {
             let names: Vec<_> = self.claims.keys().cloned().collect();
@@ -42,28 +35,149 @@ impl State {
                 self.claims.remove(name);
             }
         }
-        if self.strikes(Fault::ClockJump) {
-            let seconds = self.rng.below(14_400).cast_signed() - 7200;
-            let jumped = self.now.saturating_add(SignedDuration::from_secs(seconds));
-            self.now = jumped.expect("a near time");
+        if self.strikes(Fault::RecordRemoved) {
+            let names: Vec<_> = self.records.keys().cloned().collect();
+            if let Some(name) = self.rng.pick(&names) {
+                self.records.remove(name);
+            }
+        }
+        if self.strikes(Fault::Damaged) {
+            self.damage();
         }
     }
 
-    /// A session's terminal goes away: its shim, if it lives, ends its agent and says so.
-    fn hang_up(&mut self, id: u64) {
-        let Some(session) = self.sessions.remove(&id) else { return };
-        let (Some(owner), Some(number)) = (session.owner, session.attempt) else { return };
-        let lives = self
-            .attempt(&owner, number)
-            .and_then(|one| one.shim.as_ref())
-            .is_some_and(|shim| shim.alive);
-        if lives {
-            self.end(&owner, number, ExitReason::HungUp);
+    /// Writes something in a worktree, and may commit it.
+    fn edit(&mut self) {
+        let owners = self.worktrees.values().filter_map(|one| one.owner.clone());
+        let owners: Vec<Owner> = owners.collect();
+        let Some(owner) = self.rng.pick(&owners).cloned() else { return };
+        self.change(&owner);
+        if self.rng.one_in(2) {
+            self.commit_changes(&owner);
         }
     }
 
-    fn some_live(&mut self) -> Option<(Owner, u32)> {
-        let live = self.live_attempts();
-        self.rng.pick(&live).cloned()
+    fn some_worktree(&mut self) -> Option<PathBuf> {
+        let whole = self.worktrees.iter().filter(|(_, one)| one.state == WorktreeState::Ready);
+        let paths: Vec<PathBuf> = whole.map(|(path, _)| path.clone()).collect();
+        self.rng.pick(&paths).cloned()
+    }
+
+    /// Detaches HEAD, or checks out a branch that no worktree has.
+    fn switch(&mut self) {
+        let free = self.branches.keys().filter(|branch| !self.is_checked_out(branch));
+        let free: Vec<BranchName> = free.cloned().collect();
+        let branch = self.rng.pick(&free).cloned();
+        let Some(path) = self.some_worktree() else { return };
+        let detach = self.rng.one_in(2);
+        let Some(one) = self.worktrees.get_mut(&path).filter(|one| one.loose.is_empty()) else {
+            return;
+        };
+        one.head = branch.filter(|_| !detach);
+    }
+
+    fn remove_folder(&mut self) {
+        let Some(path) = self.some_worktree() else { return };
+        // One that is detached stays for a person to look at.
+        if let Some(one) = self.worktrees.get_mut(&path).filter(|one| one.head.is_some()) {
+            one.state = WorktreeState::Missing;
+            for work in std::mem::take(&mut one.unsaved) {
+                self.produced.remove(&work);
+            }
+        }
+    }
+
+    /// Deletes a branch that no worktree has, or renames one.
+    fn move_branch(&mut self) {
+        let names: Vec<BranchName> = self.branches.keys().cloned().collect();
+        let Some(branch) = self.rng.pick(&names).cloned() else { return };
+        let number = self.fresh();
+        let deletes = self.rng.one_in(2) && !self.is_checked_out(&branch);
+        let commits = self.branches.remove(&branch).unwrap_or_default();
+        if deletes {
+            for work in commits {
+                self.produced.remove(&work);
+            }
+            return;
+        }
+        let name = BranchName::try_from(format!("moved/{number}")).expect("a branch name");
+        for one in self.worktrees.values_mut().filter(|one| one.head.as_ref() == Some(&branch)) {
+            one.head = Some(name.clone());
+        }
+        self.branches.insert(name, commits);
+    }
+
+    /// Makes a session or a worktree by a name of ours, without a mark of ours.
+    fn settle_in(&mut self) {
+        let names: Vec<TaskName> = self.desired.tasks.keys().cloned().collect();
+        let Some(name) = self.rng.pick(&names).cloned() else { return };
+        let number = self.fresh();
+        if self.rng.one_in(2) {
+            if self.sessions.values().all(|one| one.name != name.as_str()) {
+                let id = format!("${number}");
+                let session = Session { id, name: name.to_string(), owner: None, attempt: None };
+                self.sessions.insert(number, session);
+            }
+            return;
+        }
+        let free = self.branches.keys().find(|branch| !self.is_checked_out(branch)).cloned();
+        let path = if self.rng.one_in(2) {
+            places().worktree(&name)
+        } else {
+            PathBuf::from(format!("/elsewhere/{number}"))
+        };
+        let unsaved = BTreeSet::from([number]);
+        let state = WorktreeState::Ready;
+        let made = SimWorktree { owner: None, head: free, unsaved, loose: BTreeSet::new(), state };
+        if let Entry::Vacant(place) = self.worktrees.entry(path) {
+            place.insert(made);
+            self.produced.insert(number);
+        }
+    }
+
+    fn recommit(&mut self) {
+        let mut desired = (*self.desired).clone();
+        let names: Vec<TaskName> = desired.tasks.keys().cloned().collect();
+        let name = self.rng.pick(&names).cloned();
+        let what = self.rng.below(3);
+        if what == 0 {
+            desired.tasks.append(&mut self.withdrawn);
+        } else if let Some(name) = name
+            && let Some(mut task) = desired.tasks.remove(&name)
+        {
+            if let Some(spec) = task.spec.as_mut().filter(|spec| spec.command.is_some()) {
+                spec.command = Some(format!("make anew-{}", self.counter % 3));
+            }
+            if what == 1 {
+                self.withdrawn.insert(name, task);
+            } else {
+                desired.tasks.insert(name, task);
+            }
+        }
+        desired.revision = self.commit_id();
+        self.desired = Arc::new(desired);
+    }
+
+    /// Half of a file is all that is left of it.
+    fn damage(&mut self) {
+        let what = self.rng.below(3);
+        let names: Vec<TaskName> = self.records.keys().cloned().collect();
+        let Some(name) = self.rng.pick(&names).cloned() else { return };
+        if what == 0 {
+            if let Some(record) = self.records.get_mut(&name) {
+                record.damaged = true;
+            }
+        } else if what == 1 {
+            if let Some(claim) = self.claims.get_mut(&name) {
+                claim.damaged = true;
+            }
+        } else {
+            let part = if self.rng.one_in(2) { Part::Record } else { Part::Flag };
+            let owner = self.records.get(&name).map(|one| one.content.owner());
+            let attempts = owner.and_then(|owner| self.attempts.get_mut(&owner));
+            if let Some(last) = attempts.and_then(|one| one.all.values_mut().last()) {
+                last.damage = Some(part);
+            }
+        }
     }
 }

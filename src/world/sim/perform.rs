@@ -1,198 +1,182 @@
-//! Effects on the simulated world, each with the precondition that the real doer checks.
+//! Effects on records, claims, sessions and processes of the simulated world, each with the
+//! precondition that the real doer checks.
 
-use super::{Fault, SimAttempt, SimWorktree, State, Work, places};
+use super::{Fault, File, SimAttempt, State, failed, refused};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
-use crate::api::name::{BranchName, Owner};
+use crate::api::name::{Owner, TaskName};
 use crate::plan::action::Action;
-use crate::plan::observed::{Session, WorktreeState};
+use crate::plan::observed::Session;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-fn refused(why: &str) -> Outcome {
-    Outcome::Refused(why.to_owned())
+pub(super) type Answer = Result<Outcome, ActionError>;
+
+/// The answer of what was cut in the middle.
+pub(super) fn died() -> Answer {
+    failed("the loop died within it")
 }
 
 impl State {
-    pub(super) fn perform(&mut self, action: &Action) -> Result<Outcome, ActionError> {
-        Ok(match action {
-            Action::Register(record) => self.register(record),
+    pub(super) fn perform(&mut self, action: &Action) -> Answer {
+        match action {
+            Action::Register(record) => Ok(self.register(record)),
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
-            Action::CreateBranch { branch, .. } => {
-                if self.branches.contains_key(branch) {
-                    return Ok(refused("the branch exists"));
-                }
-                self.branches.insert(branch.clone(), BTreeSet::new());
-                Outcome::Done
-            }
-            Action::AddWorktree { owner, path, branch } => {
-                return self.add_worktree(owner, path, branch);
-            }
-            Action::RepairWorktree { path, trash, .. } => self.repair(path, trash),
+            Action::CreateBranch { branch, .. } => Ok(self.create_branch(branch)),
+            Action::AddWorktree { owner, path, branch } => self.add_worktree(owner, path, branch),
+            Action::RepairWorktree { owner, path, trash } => self.repair(owner, path, trash),
             Action::PrepareAttempt(attempt) => self.prepare(attempt),
-            Action::NewSession { attempt, .. } => self.new_session(attempt),
+            Action::NewSession { attempt, .. } => Ok(self.new_session(attempt)),
             Action::AskToStop { attempt, why, at, .. } => self.ask_to_stop(attempt, *why, *at),
-            Action::KillProcesses { owner, processes } => self.kill(owner, processes),
-            Action::CloseAttempt { attempt, exit } => self.close(attempt, exit),
-            Action::KillSession { session, owner } => self.kill_session(session, owner),
-            Action::Rescue { owner, path, .. } => self.rescue(owner, path),
-            Action::Retire { owner, path, trash, .. } => self.retire(owner, path, trash),
-            Action::DropBranch { branch, .. } => {
-                // Commits of its own keep it.
-                if self.branches.get(branch).is_some_and(BTreeSet::is_empty) {
-                    self.branches.remove(branch);
-                    return Ok(Outcome::Done);
-                }
-                Outcome::AlreadySo
+            Action::KillProcesses { processes, .. } => self.kill(processes),
+            Action::CloseAttempt { attempt, exit } => Ok(self.close(attempt, exit)),
+            Action::KillSession { session, owner } => Ok(self.kill_session(session, owner)),
+            Action::Rescue { owner, path, attempt } => self.rescue(owner, path, *attempt),
+            Action::Retire { owner, path, attempt, trash } => {
+                self.retire(owner, path, (*attempt, trash))
             }
+            Action::DropBranch { branch, .. } => Ok(self.drop_branch(branch)),
             Action::Forget(owner) => self.forget(owner),
             Action::NoteFailure { task, failure } => {
                 self.failures.insert(task.clone(), failure.clone());
-                Outcome::Done
+                Ok(Outcome::Done)
             }
             Action::ClearFailure(task) => {
                 self.failures.remove(task);
-                Outcome::Done
+                Ok(Outcome::Done)
             }
             Action::EmptyTrash { trash } => {
                 self.trash.remove(trash);
-                Outcome::Done
+                Ok(Outcome::Done)
             }
-            Action::SweepAttempts { folder } => {
-                self.attempts.retain(|owner, _| AttemptId::folder(owner) != *folder);
-                Outcome::Done
-            }
-        })
+            Action::SweepAttempts { folder } => self.sweep(folder),
+        }
+    }
+
+    /// Returns whether the effect under way is cut here: whoever does it dies.
+    pub(super) fn tears(&mut self) -> bool {
+        let torn = self.strikes(Fault::Torn);
+        if torn {
+            self.crash();
+        }
+        torn
     }
 
     fn register(&mut self, record: &TaskRecord) -> Outcome {
         if self.records.contains_key(&record.task) {
             return refused("there is a record");
         }
-        self.records.insert(record.task.clone(), record.clone());
+        self.records.insert(record.task.clone(), File::new(record.clone()));
         Outcome::Done
     }
 
-    fn forget(&mut self, owner: &Owner) -> Outcome {
-        if self.records.get(&owner.task).is_none_or(|record| record.uid != owner.uid) {
-            return Outcome::AlreadySo;
+    fn forget(&mut self, owner: &Owner) -> Answer {
+        self.failures.remove(&owner.task);
+        if self.tears() {
+            return died();
+        }
+        let Some(record) = self.records.get(&owner.task) else { return Ok(Outcome::AlreadySo) };
+        if record.read().map_err(ActionError)?.uid != owner.uid {
+            return Ok(Outcome::AlreadySo);
         }
         self.records.remove(&owner.task);
-        self.failures.remove(&owner.task);
-        Outcome::Done
+        Ok(Outcome::Done)
     }
 
-    fn renew(&mut self, claim: &Claim) -> Outcome {
-        match self.claims.get_mut(&claim.task) {
+    fn held(&self, task: &TaskName) -> Result<Option<&Claim>, ActionError> {
+        self.claims.get(task).map(File::read).transpose().map_err(ActionError)
+    }
+
+    fn renew(&mut self, claim: &Claim) -> Answer {
+        match self.held(&claim.task)? {
             Some(held) if held.generation == claim.generation && held.uid == claim.uid => {
-                *held = claim.clone();
-                Outcome::Done
+                self.claims.insert(claim.task.clone(), File::new(claim.clone()));
+                Ok(Outcome::Done)
             }
-            Some(_) | None => refused("the claim is another"),
+            Some(_) | None => Ok(refused("the claim is another")),
         }
     }
 
-    fn release(&mut self, owner: &Owner, generation: u64) -> Outcome {
-        match self.claims.get(&owner.task) {
-            None => Outcome::AlreadySo,
+    fn release(&mut self, owner: &Owner, generation: u64) -> Answer {
+        match self.held(&owner.task)? {
+            None => Ok(Outcome::AlreadySo),
             Some(held) if held.generation == generation && held.uid == owner.uid => {
                 self.claims.remove(&owner.task);
-                Outcome::Done
+                Ok(Outcome::Done)
             }
-            Some(_) => refused("the claim is another"),
+            Some(_) => Ok(refused("the claim is another")),
         }
     }
 
-    fn claim(&mut self, claim: &Claim) -> Outcome {
-        let before = self.claims.get(&claim.task).map_or(0, |held| held.generation);
+    fn claim(&mut self, claim: &Claim) -> Answer {
+        let before = self.held(&claim.task)?.map_or(0, |held| held.generation);
         if before.saturating_add(1) != claim.generation {
-            return refused("the claim has moved on");
+            return Ok(refused("the claim has moved on"));
         }
         let meets = |held: &Claim| {
             let overlap = crate::api::path::first_overlap(&claim.locked_files, &held.locked_files);
             held.task != claim.task && overlap.is_some()
         };
-        if self.claims.values().any(meets) {
-            return refused("another claim holds these files");
+        if self.claims.values().filter_map(|one| one.read().ok()).any(meets) {
+            return Ok(refused("another claim holds these files"));
         }
-        self.claims.insert(claim.task.clone(), claim.clone());
-        Outcome::Done
-    }
-
-    fn add_worktree(
-        &mut self,
-        owner: &Owner,
-        path: &Path,
-        branch: &BranchName,
-    ) -> Result<Outcome, ActionError> {
-        if let Some(there) = self.worktrees.get(path) {
-            let same = there.owner == *owner && there.state == WorktreeState::Ready;
-            return Ok(if same { Outcome::AlreadySo } else { refused("the place is taken") });
-        }
-        if !self.branches.contains_key(branch) {
-            return Ok(refused("the branch is gone"));
-        }
-        let torn = self.strikes(Fault::Torn);
-        let state = if torn { WorktreeState::HalfMade } else { WorktreeState::Ready };
-        let made = SimWorktree {
-            owner: owner.clone(),
-            branch: branch.clone(),
-            unsaved: BTreeSet::new(),
-            state,
-        };
-        self.worktrees.insert(path.to_owned(), made);
-        if torn {
-            self.crashed = true;
-            return Err(ActionError("the loop died within it".to_owned()));
-        }
+        self.claims.insert(claim.task.clone(), File::new(claim.clone()));
         Ok(Outcome::Done)
     }
 
-    fn repair(&mut self, path: &Path, trash: &str) -> Outcome {
-        match self.worktrees.get(path) {
-            None => Outcome::AlreadySo,
-            Some(one) if one.state == WorktreeState::Ready => refused("the worktree is whole"),
-            Some(one) => {
-                let kept = (self.now, one.unsaved.clone());
-                self.put_in_trash(trash, kept);
-                self.worktrees.remove(path);
-                Outcome::Done
-            }
+    fn prepare(&mut self, attempt: &Attempt) -> Answer {
+        let now = self.now;
+        let folder = self.attempts.entry(attempt.id.owner.clone()).or_default();
+        if folder.all.contains_key(&attempt.id.number) {
+            return Ok(refused("the attempt exists"));
         }
-    }
-
-    /// Keeps what was retired under its name, or under the next one if that is taken.
-    fn put_in_trash(&mut self, name: &str, kept: (Timestamp, BTreeSet<Work>)) {
-        let mut free = name.to_owned();
-        while self.trash.contains_key(&free) {
-            free.push_str("-2");
-        }
-        self.trash.insert(free, kept);
-    }
-
-    fn prepare(&mut self, attempt: &Attempt) -> Outcome {
-        let all = self.attempts.entry(attempt.id.owner.clone()).or_default();
-        if all.contains_key(&attempt.id.number) {
-            return refused("the attempt exists");
+        folder.changed = now;
+        if self.tears() {
+            return died();
         }
         let made = SimAttempt {
             attempt: attempt.clone(),
+            damage: None,
             shim: None,
             stop: None,
             exit: None,
             agents: Vec::new(),
         };
-        all.insert(attempt.id.number, made);
-        Outcome::Done
+        let folder = self.attempts.entry(attempt.id.owner.clone()).or_default();
+        folder.all.insert(attempt.id.number, made);
+        Ok(Outcome::Done)
+    }
+
+    fn sweep(&mut self, folder: &str) -> Answer {
+        let torn = self.tears();
+        let of = |owner: &Owner| AttemptId::folder(owner) == folder;
+        let found = self.attempts.keys().find(|owner| of(owner)).cloned();
+        let Some(owner) = found else { return Ok(Outcome::AlreadySo) };
+        if torn {
+            // Files go before their folder, the first attempt before the others.
+            if let Some(attempts) = self.attempts.get_mut(&owner) {
+                attempts.all.pop_first();
+            }
+            return died();
+        }
+        self.attempts.remove(&owner);
+        Ok(Outcome::Done)
     }
 
     fn new_session(&mut self, id: &AttemptId) -> Outcome {
+        let Some(one) = self.attempt(&id.owner, id.number) else {
+            return refused("it is not prepared");
+        };
+        if one.exit.is_some() || one.shim.is_some() {
+            return refused("the attempt was taken or closed");
+        }
+        if id.number == 1 && self.lives(&id.owner) {
+            return refused("processes of an earlier attempt live");
+        }
         let name = id.owner.task.to_string();
         if self.sessions.values().any(|one| one.name == name) {
             return refused("the session exists");
@@ -208,35 +192,47 @@ impl State {
         Outcome::Done
     }
 
-    fn ask_to_stop(&mut self, id: &AttemptId, why: StopReason, at: Timestamp) -> Outcome {
-        match self.attempt(&id.owner, id.number) {
-            None => refused("there is no such attempt"),
-            Some(one) => {
-                one.stop.get_or_insert(StopRequest { asked_at: at, why });
-                Outcome::Done
-            }
+    fn ask_to_stop(&mut self, id: &AttemptId, why: StopReason, at: Timestamp) -> Answer {
+        let torn = self.tears();
+        let Some(one) = self.attempt(&id.owner, id.number) else {
+            return Ok(refused("there is no such attempt"));
+        };
+        one.stop.get_or_insert(StopRequest { asked_at: at, why });
+        if torn {
+            return died();
         }
+        if let Some(shim) = &mut one.shim {
+            shim.told = true;
+        }
+        Ok(Outcome::Done)
     }
 
-    fn kill(&mut self, owner: &Owner, processes: &[ProcessId]) -> Outcome {
-        for one in self.attempts.get_mut(owner).into_iter().flat_map(BTreeMap::values_mut) {
-            one.agents.retain(|agent| !processes.contains(agent));
-            if let Some(shim) = one.shim.as_mut().filter(|shim| processes.contains(&shim.process)) {
-                shim.alive = false;
+    /// Kills each process that is still the very one that is named, whoever's it is: whether it may
+    /// be named is the planner's to know.
+    fn kill(&mut self, processes: &[ProcessId]) -> Answer {
+        for process in processes {
+            self.strangers.remove(process);
+            let all = self.attempts.values_mut().flat_map(|one| one.all.values_mut());
+            all.for_each(|one| one.lose(process));
+            if self.tears() {
+                return died();
             }
         }
-        Outcome::Done
+        Ok(Outcome::Done)
     }
 
     fn close(&mut self, id: &AttemptId, exit: &Exit) -> Outcome {
         let Some(one) = self.attempt(&id.owner, id.number) else {
             return refused("there is no such attempt");
         };
-        if one.exit.is_some() {
-            return Outcome::AlreadySo;
+        if one.shim_lives() {
+            return refused("its shim lives");
         }
-        if one.shim.as_ref().is_some_and(|shim| shim.alive) || !one.agents.is_empty() {
-            return refused("something of it lives");
+        if let Some(there) = &one.exit {
+            if there.reason == exit.reason {
+                return Outcome::AlreadySo;
+            }
+            return refused("it ended otherwise");
         }
         one.exit = Some(exit.clone());
         Outcome::Done
@@ -248,41 +244,14 @@ impl State {
             return Outcome::AlreadySo;
         };
         if session.owner.as_ref() != Some(owner) {
-            return refused("the session is another's");
+            return Outcome::AlreadySo;
         }
         self.sessions.remove(&number);
-        if let Some(attempt) = session.attempt {
-            let shim = self.attempt(owner, attempt).and_then(|one| one.shim.as_ref());
-            if shim.is_some_and(|shim| shim.alive) {
-                self.end(owner, attempt, ExitReason::HungUp);
-            }
+        if let Some(attempt) = session.attempt
+            && self.attempt(owner, attempt).is_some_and(|one| one.shim_lives())
+        {
+            self.end(owner, attempt, ExitReason::HungUp);
         }
-        Outcome::Done
-    }
-
-    fn rescue(&mut self, owner: &Owner, path: &Path) -> Outcome {
-        match self.worktrees.get(path) {
-            Some(one) if one.owner == *owner => {
-                self.rescued.extend(one.unsaved.iter().copied());
-                Outcome::Done
-            }
-            Some(_) => refused("the worktree is another's"),
-            None => Outcome::AlreadySo,
-        }
-    }
-
-    fn retire(&mut self, owner: &Owner, path: &Path, trash: &str) -> Outcome {
-        let Some(one) = self.worktrees.get(path) else { return Outcome::AlreadySo };
-        if one.owner != *owner {
-            return refused("the worktree is another's");
-        }
-        if !one.unsaved.is_subset(&self.rescued) {
-            return refused("there is unsaved work");
-        }
-        let kept = (self.now, one.unsaved.clone());
-        self.put_in_trash(trash, kept);
-        self.worktrees.remove(path);
-        debug_assert!(places().is_ours(path), "only our own places are retired");
         Outcome::Done
     }
 }

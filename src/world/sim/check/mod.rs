@@ -1,0 +1,131 @@
+//! The properties of a world: what holds at every moment whatever goes wrong (S), and what must be
+//! reached when nothing does any more (L). Each is a file; this one lists them and decides nothing.
+//!
+//! With a second loop beside the first (`Fault::SecondLoop`) all of S still hold: the preconditions
+//! see to it. Only S2 leans on the guard in the real world, where to look at all claims and to
+//! publish one are two steps.
+
+mod converged;
+mod disjoint_claims;
+mod fail_closed;
+mod generations;
+mod isolation;
+mod monotone;
+mod no_lost_work;
+mod orphans;
+mod ownership;
+mod preconditions;
+mod single_worker;
+mod unknown_is_not_absent;
+
+use super::look::Seen;
+use super::{SimWorld, State};
+use crate::api::claim::Claim;
+use crate::api::name::{Owner, TaskName, Uid};
+use crate::plan::action::{Action, Subject};
+use crate::plan::observed::WorktreeState;
+
+/// What holds at every moment.
+const ALWAYS: [fn(&State) -> Vec<String>; 3] =
+    [single_worker::broken, disjoint_claims::broken, no_lost_work::broken];
+
+/// What holds for every effect.
+const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 6] = [
+    generations::broken,
+    unknown_is_not_absent::broken,
+    ownership::broken,
+    preconditions::broken,
+    monotone::broken,
+    fail_closed::broken,
+];
+
+/// One effect that was tried.
+pub(super) struct Deed<'a> {
+    pub(super) action: &'a Action,
+    pub(super) before: Before,
+    /// It was done; else it was refused, failed or is unclear.
+    pub(super) done: bool,
+    /// What the loop knew when it planned it.
+    pub(super) seen: &'a Seen,
+}
+
+/// What was there before an effect, of what the effect is about.
+#[derive(Default)]
+pub(super) struct Before {
+    claim: Option<Claim>,
+    record: Option<Uid>,
+    session: Option<Owner>,
+    worktree: Option<(Option<Owner>, WorktreeState)>,
+    works: bool,
+    foreign: [usize; 3],
+    attempts: [usize; 2],
+}
+
+impl Before {
+    pub(super) fn of(state: &State, action: &Action) -> Self {
+        let foreign = ownership::foreign(state);
+        let mut before = Self { foreign, ..Self::default() };
+        let Subject::Task(task) = action.subject() else { return before };
+        before.claim = state.claims.get(&task).map(|one| one.content.clone());
+        before.record = state.records.get(&task).map(|one| one.content.uid.clone());
+        before.attempts = monotone::attempts(state, &task);
+        if let Action::KillSession { session, .. } = action {
+            let found = state.sessions.values().find(|one| one.id == *session);
+            before.session = found.and_then(|one| one.owner.clone());
+        }
+        if let Action::Retire { owner, path, .. } | Action::RepairWorktree { owner, path, .. } =
+            action
+        {
+            let there = state.worktrees.get(path);
+            before.worktree = there.map(|one| (one.owner.clone(), one.state));
+            before.works = state.attempts_of(owner).any(|one| !one.agents.is_empty());
+        }
+        if let Action::CloseAttempt { attempt: id, .. } = action {
+            let all = state.attempts.get(&id.owner).map(|one| &one.all);
+            let one = all.and_then(|all| all.get(&id.number));
+            before.works = one.is_some_and(super::SimAttempt::shim_lives);
+        }
+        before
+    }
+}
+
+/// Returns what was ever violated in this world; empty, unless there is a bug.
+pub fn violations(world: &SimWorld) -> Vec<String> {
+    world.state().worst.clone()
+}
+
+impl State {
+    /// Notes what is violated at this moment.
+    pub(super) fn oversee(&mut self) {
+        for check in ALWAYS {
+            let found = check(self);
+            self.blame(found);
+        }
+    }
+
+    /// Notes what one effect violates.
+    pub(super) fn judge(&mut self, deed: &Deed<'_>) {
+        for check in EFFECTS {
+            let found = check(self, deed);
+            self.blame(found.into_iter().map(|one| format!("{one} (`{}`)", deed.action)).collect());
+        }
+    }
+
+    fn blame(&mut self, found: Vec<String>) {
+        for one in found {
+            if !self.worst.contains(&one) {
+                self.worst.push(one);
+            }
+        }
+    }
+
+    fn is_recorded(&self, owner: &Owner) -> bool {
+        self.records.get(&owner.task).is_some_and(|one| one.content.uid == owner.uid)
+    }
+
+    fn idle(&self, name: &TaskName) -> bool {
+        let mut owners = self.attempts.keys().filter(|owner| owner.task == *name);
+        let mut sessions = self.sessions.values().filter_map(|one| one.owner.as_ref());
+        !owners.any(|owner| self.lives(owner)) && !sessions.any(|owner| owner.task == *name)
+    }
+}

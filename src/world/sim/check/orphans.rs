@@ -1,0 +1,24 @@
+//! L1, orphans: a session, a worktree or a claim that bears the mark of no known task is gone, its
+//! work saved, within the published number of turns.
+
+use super::super::State;
+
+pub(super) fn left(state: &State) -> Vec<String> {
+    let mut found = Vec::new();
+    for session in state.sessions.values() {
+        if session.owner.as_ref().is_some_and(|owner| !state.is_recorded(owner)) {
+            found.push(format!("session {} is left", session.name));
+        }
+    }
+    for (path, one) in &state.worktrees {
+        if one.owner.as_ref().is_some_and(|owner| !state.is_recorded(owner)) {
+            found.push(format!("worktree {} is left", path.display()));
+        }
+    }
+    for claim in state.claims.values() {
+        if !state.is_recorded(&claim.content.owner()) {
+            found.push(format!("the claim of {} is left", claim.content.task));
+        }
+    }
+    found
+}

@@ -1,0 +1,46 @@
+//! S7, stale view: a destructive effect is done only while what it presupposes is true, however old
+//! the look is that it was planned from.
+
+use super::super::State;
+use super::Deed;
+use crate::plan::action::Action;
+use crate::plan::observed::WorktreeState;
+
+pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
+    let before = &deed.before;
+    let held = match deed.action {
+        Action::Release { owner, generation } => before
+            .claim
+            .as_ref()
+            .is_some_and(|claim| claim.uid == owner.uid && claim.generation == *generation),
+        Action::KillSession { owner, .. } => before.session.as_ref() == Some(owner),
+        Action::Retire { owner, .. } => {
+            let ours = Some((Some(owner.clone()), WorktreeState::Ready));
+            before.worktree == ours && !before.works
+        }
+        Action::RepairWorktree { owner, .. } => {
+            before.worktree.as_ref().is_none_or(|(holder, state)| {
+                *state != WorktreeState::Ready && holder.as_ref().is_none_or(|one| one == owner)
+            })
+        }
+        Action::Forget(owner) => before.record.as_ref() == Some(&owner.uid),
+        Action::CloseAttempt { .. } => !before.works,
+        Action::Register(_)
+        | Action::Claim(_)
+        | Action::Renew { .. }
+        | Action::CreateBranch { .. }
+        | Action::AddWorktree { .. }
+        | Action::PrepareAttempt(_)
+        | Action::NewSession { .. }
+        | Action::AskToStop { .. }
+        | Action::KillProcesses { .. }
+        | Action::Rescue { .. }
+        | Action::DropBranch { .. }
+        | Action::NoteFailure { .. }
+        | Action::ClearFailure(_)
+        | Action::EmptyTrash { .. }
+        | Action::SweepAttempts { .. } => true,
+    };
+    let broken = deed.done && !held;
+    if broken { vec!["S7: done although it was no longer so".to_owned()] } else { Vec::new() }
+}

@@ -1,0 +1,203 @@
+//! What the loop sees: each section as it is, as it was, or not at all. It changes nothing.
+
+use super::{Fault, Part, SimAttempt, State, places};
+use crate::api::attempt::AttemptId;
+use crate::api::name::{CommitId, TaskName};
+use crate::plan::desired::Desired;
+use crate::plan::observed::{
+    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Sighting, TaskSighting,
+    Worktree,
+};
+use crate::world::Look;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A part of the world that is seen or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Section {
+    /// What is wanted, the records and the claims: without one of them nothing is done.
+    Records,
+    Sessions,
+    Worktrees,
+    Branches,
+    Leftovers,
+}
+
+/// What a loop knew when it decided.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    /// What could be seen.
+    pub(super) sections: BTreeSet<Section>,
+    /// Tasks whose record was damaged.
+    pub(super) damaged: BTreeSet<TaskName>,
+    /// Tasks whose claim was.
+    pub(super) unclear: BTreeSet<TaskName>,
+}
+
+impl Seen {
+    pub(super) fn of(look: &Look) -> Self {
+        let observed = &look.observed;
+        let (tasks, claims) = (observed.tasks.known(), observed.claims.known());
+        let damaged = tasks.into_iter().flatten().filter(|(_, task)| task.record.is_err());
+        let unclear = claims.into_iter().flatten().filter(|(_, claim)| claim.is_err());
+        let records = look.desired.known().is_some() && tasks.is_some() && claims.is_some();
+        let sections = [
+            (Section::Records, records),
+            (Section::Sessions, observed.sessions.known().is_some()),
+            (Section::Worktrees, observed.worktrees.known().is_some()),
+            (Section::Branches, observed.branches.known().is_some()),
+            (Section::Leftovers, observed.leftovers.known().is_some()),
+        ];
+        let sections = sections.into_iter().filter(|(_, seen)| *seen);
+        Self {
+            sections: sections.map(|(section, _)| section).collect(),
+            damaged: damaged.map(|(name, _)| name.clone()).collect(),
+            unclear: unclear.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn observe(&mut self) -> Look {
+        let stale = if self.strikes(Fault::StaleRead) { self.earlier.clone() } else { None };
+        let look = stale.unwrap_or_else(|| {
+            let look = self.look();
+            self.earlier = Some(look.clone());
+            look
+        });
+        self.seen = Arc::new(Seen::of(&look));
+        look
+    }
+
+    pub(super) fn look(&mut self) -> Look {
+        let desired = Arc::clone(&self.desired);
+        let desired = self.seen(desired);
+        let nonce = u128::from(self.rng.noise()) << 64 | u128::from(self.rng.noise());
+        let tasks = self.tasks();
+        let claims = self.claims.iter().map(|(name, one)| (name.clone(), one.read().cloned()));
+        let claims = claims.collect();
+        let sessions = self.sessions.values().cloned().collect();
+        let worktrees = self.worktrees.iter().map(|(path, one)| Worktree {
+            path: path.clone(),
+            owner: one.owner.clone(),
+            state: one.state,
+        });
+        let worktrees = worktrees.collect();
+        let tip = CommitId::try_from("0".repeat(40)).expect("40 digits");
+        let branches = self.branches.keys().map(|name| (name.clone(), tip.clone())).collect();
+        let rescues = self.rescues.keys().cloned().collect();
+        let trusted = if self.untrusted { BTreeSet::new() } else { trusted() };
+        let folders =
+            self.attempts.iter().map(|(owner, one)| (AttemptId::folder(owner), one.changed));
+        let leftovers = Leftovers {
+            attempts: folders.collect(),
+            trash: self.trash.iter().map(|(name, (at, _))| (name.clone(), *at)).collect(),
+        };
+        let mut observed = Observed {
+            now: self.now,
+            nonce,
+            places: places(),
+            tasks: self.seen(tasks),
+            claims: self.seen(claims),
+            sessions: self.seen(sessions),
+            worktrees: self.seen(worktrees),
+            branches: self.seen(branches),
+            rescues: self.seen(rescues),
+            trusted: self.seen(trusted),
+            leftovers: self.seen(leftovers),
+            empty_state: EmptyState::Doubted,
+        };
+        self.age(&mut observed);
+        Look { desired, observed }
+    }
+
+    /// Puts earlier sections in place of new ones. What is wanted is never older than our own
+    /// effects: one process reads the one ref it is in, anew for each look.
+    fn age(&mut self, observed: &mut Observed) {
+        let Some(earlier) = self.earlier.take() else { return };
+        let old = &earlier.observed;
+        self.put_back(&mut observed.tasks, &old.tasks);
+        self.put_back(&mut observed.claims, &old.claims);
+        self.put_back(&mut observed.sessions, &old.sessions);
+        self.put_back(&mut observed.worktrees, &old.worktrees);
+        self.put_back(&mut observed.branches, &old.branches);
+        self.put_back(&mut observed.rescues, &old.rescues);
+        self.put_back(&mut observed.trusted, &old.trusted);
+        self.put_back(&mut observed.leftovers, &old.leftovers);
+        self.earlier = Some(earlier);
+    }
+
+    fn put_back<T: Clone>(&mut self, section: &mut T, old: &T) {
+        if self.strikes(Fault::StaleSection) {
+            *section = old.clone();
+        }
+    }
+
+    fn seen<T>(&mut self, section: T) -> Sighting<T> {
+        if self.strikes(Fault::Blind) {
+            return Sighting::Unknown("it did not answer, or not to its end".to_owned());
+        }
+        Sighting::Known(section)
+    }
+
+    fn tasks(&mut self) -> BTreeMap<TaskName, TaskSighting> {
+        let (shims, survivors) = (self.seen(()), self.seen(()));
+        let mut found = BTreeMap::new();
+        for (name, file) in &self.records {
+            let record = file.read().cloned();
+            let attempts = record.as_ref().ok().and_then(|one| self.attempts.get(&one.owner()));
+            let attempts = attempts.into_iter().flat_map(|one| &one.all);
+            let sighting = |(number, one): (&u32, &SimAttempt)| AttemptSighting {
+                number: *number,
+                attempt: match one.damage {
+                    Some(Part::Record) => Err("half a file".to_owned()),
+                    Some(Part::Flag) | None => Ok(one.attempt.clone()),
+                },
+                state: one.state(&shims, &survivors),
+            };
+            let attempts = attempts.map(sighting).collect();
+            let failure = self.failures.get(name).cloned();
+            found.insert(name.clone(), TaskSighting { record, attempts, failure });
+        }
+        found
+    }
+}
+
+impl SimAttempt {
+    fn state(&self, shims: &Sighting<()>, survivors: &Sighting<()>) -> AttemptState {
+        if matches!(self.damage, Some(Part::Flag)) {
+            return AttemptState::Damaged("half a file".to_owned());
+        }
+        let shim = match (&self.shim, self.exit.clone()) {
+            (None, None) => return AttemptState::Prepared,
+            (Some(shim), exit) if shims.known().is_none() && (shim.alive || exit.is_none()) => {
+                return AttemptState::Unknown("cannot see its shim".to_owned());
+            }
+            (Some(shim), Some(exit)) if shim.alive => {
+                return AttemptState::Ending { shim: shim.process.clone(), exit };
+            }
+            (Some(_) | None, Some(exit)) => return AttemptState::Ended(exit),
+            (Some(shim), None) => shim,
+        };
+        if shim.alive {
+            return AttemptState::Running {
+                shim: shim.process.clone(),
+                asked: self.stop.clone(),
+                started_at: shim.started_at,
+            };
+        }
+        AttemptState::Lost {
+            survivors: match survivors {
+                Sighting::Known(()) => Sighting::Known(self.agents.clone()),
+                Sighting::Unknown(why) => Sighting::Unknown(why.clone()),
+            },
+            started_at: shim.started_at,
+            asked: self.stop.clone(),
+        }
+    }
+}
+
+fn trusted() -> BTreeSet<String> {
+    let built_in = crate::agents::built_in().iter();
+    built_in.map(|(name, spec)| Desired::trust_digest(name, spec)).collect()
+}
