@@ -128,24 +128,11 @@ struct Life<'a, 'b> {
 }
 
 impl<'a> Life<'a, '_> {
-    fn damaged(&self, report: &TaskReport) -> Option<Settled<'a>> {
-        self.attempts.iter().find_map(|one| {
-            let AttemptState::Damaged(why) = &one.state else { return None };
-            let number = one.number;
-            let what = format!("a record of attempt {number} is damaged, nothing of it is touched");
-            Some(wait(report.clone(), Reason::Damaged, format!("{what}: {why}")))
-        })
-    }
-
     fn settle(&self, report: TaskReport) -> Settled<'a> {
         if let Wanted::Unclear(why) = self.want {
             return wait(report, Reason::OnHold, (*why).to_owned());
         }
         let Some(last) = self.attempts.last() else { return self.over(report, Vec::new(), None) };
-        // An earlier one too may live, for all that can be read of it.
-        if let Some(frozen) = self.damaged(&report) {
-            return frozen;
-        }
         let attempt = match &last.attempt {
             Ok(attempt) => attempt,
             Err(damage) => {
@@ -154,7 +141,8 @@ impl<'a> Life<'a, '_> {
             }
         };
         match &last.state {
-            AttemptState::Damaged(why) | AttemptState::Unknown(why) => wait(
+            AttemptState::Damaged(why) => damaged(report, last.number, why),
+            AttemptState::Unknown(why) => wait(
                 report,
                 Reason::Unknown,
                 format!("attempt {} cannot be seen: {why}", last.number),
@@ -296,6 +284,12 @@ impl<'a> Life<'a, '_> {
         mut actions: Vec<Action>,
         closing: Option<&Exit>,
     ) -> Settled<'a> {
+        // An earlier one may live, for all that can be read of it.
+        for earlier in self.attempts {
+            if let AttemptState::Damaged(why) = &earlier.state {
+                return Settled { actions, ..damaged(report, earlier.number, why) };
+            }
+        }
         let Sighting::Known(_) = &self.scene.observed.sessions else {
             return Settled {
                 actions,
@@ -459,6 +453,12 @@ fn describe(exit: &Exit) -> String {
 fn suspended(report: TaskReport) -> TaskReport {
     let message = "suspended; its worktree and branch stay".to_owned();
     TaskReport { state: TaskState::Pending, reason: Reason::Suspended, message, ..report }
+}
+
+fn damaged<'a>(report: TaskReport, number: u32, why: &str) -> Settled<'a> {
+    let message =
+        format!("a record of attempt {number} is damaged, nothing of it is touched: {why}");
+    wait(report, Reason::Damaged, message)
 }
 
 fn wait<'a>(report: TaskReport, reason: Reason, message: String) -> Settled<'a> {
