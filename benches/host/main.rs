@@ -41,7 +41,11 @@ fn row(what: &str, raw: Option<Vec<f64>>, ours: Vec<f64>, target: &str) {
         || ours <= target.trim_start_matches("< ").parse().unwrap_or(f64::INFINITY),
         |most| ratio.unwrap() <= most.parse().unwrap(),
     );
-    let met = if met { "yes" } else { "NO" };
+    let met = match met {
+        _ if target == "-" => "-",
+        true => "yes",
+        false => "NO",
+    };
     let text = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |it| format!("{it:.2}"));
     let (raw, ratio) = (text(raw), text(ratio));
     println!("{what:56} {raw:>9} {ours:>9.2} {ratio:>6}  {target:9}  {met}");
