@@ -17,22 +17,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long anything may take.
-const DEADLINE: Duration = Duration::from_secs(30);
-const PROGRAM: &str = env!("CARGO_BIN_EXE_reconciler");
+const DEADLINE: Duration = Duration::from_mins(2);
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_reconciler");
 
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
     the_loop: Option<Child>,
-}
-
-/// What is killed.
-#[derive(Clone, Copy)]
-pub(crate) enum Victim {
-    /// What the task runs.
-    Program,
-    /// What watches over it.
-    Shim,
 }
 
 impl Scene {
@@ -193,26 +184,66 @@ impl Scene {
 
     /// Commits a task; returns how long after the ref began to move its command ran.
     pub(crate) fn ours(&self, name: &str) -> f64 {
-        let job = serde_json::json!({ "command": self.job(name), "files": [format!("{name}.x")] });
-        let task = format!("t-{name}");
-        self.write(&format!("tasks/{task}.json"), &object("Task", &task, &job.to_string()));
+        self.ours_at_once(&[name.to_owned()])
+    }
+
+    /// Commits tasks at once; returns how long after the ref began to move the last command ran.
+    pub(crate) fn ours_at_once(&self, names: &[String]) -> f64 {
+        for name in names {
+            let files = [format!("{name}.x")];
+            let job = serde_json::json!({ "command": self.job(name), "files": files });
+            let task = format!("t-{name}");
+            self.write(&format!("tasks/{task}.json"), &object("Task", &task, &job.to_string()));
+        }
         self.git(&["add", "state"]);
         let tree = self.git(&["write-tree"]);
-        let commit = self.git(&["commit-tree", "-p", "refs/heads/main", "-m", name, &tree]);
+        let commit = self.git(&["commit-tree", "-p", "refs/heads/main", "-m", "tasks", &tree]);
         let since = nanos();
         self.git(&["update-ref", "refs/heads/main", &commit]);
-        self.until_start(name, 1, since)
+        names.iter().map(|name| self.until_start(name, 1, since)).fold(0.0, f64::max)
     }
 
     /// The same by plain git and tmux.
     pub(crate) fn raw(&self, name: &str) -> f64 {
-        let path = self.path("raw").join(name);
-        let path = path.to_str().unwrap();
-        let (branch, job) = (format!("raw/{name}"), format!("raw-{name}"));
+        self.raw_in_turn(&[name.to_owned()])
+    }
+
+    /// The same by plain git and tmux, one after the other; the commands start meanwhile.
+    pub(crate) fn raw_in_turn(&self, names: &[String]) -> f64 {
         let since = nanos();
-        self.git(&["worktree", "add", "--quiet", "-b", &branch, path, "main"]);
-        self.raw_tmux(&["new-session", "-d", "-s", name, "-c", path, &self.job(&job)]);
-        self.until_start(&job, 1, since)
+        for name in names {
+            let path = self.path("raw").join(name);
+            let path = path.to_str().unwrap();
+            let (branch, job) = (format!("raw/{name}"), format!("raw-{name}"));
+            self.git(&["worktree", "add", "--quiet", "-b", &branch, path, "main"]);
+            self.raw_tmux(&["new-session", "-d", "-s", name, "-c", path, &self.job(&job)]);
+        }
+        let last = |name| self.until_start(&format!("raw-{name}"), 1, since);
+        names.iter().map(last).fold(0.0, f64::max)
+    }
+
+    /// Returns how long a program takes to say its version: the start of its process.
+    pub(crate) fn version(&self, program: &str) -> f64 {
+        took(|| self.command(program).arg("--version").output().unwrap())
+    }
+
+    /// Returns what the loop costs while nothing happens for so long: the percentage of a core, and
+    /// the megabytes it holds.
+    pub(crate) fn idle(&self, time: Duration) -> (f64, f64) {
+        let pid = self.the_loop.as_ref().unwrap().id();
+        // After the name, which may hold blanks: the ticks in user mode and in the kernel, 100 a second.
+        let ticks = || {
+            let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            let fields = line.rsplit(") ").next().unwrap().split(' ');
+            fields.skip(11).take(2).map(|field| field.parse::<f64>().unwrap()).sum::<f64>()
+        };
+        let before = ticks();
+        std::thread::sleep(time);
+        let used = ticks() - before;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kilobytes: f64 = line.split_whitespace().next().unwrap().parse().unwrap();
+        (used / time.as_secs_f64(), kilobytes / 1024.0)
     }
 
     /// Starts a session in a worktree that is there.
@@ -226,12 +257,8 @@ impl Scene {
     }
 
     /// Kills what runs for a task; returns how long after that it ran again.
-    pub(crate) fn kill(&self, name: &str, victim: Victim) -> f64 {
-        let first = &self.starts(name, 1)[0];
-        let pid = match victim {
-            Victim::Program => first[1],
-            Victim::Shim => first[2],
-        };
+    pub(crate) fn kill(&self, name: &str) -> f64 {
+        let pid = self.starts(name, 1)[0][1];
         let since = nanos();
         Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
         self.until_start(name, 2, since)
