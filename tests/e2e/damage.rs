@@ -1,6 +1,6 @@
 //! Damaged and vanished records: what cannot be understood is left alone, the rest goes on.
 
-use crate::common::{TestEnvironment, is_there};
+use crate::common::{TestEnvironment, is_there, send};
 use reconciler::plan::report::Reason;
 use std::fs;
 
@@ -81,4 +81,42 @@ fn no_work_is_lost_and_nothing_doubled_when_all_records_vanish() {
     let saved = saved();
     let first = saved.lines().next().unwrap();
     assert_eq!(env.git(&["show", &format!("{first}:edit.txt")]), "unsaved");
+}
+
+#[test]
+fn a_running_attempt_whose_records_vanish_is_ended_before_the_next_begins() {
+    let env = TestEnvironment::new();
+    let stubborn = "trap '' HUP TERM INT; until [ -e \"$O/a.go\" ]; do sleep 0.05; done";
+    env.commit_task("a", &env.doing("a", stubborn));
+    let _running = env.start_loop();
+    send(env.wait_for_start("a", 1), "KILL");
+    let second = env.wait_for_start("a", 2);
+    // The number is free again, so that the next attempt gets it too.
+    let folder = env.attempts_folder("a").unwrap().join("2");
+    let removed = || fs::remove_dir_all(&folder).is_ok();
+    env.wait_until("the records of attempt 2 to vanish", removed);
+    env.commit_task("b", &env.doing("b", "true"));
+    env.wait_for_start("a", 3);
+    assert!(!TestEnvironment::is_alive(second), "two attempts of one task at once");
+    env.let_go("a");
+    env.wait_for_completed(&["a", "b"]);
+    env.assert_no_doubles();
+}
+
+#[test]
+fn a_deleted_task_leaves_although_an_attempt_of_it_lost_its_records() {
+    let env = TestEnvironment::new();
+    let stubborn = "trap '' HUP TERM INT; until [ -e \"$O/a.go\" ]; do sleep 0.05; done";
+    env.commit_task("a", &env.doing("a", stubborn));
+    let running = env.start_loop();
+    let first = env.wait_for_start("a", 1);
+    let shim = env.shim("a").unwrap();
+    running.kill();
+    send(shim, "KILL");
+    fs::remove_dir_all(env.attempts_folder("a").unwrap().join("1")).unwrap();
+    env.delete_task("a");
+    let _running = env.start_loop_when_free();
+    env.wait_until("the record to go", || env.branch_of("a").is_none());
+    assert!(!TestEnvironment::is_alive(first), "its agent lives");
+    assert!(!is_there(&env.worktree("a")));
 }

@@ -141,9 +141,8 @@ impl HostWorld {
         if files.exit.is_some() || files.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
-        // The first attempt of a record that was lost and made anew may have a predecessor.
-        if id.number == 1 && !identity::with_mark(OWNER, &id.owner.to_string())?.is_empty() {
-            return refused("processes of an earlier attempt live");
+        if let Some(why) = self.end_predecessor(&id.owner).await? {
+            return refused(&why);
         }
         let folder = self.records.folder(id).to_string_lossy().into_owned();
         let mut environment = self.setting.environment.clone();
@@ -172,6 +171,21 @@ impl HostWorld {
             Err(tmux::Error::Exists { name }) => refused(&format!("there is a session {name}")),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Ends what lives of an earlier attempt whose records are lost, and says so. The plan knows of
+    /// none that lives; what bears the mark nevertheless would work beside the next attempt.
+    async fn end_predecessor(&self, owner: &Owner) -> Result<Option<String>, ActionError> {
+        let left = identity::with_mark(OWNER, &owner.to_string())?;
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let sessions = self.sessions.list().await?;
+        if sessions.iter().any(|one| one.owner.as_ref() == Some(owner)) {
+            return Ok(Some("a session of it is there".to_owned()));
+        }
+        kill(&left)?;
+        Ok(Some(format!("{} processes of an earlier attempt lived, and are ended", left.len())))
     }
 
     fn ask_to_stop(
@@ -237,6 +251,9 @@ impl HostWorld {
 
     async fn retire(&self, owner: &Owner, path: &Path, (attempt, trash): (u32, &str)) -> Answer {
         if let Some(who) = identity::working_in(path)?.first() {
+            if let Some(why) = self.end_predecessor(owner).await? {
+                return refused(&why);
+            }
             return Err(ActionError(format!("process {} works in {}", who.pid, path.display())));
         }
         let trash = self.places().trash().join(trash);

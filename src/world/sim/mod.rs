@@ -390,6 +390,14 @@ impl State {
         self.attempts_of(owner).any(|one| !one.agents.is_empty() || one.shim_lives())
     }
 
+    /// Kills every agent and shim with this mark.
+    fn end_all(&mut self, owner: &Owner) {
+        for one in self.attempts.get_mut(owner).into_iter().flat_map(|one| one.all.values_mut()) {
+            one.agents.clear();
+            one.shim.iter_mut().for_each(|shim| shim.alive = false);
+        }
+    }
+
     fn heal(&mut self) {
         self.faults = Faults::none();
         self.crashed = false;

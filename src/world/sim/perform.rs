@@ -174,12 +174,13 @@ impl State {
         if one.exit.is_some() || one.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
-        if id.number == 1 && self.lives(&id.owner) {
-            return refused("processes of an earlier attempt live");
-        }
         let name = id.owner.task.to_string();
         if self.sessions.values().any(|one| one.name == name) {
             return refused("the session exists");
+        }
+        if self.lives(&id.owner) {
+            self.end_all(&id.owner);
+            return refused("processes of an earlier attempt lived, and are ended");
         }
         let number = self.fresh();
         let session = Session {
