@@ -11,7 +11,8 @@ use crate::api::attempt::TaskRecord;
 use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
 use crate::api::task::{TaskSpec, TaskState};
-use crate::plan::observed::{AttemptState, ClaimSighting};
+use crate::plan::action::Action;
+use crate::plan::observed::{AttemptSighting, AttemptState, ClaimSighting, TaskSighting};
 use crate::plan::report::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,9 @@ pub(super) fn decide<'a>(
         wrong_ref: super::wrong_ref(scene),
         limit: None,
     };
+    for row in rows.iter_mut() {
+        queue.claim_again(row);
+    }
     for at in in_order(rows) {
         let Some(row) = rows.get_mut(at) else { continue };
         let Next::Start { spec, record, .. } = &row.settled.next else { continue };
@@ -123,6 +127,23 @@ impl<'a> Queue<'a> {
             .or_else(|| order::unmet(spec, |one| waits.states.get(one).copied()))
             .or_else(|| spawn::place_taken(waits.scene, facts.found, (spec, record)))
             .or_else(failed)
+    }
+
+    /// Claims the files of an attempt that runs and whose claim is gone, unless somebody holds them.
+    fn claim_again(&self, row: &mut Row<'a>) {
+        let Row { facts, settled, .. } = row;
+        let (Wanted::Run(spec), None) = (&facts.wanted, facts.claim) else { return };
+        let Some(TaskSighting { record: Ok(record), attempts, .. }) = facts.task else { return };
+        let Some(AttemptSighting { attempt: Ok(attempt), state, .. }) = attempts.last() else {
+            return;
+        };
+        let runs = matches!(state, AttemptState::Running { .. }) && settled.actions.is_empty();
+        let paths = claim::wanted(self.scene, spec);
+        if runs && self.held.conflict(facts.name, &paths).is_none() {
+            let paths = paths.into_iter().cloned().collect();
+            let claim = claim::take(self.scene, (record, &attempt.seat), paths, None);
+            settled.actions.push(Action::Claim(claim));
+        }
     }
 
     /// Gives a task a seat and its files, or says what it waits for.

@@ -69,3 +69,14 @@ fn a_suspended_task_rests_and_lets_go_of_its_files() {
     let resumed = scene.task("login", json!({ "files": ["src/"] }));
     resumed.plans(&["prepare attempt 2 on codegen-1", "start session login for attempt 2"]);
 }
+
+#[test]
+fn an_attempt_that_runs_claims_its_files_again_when_its_claim_is_gone() {
+    let scene = || {
+        let scene = scene().task("login", json!({ "files": ["src/"] })).registered("login", 60);
+        scene.running("login").worktree("login")
+    };
+    scene().plans(&["claim login for codegen-1"]);
+    let other = scene().task("docs", json!({ "files": ["src/a.rs"] })).registered("docs", 60);
+    other.running("docs").worktree("docs").claim("docs", &["src/a.rs"]).plans(&[]);
+}
