@@ -42,7 +42,7 @@ sim: ## Simulate SEEDS=1000000 worlds with faults, or tell the history of SEED=n
 mutants: ## Put bugs into the planner, one at a time; the simulation must catch each (ONLY=text)
 	$(CARGO) test --locked --test mutants -- --ignored --nocapture
 
-sweep: tools ## Kill, refuse and fake each effect in turn; or one: SCENARIO=create POINT=kill:17
+sweep: tools ## Kill, refuse and fake each effect in turn (KIND=kill: only these), or one: SCENARIO=create POINT=kill:17
 	$(CARGO) test --locked --test sweep the_whole_sweep -- --ignored --nocapture --exact
 
 chaos: tools ## Break everything at random on a real repository for MINUTES=2, with WORKERS=50 and maybe SEED=n

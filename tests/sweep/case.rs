@@ -1,7 +1,8 @@
 //! One case: a scenario with one fault, then runs without until it is settled. What is wrong then is
 //! returned, never judged by how it came about.
 
-use crate::common::TestEnvironment;
+use crate::common::{TestEnvironment, is_there};
+use crate::digest::digest;
 use crate::scenario::Scenario;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +31,10 @@ impl Fault {
         let name = format!("{} {} {}", point.who, point.place, point.name);
         Self { kind: kind.to_owned(), number: point.number, name }
     }
+
+    pub(crate) fn is_a(&self, kind: &str) -> bool {
+        self.kind == kind
+    }
 }
 
 impl std::fmt::Display for Fault {
@@ -48,11 +53,29 @@ impl std::str::FromStr for Fault {
     }
 }
 
-/// Returns the points that a run without a fault passes, the longest such run of several processes.
-pub(crate) fn points(scenario: Scenario) -> Vec<Point> {
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// Whether the fault came at all.
+    pub(crate) fired: bool,
+    digest: Vec<String>,
+    starts: usize,
+}
+
+/// A run without a fault: what every other is compared with.
+#[derive(Debug)]
+pub(crate) struct Baseline {
+    /// The points it passed, the longest of its processes for each number.
+    pub(crate) points: Vec<Point>,
+    ended: Ended,
+}
+
+/// Plays a scenario without a fault.
+pub(crate) fn baseline(scenario: Scenario) -> Baseline {
     let env = TestEnvironment::new();
     let none = Fault { kind: "kill".to_owned(), number: 0, name: String::new() };
-    play(scenario, &env, &none);
+    let ended = play(scenario, &env, &none);
+    assert!(!ended.fired, "there is no point 0");
     let text = fs::read_to_string(registry(&env)).unwrap();
     let parse = |line: &str| {
         let mut words = line.splitn(4, ' ').map(str::to_owned);
@@ -62,17 +85,23 @@ pub(crate) fn points(scenario: Scenario) -> Vec<Point> {
     let mut points: Vec<Point> = text.lines().map(parse).collect();
     points.sort_by_key(|point| point.number);
     points.dedup_by_key(|point| point.number);
-    points
+    Baseline { points, ended }
 }
 
-/// Plays a scenario with a fault.
+/// Plays a scenario with a fault; returns whether the fault came.
 ///
 /// # Errors
-/// What did not heal.
-pub(crate) fn replay(scenario: Scenario, fault: &Fault) -> Result<(), String> {
+/// What did not heal, or ended otherwise than without the fault.
+pub(crate) fn replay(
+    scenario: Scenario,
+    fault: &Fault,
+    baseline: &Baseline,
+) -> Result<bool, String> {
     let played = catch_unwind(AssertUnwindSafe(|| {
         let env = TestEnvironment::new();
-        play(scenario, &env, fault);
+        let ended = play(scenario, &env, fault);
+        compare(scenario, &env, &ended, &baseline.ended);
+        ended.fired
     }));
     played.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -81,7 +110,23 @@ pub(crate) fn replay(scenario: Scenario, fault: &Fault) -> Result<(), String> {
     })
 }
 
-fn play(scenario: Scenario, env: &TestEnvironment, fault: &Fault) {
+fn compare(scenario: Scenario, env: &TestEnvironment, ended: &Ended, expected: &Ended) {
+    let missing: Vec<_> = expected.digest.iter().filter(|l| !ended.digest.contains(l)).collect();
+    let more: Vec<_> = ended.digest.iter().filter(|l| !expected.digest.contains(l)).collect();
+    // What was cut short while it was retired is kept for the retention: that loses nothing.
+    let same = missing.is_empty() && more.iter().all(|line| line.starts_with("trash "));
+    assert!(same, "it ended otherwise: missing {missing:#?}, more {more:#?}\n{}", env.tell());
+    // Who kills a shim, or its server, ends an attempt; a loop's end must not start one twice.
+    let not_more = match scenario {
+        Scenario::Shim | Scenario::ShimStop => true,
+        Scenario::ReviveServer => ended.starts <= 2,
+        _ => ended.starts <= expected.starts,
+    };
+    let (starts, wanted) = (ended.starts, expected.starts);
+    assert!(not_more, "{starts} starts of the agent, {wanted} without the fault\n{}", env.tell());
+}
+
+fn play(scenario: Scenario, env: &TestEnvironment, fault: &Fault) -> Ended {
     scenario.prepare(env);
     let mut first = spawn(scenario, env, Some(fault));
     scenario.meanwhile(env);
@@ -94,6 +139,9 @@ fn play(scenario: Scenario, env: &TestEnvironment, fault: &Fault) {
     scenario.check(env);
     no_leftovers(env);
     env.assert_no_doubles();
+    let starts = ["a", "b"].iter().map(|task| env.starts(task).len()).sum();
+    let fired = is_there(&registry(env).with_added_extension("fired"));
+    Ended { fired, digest: digest(env), starts }
 }
 
 fn spawn(scenario: Scenario, env: &TestEnvironment, fault: Option<&Fault>) -> Child {
