@@ -2,6 +2,7 @@
 //! its effects in turn, and must heal when it runs again. `make sweep` does all, the tests a sample.
 #![expect(clippy::disallowed_methods, reason = "a test starts programs, and waits by the clock")]
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
+#![expect(clippy::print_stdout, reason = "the whole sweep takes minutes: it tells as it goes")]
 
 #[path = "sweep/case.rs"]
 mod case;
@@ -112,8 +113,8 @@ fn the_whole_sweep() {
     let point = std::env::var("POINT").ok();
     let head = ["points", "faults", "fired", "healed", "failed"];
     let row = |name: &str, cells: [String; 5]| {
-        let cells: String = cells.iter().map(|cell| format!(" {cell:>6}")).collect();
-        format!("{name:14}{cells}")
+        let cells = cells.map(|cell| format!(" {cell:>6}"));
+        format!("{name:14}{}", cells.concat())
     };
     let mut lines = vec![row("scenario", head.map(str::to_owned))];
     let mut all = Vec::new();
