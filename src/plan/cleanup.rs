@@ -11,6 +11,7 @@ use crate::plan::observed::{ClaimSighting, Sighting, TaskSighting, WorktreeState
 use crate::plan::report::Reason;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Plans the end of every task that is at its end, and the renewal of the claims of the others.
 pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
@@ -107,8 +108,16 @@ pub(super) fn leftovers(
     scene: Scene<'_>,
     tasks: &BTreeMap<TaskName, TaskSighting>,
     claims: &BTreeMap<TaskName, ClaimSighting>,
+    rows: &[Row<'_>],
 ) -> (Vec<Action>, Vec<String>) {
     let (mut actions, mut notices) = (Vec::new(), Vec::new());
+    // A start clears its place by itself.
+    let is_cleared = |place: &Path| {
+        let mut planned = rows.iter().flat_map(|row| &row.settled.actions);
+        planned.any(|action| {
+            matches!(action, Action::Retire { path, .. } | Action::RepairWorktree { path, .. } if path == place)
+        })
+    };
     let known = |owner: &Owner| {
         let record = tasks.get(&owner.task).map(|task| task.record.as_ref());
         match record {
@@ -127,9 +136,9 @@ pub(super) fn leftovers(
     for worktree in scene.observed.worktrees.known().into_iter().flatten() {
         let Some(owner) = worktree.owner.as_ref().filter(|owner| !known(owner)) else { continue };
         // A worktree of a wanted task without a record is adopted when the task is registered.
-        if scene.desired.tasks.contains_key(&owner.task)
-            || !scene.observed.places.is_ours(&worktree.path)
-        {
+        let adopted =
+            scene.desired.tasks.contains_key(&owner.task) && !tasks.contains_key(&owner.task);
+        if adopted || !scene.observed.places.is_ours(&worktree.path) || is_cleared(&worktree.path) {
             continue;
         }
         let (owner, path) = (owner.clone(), worktree.path.clone());

@@ -89,9 +89,10 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
     schedule::decide(scene, &mut rows, claims);
     spawn::decide(scene, &mut rows);
     cleanup::decide(scene, &mut rows);
+    let leftovers = cleanup::leftovers(scene, tasks, claims, &rows);
     hold_failed(&mut rows);
 
-    let mut plan = Plan::gather(rows, cleanup::leftovers(scene, tasks, claims));
+    let mut plan = Plan::gather(rows, leftovers);
     plan.report.notices.splice(0..0, notices(scene, tasks));
     plan
 }

@@ -5,7 +5,7 @@ use crate::history::{History, block_on};
 use reconciler::api::name::TaskName;
 use reconciler::plan::observed::AttemptState;
 use reconciler::plan::report::Reason;
-use reconciler::world::sim::{Fault, Faults, Rng, Tape};
+use reconciler::world::sim::{Faults, Rng, Tape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What must be alike in the end. Work differs, and with it the branches that hold it; so do
@@ -37,12 +37,7 @@ pub(crate) fn compare(history: &History) -> Result<(), String> {
 /// Returns what ended otherwise in the other history.
 pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
     let excused = &excused(history) | &excused(twin);
-    let mut kinds = ALIKE.to_vec();
-    if history.struck().contains(&Fault::ClaimRemoved) {
-        // A claim whose file a person removed is not made anew for the attempt that runs on.
-        kinds.retain(|kind| *kind != "claims");
-    }
-    let (ours, theirs) = (ends(history, &kinds), ends(twin, &kinds));
+    let (ours, theirs) = (ends(history), ends(twin));
     for name in ours.keys().chain(theirs.keys()).filter(|name| !excused.contains(*name)) {
         let (end, other) = (ours.get(name), theirs.get(name));
         if end != other {
@@ -56,12 +51,12 @@ pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
 type Ends = (String, Vec<&'static str>);
 
 /// Returns the state of each task, and what there is of it.
-fn ends(history: &History, kinds: &[&'static str]) -> BTreeMap<TaskName, Ends> {
+fn ends(history: &History) -> BTreeMap<TaskName, Ends> {
     let census = history.world.census();
     let Some(last) = &history.last else { return BTreeMap::new() };
     let of = |name: &TaskName| {
         let there = |kind: &&str| census[kind].iter().any(|one| one == name.as_str());
-        kinds.iter().copied().filter(there).collect::<Vec<_>>()
+        ALIKE.into_iter().filter(there).collect::<Vec<_>>()
     };
     let tasks = last.plan.report.tasks.iter();
     tasks.map(|(name, one)| (name.clone(), (one.reason.to_string(), of(name)))).collect()

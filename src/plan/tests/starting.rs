@@ -74,6 +74,15 @@ fn a_half_made_worktree_is_repaired_and_one_of_another_uid_is_rescued() {
 }
 
 #[test]
+fn a_worktree_of_an_earlier_uid_goes_also_when_its_task_never_starts() {
+    let mut other = Scene::owner("login");
+    other.uid = Scene::owner("another").uid;
+    let base = scene().task("login", json!({ "suspend": true })).registered("login", 5);
+    let scene = base.worktree_in("login", WorktreeState::Ready, Some(other));
+    scene.plans(&["save unsaved work of login", "retire worktree login"]);
+}
+
+#[test]
 fn somebody_elses_worktree_is_left_where_it_is() {
     let scene = scene().task("login", json!({})).registered("login", 5);
     let scene = scene.worktree_in("login", WorktreeState::Ready, None);

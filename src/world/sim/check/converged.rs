@@ -34,7 +34,7 @@ impl SimWorld {
         };
         let names = || state.desired.tasks.keys().filter(|name| !state.excuses(name));
         let serving = names().any(|name| running(&name) && state.serves(name));
-        let others = if serving && !state.poison_holds() { Others::Serve } else { Others::End };
+        let others = if serving && !state.poison_holds(plan) { Others::Serve } else { Others::End };
         for name in names() {
             let Some(report) = plan.report.tasks.get(name) else {
                 found.push(format!("{name} is in no report"));

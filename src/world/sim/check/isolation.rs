@@ -2,6 +2,7 @@
 
 use super::super::State;
 use crate::api::name::TaskName;
+use crate::plan::Plan;
 use crate::plan::action::{Action, Subject};
 
 impl State {
@@ -10,9 +11,15 @@ impl State {
         self.poisoned.as_ref() == Some(name)
     }
 
-    /// Returns whether it holds a seat or files for the moment: it lets go of them by itself.
-    pub(super) fn poison_holds(&self) -> bool {
-        self.poisoned.as_ref().is_some_and(|name| self.claims.contains_key(name))
+    /// Returns whether it holds a seat or files for the moment, or did when this was planned: it lets
+    /// go of them by itself.
+    pub(super) fn poison_holds(&self, plan: &Plan) -> bool {
+        let Some(name) = &self.poisoned else { return false };
+        let moves = |action: &Action| {
+            matches!(action, Action::Claim(_) | Action::Release { .. })
+                && action.subject() == Subject::Task(name.clone())
+        };
+        self.claims.contains_key(name) || plan.actions.iter().any(moves)
     }
 
     /// Returns whether an action is one that a world at rest still plans.
