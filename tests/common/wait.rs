@@ -69,7 +69,7 @@ impl TestEnvironment {
             let line = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
             format!("{} {}", process.pid, String::from_utf8_lossy(&line).replace('\0', " "))
         });
-        let files = ["loop.stdout", "loop.stderr", "doubles"].map(|one| {
+        let files = ["loop.stdout", "loop.stderr", "faulty.stdout", "faulty.stderr", "doubles"].map(|one| {
             let text = std::fs::read_to_string(self.out(one)).unwrap_or_default();
             format!("--- {one}\n{text}")
         });

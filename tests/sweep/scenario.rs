@@ -137,6 +137,9 @@ impl Scenario {
         let told = || env.tell();
         env.wait_until("all sessions to go", || env.sessions().is_empty());
         assert!(!is_there(&env.path(".task-locks/a.lock")), "{}", told());
+        if matches!(self, Self::Create | Self::Adopt | Self::Suspend) {
+            assert_eq!(env.vanished("a"), 0, "nobody kills a shim here: {}", told());
+        }
         match self {
             Self::Create | Self::Shim => {
                 assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{}", told());

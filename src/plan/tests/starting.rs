@@ -97,7 +97,7 @@ fn a_prepared_attempt_that_no_shim_took_is_closed_before_the_next() {
         scene.claim("login", &[]).attempt("login", AttemptState::Prepared)
     };
     base().plans(&[
-        "close attempt 1: it vanished without an exit record",
+        "close attempt 1: it was never started",
         "prepare attempt 2 on codegen-1",
         "start session login for attempt 2",
     ]);
@@ -105,7 +105,7 @@ fn a_prepared_attempt_that_no_shim_took_is_closed_before_the_next() {
     base().session("login").plans(&[]);
     // For too long.
     base().session("login").with(|_, observed| observed.now = at(NOW + 60)).plans(&[
-        "close attempt 1: it vanished without an exit record",
+        "close attempt 1: it was never started",
         "remove session login",
         "prepare attempt 2 on codegen-1",
         "start session login for attempt 2",
