@@ -142,13 +142,20 @@ pub(super) fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
     if !disk::is_there(trash)? || is_empty_folder(trash)? {
         return Err(Error::NotARepository(trash.to_owned()));
     }
-    let to_entry = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
-    let file = trash.join(".git");
-    if disk::read(&file, disk::RECORD_MAX)?.as_ref() != Some(&to_entry) {
-        disk::replace(&file, &to_entry)?;
-    }
+    link(entry, trash)?;
     let to_worktree = [real(trash).join(".git").as_os_str().as_bytes(), b"\n"].concat();
     disk::replace(&entry.dir.join("gitdir"), &to_worktree)?;
+    Ok(())
+}
+
+/// Tells a directory its entry. Nothing else is written in it, not even for a moment: left there by
+/// a crash, it would be work of the task.
+pub(super) fn link(entry: &Entry, place: &Path) -> Result<(), Error> {
+    let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
+    let file = place.join(".git");
+    if disk::read(&file, disk::RECORD_MAX)?.as_ref() != Some(&link) {
+        disk::replace_from(place.parent().unwrap_or(place), &file, &link)?;
+    }
     Ok(())
 }
 

@@ -2,9 +2,8 @@
 //! them can never hold at once finds doubles.
 
 use super::{TestEnvironment, is_there, name};
-use reconciler::api::attempt::{Attempt, AttemptId, Exit, ExitReason};
+use reconciler::api::attempt::{Attempt, AttemptId, ExitReason};
 use reconciler::process::identity;
-use reconciler::records::AttemptFiles;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -82,22 +81,12 @@ impl TestEnvironment {
         files.iter().filter_map(|one| Some(one.exit.clone()?.unwrap().reason)).collect()
     }
 
-    /// How many attempts of a task that a shim took are said to have ended without a word.
-    pub(crate) fn vanished(&self, task: &str) -> usize {
-        let files = self.files(task);
-        let lost = |one: &Exit| one.reason == ExitReason::Lost;
-        let is_so = |one: &AttemptFiles| {
-            one.shim.is_some() && one.exit.as_ref().is_some_and(|exit| exit.as_ref().is_ok_and(lost))
-        };
-        files.iter().filter(|one| is_so(one)).count()
-    }
-
     /// The pid of the shim of a task's last attempt.
     pub(crate) fn shim(&self, task: &str) -> Option<u32> {
         Some(self.files(task).last()?.shim.clone()?.unwrap().process.pid)
     }
 
-    fn files(&self, task: &str) -> Vec<std::sync::Arc<AttemptFiles>> {
+    fn files(&self, task: &str) -> Vec<std::sync::Arc<reconciler::records::AttemptFiles>> {
         let records = self.records();
         let tasks = records.tasks().unwrap();
         let Some(record) = tasks.get(&name(task)) else { return Vec::new() };

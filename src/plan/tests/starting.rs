@@ -4,7 +4,7 @@ use super::scene::{NOW, Scene, at, name, process, scene};
 use crate::api::attempt::ExitReason;
 use crate::api::name::{Owner, Uid};
 use crate::plan::action::Action;
-use crate::plan::observed::{AttemptState, Sighting, WorktreeState};
+use crate::plan::observed::{AttemptState, Sighting, Worktree, WorktreeState};
 use serde_json::json;
 
 #[test]
@@ -80,6 +80,19 @@ fn a_worktree_of_an_earlier_uid_goes_also_when_its_task_never_starts() {
     let base = scene().task("login", json!({ "suspend": true })).registered("login", 5);
     let scene = base.worktree_in("login", WorktreeState::Ready, Some(other));
     scene.plans(&["save unsaved work of login", "retire worktree login"]);
+}
+
+/// Found by the sweep: it broke a law, so that nothing at all was done any more.
+#[test]
+fn a_spare_that_was_lost_on_its_way_to_a_task_is_repaired_when_the_task_leaves() {
+    let scene = scene().task("login", json!({})).registered("login", 60);
+    let scene = scene.ended("login", 1, ExitReason::Succeeded).with(|_, observed| {
+        let path = observed.places.spare();
+        let owner = Some(Scene::owner("login"));
+        let lost = Worktree { path, owner, state: WorktreeState::Missing };
+        observed.worktrees = Sighting::Known(vec![lost]);
+    });
+    scene.plans(&["repair the half-made worktree login"]);
 }
 
 #[test]

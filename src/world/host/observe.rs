@@ -367,11 +367,7 @@ mod tests {
         let before = records.attempts_of(&owner).unwrap();
         let seen = attempt_seen(&records, &record, &before[0]);
         assert!(matches!(seen.state, AttemptState::Lost { .. }), "{seen:?}");
-        let exit = Exit {
-            started_at: None,
-            ended_at: clock::now(),
-            reason: ExitReason::Succeeded,
-        };
+        let exit = Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Succeeded };
         assert_eq!(records.close(&attempt.id, &exit).unwrap(), disk::Published::New);
         let seen = attempt_seen(&records, &record, &before[0]);
         assert_eq!(seen.state, AttemptState::Ended(exit));
