@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 pub(crate) use Kind::{AlreadySo, Done, Failed, Refused};
 
 enum Side {
-    Simulated(SimWorld),
+    Simulated(Box<SimWorld>),
     Real(Box<Host>),
 }
 
@@ -54,7 +54,7 @@ impl Stage {
         // A tape that says nothing: nothing happens by chance.
         let rng = Rng::replay(Tape::default());
         let world = SimWorld::new(rng, Faults::none(), desired());
-        Self { side: Side::Simulated(world), runtime, salt: String::new() }
+        Self { side: Side::Simulated(Box::new(world)), runtime, salt: String::new() }
     }
 
     pub(crate) fn real() -> Self {
@@ -129,7 +129,9 @@ impl Stage {
         }
         for task in TASKS {
             let mark = format!("reconciler:{task}:");
-            lines.iter_mut().for_each(|line| *line = line.replace(&mark, &format!("{task}/")));
+            for line in &mut lines {
+                *line = line.replace(&mark, &format!("{task}/"));
+            }
         }
         lines.sort();
         lines
@@ -322,7 +324,11 @@ impl Stage {
     pub(crate) fn shim(&self, task: &str) -> Option<ProcessId> {
         match self.state(task) {
             AttemptState::Running { shim, .. } | AttemptState::Ending { shim, .. } => Some(shim),
-            _ => None,
+            AttemptState::Prepared
+            | AttemptState::Lost { .. }
+            | AttemptState::Ended(_)
+            | AttemptState::Unknown(_)
+            | AttemptState::Damaged(_) => None,
         }
     }
 
