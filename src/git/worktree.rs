@@ -159,8 +159,9 @@ impl Repository {
         let Some(link) = read_line(&place.join(".git"))? else { return Ok(None) };
         let Some(dir) = link.strip_prefix(b"gitdir: ") else { return Ok(None) };
         let dir = place.join(OsStr::from_bytes(dir));
-        let known = dir.parent().and_then(|parent| parent.canonicalize().ok());
-        if known != self.common_dir.join("worktrees").canonicalize().ok() {
+        // A relative one leads on from a place that may be left.
+        let dir = real(&dir);
+        if dir.parent() != self.common_dir.join("worktrees").canonicalize().ok().as_deref() {
             return Ok(None);
         }
         entry_in(dir)
@@ -231,7 +232,7 @@ impl Entry {
 }
 
 /// Returns what git keeps in a folder of `worktrees/`, if it names a directory.
-fn entry_in(dir: PathBuf) -> Result<Option<Entry>, Error> {
+pub(super) fn entry_in(dir: PathBuf) -> Result<Option<Entry>, Error> {
     let Some(link) = read_line(&dir.join("gitdir"))? else { return Ok(None) };
     let link = dir.join(OsStr::from_bytes(&link));
     let Some(path) = link.parent().map(real) else { return Ok(None) };

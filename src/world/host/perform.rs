@@ -58,7 +58,6 @@ impl HostWorld {
                 self.drop_branch(branch, contained_in).await
             }
             Action::Forget(owner) => {
-                self.records.clear_failure(&owner.task)?;
                 let forgot = self.records.forget(owner)?;
                 Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
             }

@@ -133,7 +133,14 @@ impl Faults {
     pub fn swarm(rng: &mut Rng) -> Self {
         let Some(mut odds) = rng.odds() else { return Self::of(&Fault::ALL) };
         let sparseness = 2 + odds.below(5);
-        let mut rate = |_: &Fault| if odds.one_in(sparseness) { 4 + odds.below(60) } else { 0 };
+        let mut rate = |fault: &Fault| {
+            if !odds.one_in(sparseness) {
+                return 0;
+            }
+            let rate = 4 + odds.below(60);
+            // Nobody is asked to stop, or ends, as often as time passes.
+            if matches!(fault, Fault::Stubborn | Fault::Lingering) { 2 + rate / 8 } else { rate }
+        };
         Self(Fault::ALL.iter().map(|fault| (*fault, rate(fault))).collect())
     }
 

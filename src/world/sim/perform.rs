@@ -26,7 +26,7 @@ impl State {
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
-            Action::CreateBranch { branch, .. } => Ok(self.create_branch(branch)),
+            Action::CreateBranch { branch, at, .. } => Ok(self.create_branch(branch, at)),
             Action::AddWorktree { owner, path, branch } => self.add_worktree(owner, path, branch),
             Action::RepairWorktree { owner, path, trash } => self.repair(owner, path, trash),
             Action::PrepareAttempt(attempt) => self.prepare(attempt),
@@ -75,13 +75,13 @@ impl State {
     }
 
     fn forget(&mut self, owner: &Owner) -> Answer {
-        self.failures.remove(&owner.task);
-        if self.tears() {
-            return died();
-        }
         let Some(record) = self.records.get(&owner.task) else { return Ok(Outcome::AlreadySo) };
         if record.read().map_err(ActionError)?.uid != owner.uid {
             return Ok(Outcome::AlreadySo);
+        }
+        self.failures.remove(&owner.task);
+        if self.tears() {
+            return died();
         }
         self.records.remove(&owner.task);
         Ok(Outcome::Done)
