@@ -62,6 +62,9 @@ impl HostWorld {
             empty_state: self.setting.empty_state,
         };
         self.watch_shims(&observed);
+        if self.setting.role == Role::Loop {
+            self.sweep_locks();
+        }
         Look { desired, observed }
     }
 
