@@ -50,7 +50,10 @@ fn faults(points: &[Point]) -> Vec<Fault> {
     kills.chain(others).filter(wanted).collect()
 }
 
-/// Tries each on two threads.
+/// How many faults are tried at once: most of a run is waiting.
+const AT_ONCE: usize = 4;
+
+/// Tries each, some at once.
 fn sweep(scenario: Scenario, baseline: &Baseline, faults: &[Fault]) -> Tally {
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally {
@@ -72,8 +75,9 @@ fn sweep(scenario: Scenario, baseline: &Baseline, faults: &[Fault]) -> Tally {
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
     });
     tally.into_inner().unwrap()
 }

@@ -1,6 +1,7 @@
 //! Locks that a git left behind when it was killed: while one lies there, git refuses to write what
 //! it stands for. It removes none that anybody may hold, and nothing of a person's own index.
 
+use super::spare::is_spare;
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
@@ -115,7 +116,7 @@ impl Repository {
         let mut paths: Vec<PathBuf> = names.iter().map(|name| common.join(name)).collect();
         paths.push(common.join("reftable/tables.list.lock"));
         for entry in self.entries()? {
-            if entry.lock.as_deref().and_then(Owner::parse).is_some() {
+            if entry.lock.as_deref().and_then(Owner::parse).is_some() || is_spare(&entry) {
                 paths.extend(["index.lock", "HEAD.lock"].map(|name| entry.dir.join(name)));
             }
         }

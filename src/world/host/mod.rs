@@ -168,9 +168,9 @@ impl HostWorld {
             let swept = repository.sweep_locks(&mut seen, clock::since_boot());
             let told = swept.map_err(|error| tracing::warn!(%error, "git's locks are not swept"));
             for stale in told.into_iter().flatten() {
-                if let Err(error) = records.append(&event(&stale)) {
-                    tracing::warn!(%error, ?stale, "the journal was not written");
-                }
+                let written = records.append(&event(&stale));
+                written
+                    .unwrap_or_else(|error| tracing::warn!(%error, "the journal was not written"));
                 wake.notify_one();
             }
         });
