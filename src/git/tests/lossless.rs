@@ -314,3 +314,14 @@ async fn a_file_that_cannot_be_read_is_an_error_and_not_clean() {
     write(&path.join(".gitattributes"), "*.txt filter=broken\n");
     scratch.repository.unsaved(&path).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_stash_outlives_the_worktree_it_was_made_in() {
+    let scratch = Scratch::new().await;
+    let path = scratch.add("t").await;
+    write(&path.join("new.txt"), "stashed");
+    git(&path, &["stash", "-q", "-u"]).await;
+    let (_, saved) = retire(&scratch).await;
+    assert_eq!(saved, None);
+    assert_eq!(scratch.git(&["show", "stash@{0}^3:new.txt"]).await, "stashed");
+}
