@@ -9,9 +9,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 
-/// How many runs without a fault are compared.
-const BASELINES: usize = 3;
-
 /// One point that was passed.
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
@@ -73,11 +70,11 @@ pub(crate) struct Baseline {
     ended: Ended,
 }
 
-/// Plays a scenario without a fault, a few times: the run with the fewest points stands, because a
+/// Plays a scenario without a fault, so many times: the run with the fewest points stands, because a
 /// point that only a longer one passed may never be met again. What makes a run longer is one turn
 /// more, with the same kinds of effects.
-pub(crate) fn baseline(scenario: Scenario) -> Baseline {
-    let runs = (0..BASELINES).map(|_| without_fault(scenario));
+pub(crate) fn baseline(scenario: Scenario, times: usize) -> Baseline {
+    let runs = (0..times).map(|_| without_fault(scenario));
     runs.min_by_key(|run| run.points.len()).expect("there is one run at least")
 }
 
