@@ -5,6 +5,7 @@ use super::spare::is_spare;
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
+use crate::process::clock;
 use crate::process::holder::{self, Suspects};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -89,18 +90,30 @@ impl Repository {
         Ok(stale)
     }
 
+    /// Removes what a git that was killed with its attempt left in the way of the next one in the same
+    /// worktree: the locks of its index and its HEAD, if no living git can hold them. The caller knows
+    /// that nothing of the attempt lives.
+    ///
+    /// # Errors
+    /// When that cannot be seen, or one cannot be removed.
+    pub fn unlock(&self, worktree: &Path) -> Result<(), Error> {
+        let Some(entry) = self.entry_of(worktree)? else { return Ok(()) };
+        let places = [entry.path, entry.dir.clone()];
+        for lock in ["index.lock", "HEAD.lock"].map(|name| entry.dir.join(name)) {
+            if file_at(&lock)?.is_some() && !held(&lock, &places, clock::since_boot())? {
+                disk::remove(&lock)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns whether somebody may hold a lock that was there at a time since boot.
     fn may_be_held(&self, path: &Path, since: Duration) -> Result<bool, Error> {
         let mut places = vec![self.common_dir.clone(), self.root.clone()];
         places.extend(self.entries()?.into_iter().map(|entry| entry.path));
         let places: Vec<PathBuf> =
             places.into_iter().map(|place| place.canonicalize().unwrap_or(place)).collect();
-        let suspects =
-            Suspects { program: "git", places: &places, begun_by: since.saturating_add(TICK) };
-        match holder::may_hold(path, suspects) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
-            other => other.map_err(|error| Error::unreadable("who holds a lock", error)),
-        }
+        held(path, &places, since)
     }
 
     /// Returns whether a lock is of the main work tree: its index or its HEAD.
@@ -126,6 +139,14 @@ impl Repository {
             found.extend(file_at(&path)?.map(|file| (path, file)));
         }
         Ok(found)
+    }
+}
+
+fn held(path: &Path, places: &[PathBuf], since: Duration) -> Result<bool, Error> {
+    let suspects = Suspects { program: "git", places, begun_by: since.saturating_add(TICK) };
+    match holder::may_hold(path, suspects) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        other => other.map_err(|error| Error::unreadable("who holds a lock", error)),
     }
 }
 

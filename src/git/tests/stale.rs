@@ -131,3 +131,19 @@ async fn the_index_and_head_of_a_person_and_worktrees_of_others_are_left() {
     assert_eq!(again, [], "it is told once");
     assert!([theirs, index, head].iter().all(|path| is_there(path)));
 }
+
+/// Found by the sweep: an attempt that was killed while it committed kept the next from committing.
+#[tokio::test]
+async fn what_a_killed_attempt_left_does_not_keep_the_next_from_its_worktree() {
+    let scratch = Scratch::new().await;
+    let worktree = scratch.add("t").await;
+    let path = lock(&scratch, "worktrees/t/index.lock");
+    let child = living_git(&worktree, &[]);
+    scratch.repository.unlock(&worktree).unwrap();
+    assert!(is_there(&path), "a git that lives may hold it");
+    end(child).await;
+    let elsewhere = living_git(scratch.root(), &[]);
+    scratch.repository.unlock(&worktree).unwrap();
+    assert!(!is_there(&path));
+    end(elsewhere).await;
+}
