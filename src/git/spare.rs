@@ -188,7 +188,7 @@ impl Repository {
     }
 }
 
-fn is_spare(entry: &Entry) -> bool {
+pub(super) fn is_spare(entry: &Entry) -> bool {
     entry.lock.as_deref() == Some(SPARE)
 }
 
