@@ -99,7 +99,15 @@ pub fn list_records(folder: &Path) -> Result<Vec<String>, Error> {
 fn is_of_the_dead(name: &str) -> bool {
     let pid =
         name.split('-').next().and_then(|pid| rustix::process::Pid::from_raw(pid.parse().ok()?));
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+    pid.is_some_and(|pid| {
+        rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH) || is_zombie(pid)
+    })
+}
+
+/// Returns whether a process has ended and only its parent was not told yet (see proc(5)).
+fn is_zombie(pid: rustix::process::Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// Makes a folder, and those above it, for the user alone.
