@@ -2,7 +2,9 @@
 //! longer true.
 
 use super::{HostWorld, OWNER};
-use crate::api::attempt::{AttemptId, Exit, HANDED_ON, ProcessId, StopReason, StopRequest};
+use crate::api::attempt::{
+    AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
+};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
@@ -22,7 +24,7 @@ type Answer = Result<Outcome, ActionError>;
 impl HostWorld {
     pub(super) async fn do_it(&self, action: &Action) -> Answer {
         match action {
-            Action::Register(record) => published(self.records.register(record)?, "a record"),
+            Action::Register(record) => self.register(record),
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
@@ -58,6 +60,7 @@ impl HostWorld {
                 self.drop_branch(branch, contained_in).await
             }
             Action::Forget(owner) => {
+                self.begun.take(owner);
                 self.records.clear_failure(&owner.task)?;
                 let forgot = self.records.forget(owner)?;
                 Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
@@ -73,6 +76,14 @@ impl HostWorld {
             Action::EmptyTrash { trash } => self.empty_trash(trash).await,
             Action::SweepAttempts { folder } => self.sweep(folder),
         }
+    }
+
+    fn register(&self, record: &TaskRecord) -> Answer {
+        let answer = published(self.records.register(record)?, "a record");
+        if matches!(answer, Ok(Outcome::Done)) {
+            self.begun.register(record);
+        }
+        answer
     }
 
     fn held(&self, task: &TaskName) -> Result<Option<Claim>, ActionError> {
@@ -141,7 +152,9 @@ impl HostWorld {
         if files.exit.is_some() || files.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
-        if let Some(why) = self.end_predecessor(&id.owner).await? {
+        if !self.is_alone(id)?
+            && let Some(why) = self.end_predecessor(&id.owner).await?
+        {
             return refused(&why);
         }
         let folder = self.records.folder(id).to_string_lossy().into_owned();
@@ -163,6 +176,7 @@ impl HostWorld {
         };
         match self.sessions.new_session(&new).await {
             Ok(session) => {
+                self.begun.begin(&id.owner, id.number);
                 if let Ok(Some(shim)) = identity::of(session.pane_pid) {
                     self.wake.on_end_of(&shim);
                 }
@@ -171,6 +185,25 @@ impl HostWorld {
             Err(tmux::Error::Exists { name }) => refused(&format!("there is a session {name}")),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns whether it is certain without a look at all processes that nothing lives of an earlier
+    /// attempt: this run of the loop began the one before, whose own shim saw all of it end, or the
+    /// task is new.
+    fn is_alone(&self, id: &AttemptId) -> Result<bool, ActionError> {
+        let before = id.number.saturating_sub(1);
+        if self.begun.take(&id.owner) != Some(before) {
+            return Ok(false);
+        }
+        if before == 0 {
+            return Ok(true);
+        }
+        let earlier = AttemptId { owner: id.owner.clone(), number: before };
+        let exit = self.records.attempt(&earlier)?.and_then(|files| files.exit);
+        // Those are what the loop itself may have written.
+        let by_loop =
+            |exit: &Exit| matches!(exit.reason, ExitReason::Lost | ExitReason::Stopped { .. });
+        Ok(exit.is_some_and(|exit| exit.is_ok_and(|exit| !by_loop(&exit))))
     }
 
     /// Ends what lives of an earlier attempt whose records are lost, and says so. The plan knows of
