@@ -116,8 +116,9 @@ pub fn is_settled(plan: &Plan) -> bool {
 
 /// Returns how long the loop may sleep if nothing wakes it.
 fn longest_wait(turn: &Tick) -> Duration {
-    let policy = turn.look.desired.known().map(|desired| desired.policy());
-    let resync = policy.unwrap_or_default().intervals.resync_seconds;
+    let desired = turn.look.desired.known();
+    let intervals = desired.map(|desired| desired.policy().intervals).unwrap_or_default();
+    let resync = intervals.resync_seconds;
     let resync = Duration::from_secs(resync.into());
     let until = |at: Timestamp| {
         Duration::try_from(at.duration_since(turn.look.observed.now)).unwrap_or(Duration::ZERO)

@@ -8,6 +8,7 @@ use crate::api::policy::PolicySpec;
 use crate::api::task::TaskSpec;
 use crate::api::worker::WorkerSpec;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// What is wanted, as one commit of the pinned ref says it.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,8 +75,9 @@ impl Desired {
     }
 
     /// Returns the policy in effect.
-    pub fn policy(&self) -> PolicySpec {
-        self.policy.spec.clone().unwrap_or_default()
+    pub fn policy(&self) -> &PolicySpec {
+        static DEFAULT: LazyLock<PolicySpec> = LazyLock::new(PolicySpec::default);
+        self.policy.spec.as_ref().unwrap_or(&DEFAULT)
     }
 }
 

@@ -73,8 +73,8 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
         }
     };
     let policy = desired.policy();
-    let index = Index::of(desired, observed, &policy);
-    let scene = Scene { desired, observed, policy: &policy, index: &index };
+    let index = Index::of(desired, observed, policy);
+    let scene = Scene { desired, observed, policy, index: &index };
     let (Sighting::Known(tasks), Sighting::Known(claims)) = (&observed.tasks, &observed.claims)
     else {
         let why = observed.tasks.why_unknown().or(observed.claims.why_unknown());

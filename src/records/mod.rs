@@ -70,7 +70,8 @@ impl Records {
         self.create(&self.of_task("tasks", &task.task), task)
     }
 
-    /// Removes the record of a task, if it is of this uid. Returns whether it was.
+    /// Removes the record of a task and the note of its failure, if it is of this uid. Returns
+    /// whether it was.
     ///
     /// # Errors
     /// When the record cannot be read, understood or removed; then nothing was removed for certain.
@@ -80,6 +81,7 @@ impl Records {
         if task?.owner() != *owner {
             return Ok(false);
         }
+        self.clear_failure(&owner.task)?;
         disk::remove(&path)?;
         Ok(true)
     }

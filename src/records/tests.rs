@@ -90,13 +90,21 @@ fn the_first_record_of_a_task_stands_and_git_does_not_see_it() {
     assert_eq!(fs::read_to_string(scene.path(".gitignore")).unwrap(), "*\n");
 }
 
+fn failure(count: u32) -> Failure {
+    let (action, message) = ("add worktree".to_owned(), "no space".to_owned());
+    Failure { action, message, count, at: clock::now() }
+}
+
 #[test]
 fn a_task_is_forgotten_by_its_own_uid_only() {
     let scene = scene();
     assert_eq!(scene.records.register(&task(1)).unwrap(), Published::New);
+    scene.records.record_failure(&owner(1).task, &failure(1)).unwrap();
     assert!(!scene.records.forget(&owner(2)).unwrap());
     assert_eq!(scene.records.tasks().unwrap().len(), 1);
+    assert_eq!(scene.records.failures().unwrap().len(), 1);
     assert!(scene.records.forget(&owner(1)).unwrap());
+    assert!(scene.records.failures().unwrap().is_empty());
     assert!(scene.records.tasks().unwrap().is_empty());
 }
 
@@ -125,9 +133,7 @@ fn a_failure_is_replaced_and_cleared() {
     let scene = scene();
     let name = owner(1).task;
     for count in [1, 2] {
-        let (action, message) = ("add worktree".to_owned(), "no space".to_owned());
-        let failure = Failure { action, message, count, at: clock::now() };
-        scene.records.record_failure(&name, &failure).unwrap();
+        scene.records.record_failure(&name, &failure(count)).unwrap();
         let failures = scene.records.failures().unwrap();
         assert_eq!(failures[&name].as_ref().unwrap().count, count);
     }

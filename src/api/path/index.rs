@@ -16,7 +16,7 @@ pub struct PatternIndex {
 impl PatternIndex {
     /// Enters a pattern under a number.
     pub fn insert(&mut self, number: usize, pattern: &PathPattern) {
-        for Alternative { folder, .. } in &pattern.alternatives {
+        for Alternative { folder, .. } in pattern.alternatives.iter() {
             let numbers = self.by_folder.entry(folder.clone()).or_default();
             if numbers.last() != Some(&number) {
                 numbers.push(number);
@@ -31,7 +31,9 @@ impl PatternIndex {
         I: IntoIterator<Item = &'p PathPattern>,
     {
         let mut lists: Vec<&[usize]> = Vec::new();
-        for Alternative { folder, .. } in patterns.into_iter().flat_map(|one| &one.alternatives) {
+        for Alternative { folder, .. } in
+            patterns.into_iter().flat_map(|one| one.alternatives.iter())
+        {
             let above = folder.match_indices('/').filter_map(|(at, _)| folder.get(..at));
             let above = above.filter_map(|one| folder.get(..one.rfind('/').map_or(0, |at| at + 1)));
             lists.extend(above.filter_map(|one| self.by_folder.get(one)).map(Vec::as_slice));

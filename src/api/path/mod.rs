@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// The longest pattern, in bytes.
 pub const PATTERN_MAX: usize = 300;
@@ -22,8 +23,8 @@ const ALTERNATIVES_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
-    text: String,
-    alternatives: Vec<Alternative>,
+    text: Arc<str>,
+    alternatives: Arc<[Alternative]>,
     /// Whether everything beneath a match is held too.
     folder: bool,
 }
@@ -98,23 +99,23 @@ impl PathPattern {
             .map_err(fail)?
             .iter()
             .map(|one| Alternative::parse(one))
-            .collect::<Result<Vec<_>, _>>()
+            .collect::<Result<Arc<[_]>, _>>()
             .map_err(fail)?;
         let last = text.rsplit('/').next().unwrap_or_default();
         let folder = last.is_empty() || (is_literal(text) && !last.contains('.'));
-        Ok(Self { text: text.to_owned(), alternatives, folder })
+        Ok(Self { text: text.into(), alternatives, folder })
     }
 
     /// Returns the path, if the pattern has no wildcard and does not say itself that it is a
     /// folder: then only the tree knows, and [`Self::known_as_folder`] takes its word.
     pub fn unclear_path(&self) -> Option<&str> {
-        (is_literal(&self.text) && !self.text.ends_with('/')).then_some(self.text.as_str())
+        (is_literal(&self.text) && !self.text.ends_with('/')).then_some(&*self.text)
     }
 
     /// Returns the pattern of a path that is known to be a folder.
     #[must_use]
     pub fn known_as_folder(mut self) -> Self {
-        self.text.push('/');
+        self.text = format!("{}/", self.text).into();
         Self { folder: true, ..self }
     }
 
@@ -174,7 +175,7 @@ impl TryFrom<String> for PathPattern {
 
 impl From<PathPattern> for String {
     fn from(pattern: PathPattern) -> Self {
-        pattern.text
+        pattern.text.to_string()
     }
 }
 

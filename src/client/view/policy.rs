@@ -21,6 +21,6 @@ pub fn policy(snapshot: &Snapshot) -> Option<PolicyView> {
     let desired = snapshot.desired()?;
     let status = PolicyStatus { problems: desired.policy.problems.clone() };
     let mut view = View::of(Kind::Policy, "policy", Some(&desired.policy), status);
-    view.spec = Some(desired.policy());
+    view.spec = Some(desired.policy().clone());
     Some(view)
 }

@@ -146,8 +146,8 @@ impl Scene {
     fn program(&self, task: &str, number: u32) -> Program {
         let policy = self.desired.policy();
         let (desired, observed) = (&self.desired, &self.observed);
-        let index = super::super::index::Index::of(desired, observed, &policy);
-        let scene = super::super::Scene { desired, observed, policy: &policy, index: &index };
+        let index = super::super::index::Index::of(desired, observed, policy);
+        let scene = super::super::Scene { desired, observed, policy, index: &index };
         let record = self.observed.tasks.known().unwrap()[&name(task)].record.clone().unwrap();
         let id = AttemptId { owner: record.owner(), number };
         let seat = "codegen-1".to_owned().try_into().unwrap();

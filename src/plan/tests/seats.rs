@@ -68,8 +68,8 @@ fn the_seat_is_the_one_that_a_look_at_every_seat_finds() {
         let tasks: Vec<TaskSpec> = (0..12).map(|_| draw.task()).collect();
         let (desired, observed) = (&world.desired, &world.observed);
         let policy = desired.policy();
-        let index = Index::of(desired, observed, &policy);
-        let scene = Scene { desired, observed, policy: &policy, index: &index };
+        let index = Index::of(desired, observed, policy);
+        let scene = Scene { desired, observed, policy, index: &index };
         let mut taken = BTreeMap::new();
         let mut seats = Seats::new(scene, std::iter::empty());
         for spec in &tasks {

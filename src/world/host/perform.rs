@@ -61,7 +61,6 @@ impl HostWorld {
             }
             Action::Forget(owner) => {
                 self.begun.take(owner);
-                self.records.clear_failure(&owner.task)?;
                 let forgot = self.records.forget(owner)?;
                 Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
             }

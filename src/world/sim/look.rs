@@ -10,7 +10,7 @@ use crate::plan::observed::{
 };
 use crate::world::Look;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A part of the world that is seen or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +62,11 @@ impl State {
         let stale = if self.strikes(Fault::StaleRead) { self.earlier.clone() } else { None };
         let look = stale.unwrap_or_else(|| {
             let look = self.look();
-            self.earlier = Some(look.clone());
+            let may_be_stale = [Fault::StaleRead, Fault::StaleSection]
+                .iter()
+                .any(|fault| self.faults.rate(*fault).is_some_and(|rate| rate > 0));
+            // Only what may be shown again is worth a copy.
+            self.earlier = may_be_stale.then(|| look.clone());
             look
         });
         self.seen = Arc::new(Seen::of(&look));
@@ -114,21 +118,23 @@ impl State {
     /// Puts earlier sections in place of new ones. What is wanted is never older than our own
     /// effects: one process reads the one ref it is in, anew for each look.
     fn age(&mut self, observed: &mut Observed) {
-        let Some(earlier) = self.earlier.take() else { return };
-        let old = &earlier.observed;
-        self.put_back(&mut observed.tasks, &old.tasks);
-        self.put_back(&mut observed.claims, &old.claims);
-        self.put_back(&mut observed.sessions, &old.sessions);
-        self.put_back(&mut observed.worktrees, &old.worktrees);
-        self.put_back(&mut observed.branches, &old.branches);
-        self.put_back(&mut observed.rescues, &old.rescues);
-        self.put_back(&mut observed.trusted, &old.trusted);
-        self.put_back(&mut observed.leftovers, &old.leftovers);
-        self.earlier = Some(earlier);
+        let earlier = self.earlier.take();
+        let old = earlier.as_ref().map(|earlier| &earlier.observed);
+        self.put_back(&mut observed.tasks, old.map(|old| &old.tasks));
+        self.put_back(&mut observed.claims, old.map(|old| &old.claims));
+        self.put_back(&mut observed.sessions, old.map(|old| &old.sessions));
+        self.put_back(&mut observed.worktrees, old.map(|old| &old.worktrees));
+        self.put_back(&mut observed.branches, old.map(|old| &old.branches));
+        self.put_back(&mut observed.rescues, old.map(|old| &old.rescues));
+        self.put_back(&mut observed.trusted, old.map(|old| &old.trusted));
+        self.put_back(&mut observed.leftovers, old.map(|old| &old.leftovers));
+        self.earlier = earlier;
     }
 
-    fn put_back<T: Clone>(&mut self, section: &mut T, old: &T) {
-        if self.strikes(Fault::StaleSection) {
+    fn put_back<T: Clone>(&mut self, section: &mut T, old: Option<&T>) {
+        if self.strikes(Fault::StaleSection)
+            && let Some(old) = old
+        {
             *section = old.clone();
         }
     }
@@ -198,6 +204,9 @@ impl SimAttempt {
 }
 
 fn trusted() -> BTreeSet<String> {
-    let built_in = crate::agents::built_in().iter();
-    built_in.map(|(name, spec)| Desired::trust_digest(name, spec)).collect()
+    static TRUSTED: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let built_in = crate::agents::built_in().iter();
+        built_in.map(|(name, spec)| Desired::trust_digest(name, spec)).collect()
+    });
+    TRUSTED.clone()
 }

@@ -75,13 +75,13 @@ impl State {
     }
 
     fn forget(&mut self, owner: &Owner) -> Answer {
-        self.failures.remove(&owner.task);
-        if self.tears() {
-            return died();
-        }
         let Some(record) = self.records.get(&owner.task) else { return Ok(Outcome::AlreadySo) };
         if record.read().map_err(ActionError)?.uid != owner.uid {
             return Ok(Outcome::AlreadySo);
+        }
+        self.failures.remove(&owner.task);
+        if self.tears() {
+            return died();
         }
         self.records.remove(&owner.task);
         Ok(Outcome::Done)
