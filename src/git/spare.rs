@@ -1,22 +1,32 @@
 //! A spare worktree: checked out in idle time, so that the next task's needs only the difference. It
 //! is detached, bears a mark of its own, and nothing runs in it; one that is in doubt is made anew.
 
-use super::command::LONG_DEADLINE;
+use super::command::{LONG_DEADLINE, Place, read_at};
 use super::retire::refuse_repository;
 use super::worktree::{Entry, is_empty_folder, place_of, read_line, real};
 use super::{Error, Repository};
 use crate::api::hash::digest;
 use crate::api::name::{BranchName, CommitId, Owner};
 use crate::disk;
+use crate::process::spawn::Call;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The lock reason of a spare. It is no owner's mark, so that nobody takes it for a task's.
 const SPARE: &str = "reconciler-spare";
 /// The file in its entry that is written last and taken away first: with it, the spare is whole. It
-/// holds a digest of all settings by which git may check files out differently.
+/// holds a digest of all settings and attributes, outside of commits, by which git may check files
+/// out differently.
 const WHOLE: &str = "reconciler-spare";
+
+/// Where git may have been built to keep attributes for everybody.
+const SYSTEM_ATTRIBUTES: [&str; 3] =
+    ["/etc/gitattributes", "/usr/etc/gitattributes", "/usr/local/etc/gitattributes"];
+
+/// Makes every file as committed.
+const RESET: [&str; 4] = ["reset", "--quiet", "--hard", "--no-recurse-submodules"];
 
 /// What came of making a spare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +34,8 @@ pub enum Spare {
     /// There is one.
     Ready,
     /// In this repository a worktree made ahead could differ from one made when it is needed: it
-    /// has a post-checkout hook or a sparse checkout. Or the place is in use.
+    /// has a post-checkout hook, a sparse checkout, or files that a filter makes. Or the place is in
+    /// use.
     Unsuitable,
 }
 
@@ -63,12 +74,32 @@ impl Repository {
         }
         let is_clear = self.clear_spare(place).await?;
         let Some(rules) = rules.filter(|_| is_clear) else { return Ok(Spare::Unsuitable) };
+        let filtered = self.filtered().await?;
         let call = self.write_at(self.place(), LONG_DEADLINE)?;
-        let call = call.args(["worktree", "add", "--detach", "--lock", "--reason", SPARE, "--"]);
-        call.arg(place).arg(commit.as_str()).run().await?;
+        let call = call.args(["worktree", "add", "--detach", "--lock", "--reason", SPARE]);
+        let call = if filtered.is_empty() { call } else { call.arg("--no-checkout") };
+        call.arg("--").arg(place).arg(commit.as_str()).run().await?;
         let entry = self.entry_at(place)?.ok_or_else(|| Error::NotARepository(place.to_owned()))?;
+        if !filtered.is_empty() && !self.fill(&entry, place, &filtered).await? {
+            self.clear_spare(place).await?;
+            return Ok(Spare::Unsuitable);
+        }
         disk::replace_unsynced(&entry.dir.join(WHOLE), rules.as_bytes())?;
         Ok(Spare::Ready)
+    }
+
+    /// Writes the index of the spare anew, a second or more after its files: of a file as young as
+    /// the index git reads all, each time it looks. One caller at a time, as with
+    /// [`Self::make_spare`].
+    ///
+    /// # Errors
+    /// When it could not; a spare that is half done is not taken.
+    pub async fn settle_spare(&self, place: &Path) -> Result<(), Error> {
+        let Some(entry) = self.entry_at(place)?.filter(is_spare) else { return Ok(()) };
+        if disk::is_there(&entry.dir.join(WHOLE))? {
+            self.in_spare(&entry, place)?.args(RESET).run().await?;
+        }
+        Ok(())
     }
 
     /// Makes the spare the worktree of an existing branch, locked by the mark of its owner: checked
@@ -123,7 +154,7 @@ impl Repository {
         let (Some(whole), Ok(base)) = (whole, base) else { return Ok(false) };
         let taken = std::fs::remove_file(entry.dir.join(WHOLE));
         taken.map_err(|source| disk::Error::new("remove", &entry.dir.join(WHOLE), source))?;
-        let checkout = self.write_at(place_of(place), LONG_DEADLINE)?;
+        let checkout = self.in_spare(entry, place)?;
         let checkout = checkout.args(["checkout", "--quiet", "--force", "--no-guess"]);
         let checkout = checkout.args(["--no-recurse-submodules", branch.as_str(), "--"]);
         let (rules, attributes, done) =
@@ -163,8 +194,60 @@ impl Repository {
         if is_sparse || is_reftable || may_have_hook(&hooks) {
             return Ok(None);
         }
-        let own = disk::read(&self.common_dir.join("info/attributes"), disk::RECORD_MAX)?;
-        Ok(Some(digest(&[&list, &own.unwrap_or_default()])))
+        let mut attributes = vec![self.common_dir.join("info/attributes")];
+        attributes.extend(SYSTEM_ATTRIBUTES.map(PathBuf::from));
+        match value("core.attributesfile") {
+            Some(path) if path.starts_with('~') => {
+                match path.strip_prefix("~/").zip(variable("HOME")) {
+                    Some((path, home)) => attributes.push(home.join(path)),
+                    None => return Ok(None),
+                }
+            }
+            Some(path) => attributes.push(self.root.join(path)),
+            None => attributes.extend(user_attributes()),
+        }
+        let mut parts = vec![list.clone()];
+        for path in attributes {
+            parts.push(disk::read(&path, disk::RECORD_MAX)?.unwrap_or_default());
+        }
+        Ok(Some(digest(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())))
+    }
+
+    /// Returns pathspecs of the files that programs make on checkout, by the settings.
+    async fn filtered(&self) -> Result<Vec<String>, Error> {
+        let keys = ["config", "--name-only", "--get-regexp", r"^filter\..*\.(smudge|process)$"];
+        let keys = match self.read().args(keys).run().await {
+            Ok(keys) => String::from_utf8_lossy(&keys).into_owned(),
+            Err(error) if error.status() == Some(1) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let driver = |key: &str| {
+            let name = key.strip_prefix("filter.")?.rsplit_once('.')?.0;
+            Some(format!(":(attr:filter={name})"))
+        };
+        Ok(keys.lines().filter_map(driver).collect())
+    }
+
+    /// Checks out what was added without files. Returns false when a program would make one of them:
+    /// it may make something else of it when it is asked again.
+    async fn fill(&self, entry: &Entry, place: &Path, filtered: &[String]) -> Result<bool, Error> {
+        self.in_spare(entry, place)?.args(["read-tree", "HEAD"]).run().await?;
+        let files = read_at(place_of(place)).args(["ls-files", "-z", "--"]).args(filtered);
+        // A name of a driver that cannot be asked for may be that of any file.
+        if files.run().await.map_or(true, |files| !files.is_empty()) {
+            return Ok(false);
+        }
+        self.in_spare(entry, place)?.args(RESET).run().await?;
+        Ok(true)
+    }
+
+    /// Prepares a command that overwrites files, in the spare and nowhere else: without its `.git`,
+    /// git would find the repository around it.
+    fn in_spare(&self, entry: &Entry, place: &Path) -> Result<Call, Error> {
+        let mut work_tree = OsString::from("--work-tree=");
+        work_tree.push(place);
+        let call = self.write_at(Place::GitDir(&entry.dir), LONG_DEADLINE)?;
+        Ok(call.directory(place).arg(work_tree))
     }
 
     /// Takes away what is at the place of the spare. Returns false when that bears another mark.
@@ -186,6 +269,18 @@ impl Repository {
             Ok(()) | Err(_) => Ok(true),
         }
     }
+}
+
+/// Returns the file of attributes of the user where no setting names another; see gitattributes(5).
+fn user_attributes() -> Option<PathBuf> {
+    let folder = variable("XDG_CONFIG_HOME").filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.or_else(|| Some(variable("HOME")?.join(".config")))?;
+    Some(folder.join("git/attributes"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the git that is called has this very environment")]
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
 }
 
 fn is_spare(entry: &Entry) -> bool {

@@ -248,7 +248,8 @@ fn entry_in(dir: PathBuf, parents: &mut Parents) -> Result<Option<Entry>, Error>
     // Most lie in one folder.
     let path = match (path.parent(), path.file_name()) {
         (Some(parent), Some(name)) => {
-            let real = parents.entry(parent.to_owned()).or_insert_with(|| parent.canonicalize().ok());
+            let real =
+                parents.entry(parent.to_owned()).or_insert_with(|| parent.canonicalize().ok());
             real.as_ref().map_or_else(|| path.to_owned(), |real| real.join(name))
         }
         _ => path.to_owned(),

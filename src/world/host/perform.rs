@@ -14,17 +14,19 @@ use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
+use crate::records::{self, Records};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 type Answer = Result<Outcome, ActionError>;
 
 impl HostWorld {
     pub(super) async fn do_it(&self, action: &Action) -> Answer {
         match action {
-            Action::Register(record) => self.register(record),
+            Action::Register(record) => self.register(record).await,
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
@@ -38,7 +40,9 @@ impl HostWorld {
                 Ok(Outcome::Done)
             }
             Action::PrepareAttempt(attempt) => {
-                published(self.records.prepare(attempt)?, "an attempt")
+                let attempt = attempt.clone();
+                let prepare = move |records: &Records| records.prepare(&attempt);
+                published(self.write_record(prepare).await?, "an attempt")
             }
             Action::NewSession { attempt, directory } => self.new_session(attempt, directory).await,
             Action::AskToStop { attempt, shim, why, at } => {
@@ -77,8 +81,21 @@ impl HostWorld {
         }
     }
 
-    fn register(&self, record: &TaskRecord) -> Answer {
-        let answer = published(self.records.register(record)?, "a record");
+    /// Writes a record on a thread of its own: each waits for the disk, and many are made durable
+    /// together as quickly as one.
+    async fn write_record(
+        &self,
+        write: impl FnOnce(&Records) -> Result<Published, records::Error> + Send + 'static,
+    ) -> Result<Published, ActionError> {
+        let records = Arc::clone(&self.records);
+        let written = tokio::task::spawn_blocking(move || write(&records)).await;
+        Ok(written.map_err(|error| ActionError(format!("cannot write a record: {error}")))??)
+    }
+
+    async fn register(&self, record: &TaskRecord) -> Answer {
+        let new = record.clone();
+        let register = move |records: &Records| records.register(&new);
+        let answer = published(self.write_record(register).await?, "a record");
         if matches!(answer, Ok(Outcome::Done)) {
             self.begun.register(record);
         }
