@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const SAMPLE: usize = 40;
 
 /// How often a fault is tried that did not come: a run may pass fewer points than the one before.
-const TRIES: usize = 3;
+const TRIES: usize = 10;
 
 /// What came of the faults of a scenario.
 #[derive(Debug, Default)]

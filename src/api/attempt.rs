@@ -199,6 +199,16 @@ impl ExitReason {
     }
 }
 
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.reason, self.started_at) {
+            // No shim took it: what never was cannot vanish.
+            (ExitReason::Lost, None) => f.write_str("was never started"),
+            (reason, _) => reason.fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

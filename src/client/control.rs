@@ -149,7 +149,7 @@ impl Client {
         let holder = Holder { pid: std::process::id(), since: clock::now() };
         let mut tries = 0;
         loop {
-            let first = match Guard::take(self.root(), &holder)? {
+            let first = match Guard::take(self.repository.common_dir(), &holder)? {
                 Taken::Yes(guard) => return Ok(guard),
                 Taken::No(first) => first,
             };

@@ -57,7 +57,7 @@ impl Client {
 
     /// Returns whether the loop runs.
     pub fn loop_state(&self) -> LoopState {
-        match Guard::held(self.root()) {
+        match Guard::held(self.repository.common_dir()) {
             Ok(Held::Free) => LoopState::NotRunning,
             Ok(Held::By(holder)) => LoopState::Running {
                 pid: holder.as_ref().map(|holder| holder.pid),

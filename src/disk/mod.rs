@@ -3,7 +3,7 @@
 
 mod publish;
 
-pub use publish::{Published, create, replace, replace_unsynced, sync_folder_of};
+pub use publish::{Published, create, replace, replace_from, replace_unsynced, sync_folder_of};
 
 use crate::fault;
 use std::fs::{DirBuilder, File};

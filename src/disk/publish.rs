@@ -28,6 +28,19 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         .map_err(|source| Error::new("publish", path, source))
 }
 
+/// Replaces a file whole, as [`replace`] does, in a folder that is not ours to leave anything in: the
+/// temporary file lies in another one, on the same disk.
+///
+/// # Errors
+/// When it cannot be made durable; what stood there before still stands.
+pub fn replace_from(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    // What a writer before us left when it died.
+    super::list_records(folder)?;
+    let temporary = synced(path, write_in(folder, path, bytes)?)?;
+    fault::effect("publish", || temporary.persist(path).map(drop).map_err(|error| error.error))
+        .map_err(|source| Error::new("publish", path, source))
+}
+
 /// Replaces a file whole, as [`replace`] does, but without waiting for the disk: after a power cut
 /// it may be empty. For what is made anew then.
 ///
@@ -54,13 +67,19 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<Published, Error> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
-    let file = write_unsynced(path, bytes)?;
+    synced(path, write_unsynced(path, bytes)?)
+}
+
+fn synced(path: &Path, file: tempfile::NamedTempFile) -> Result<tempfile::NamedTempFile, Error> {
     file.as_file().sync_all().map_err(|source| Error::new("write", path, source))?;
     Ok(file)
 }
 
 fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    write_in(path.parent().unwrap_or(Path::new(".")), path, bytes)
+}
+
+fn write_in(folder: &Path, path: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Error> {
     make_folder(folder)?;
     let fail = |source| Error::new("write", path, source);
     // A lie about writing is a lie about publishing.

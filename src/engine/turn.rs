@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 /// How many subjects are worked on at once.
 const PARALLEL: usize = 16;
-/// The first wait after a turn that changed nothing although something was planned.
+/// The first wait after a turn that changed nothing although something was planned, or that could
+/// not see everything: what hid it, as a tmux server that just dies, gives no hint when it is over.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// The longest such wait.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -59,11 +60,14 @@ pub async fn run<W: World>(
             return;
         }
         let mut wait = longest_wait(&turn);
-        if !idle {
+        if !idle || turn.look.is_partial() {
             wait = wait.min(pause);
             pause = pause.saturating_mul(2).min(PAUSE_MAX);
-        } else if until == Until::Stopped {
-            world.rest(&turn.look);
+        } else {
+            pause = PAUSE_MIN;
+            if until == Until::Stopped {
+                world.rest(&turn.look);
+            }
         }
         tokio::select! {
             () = wake.notified() => {}
@@ -124,4 +128,60 @@ fn longest_wait(turn: &Tick) -> Duration {
         Duration::try_from(at.duration_since(turn.look.observed.now)).unwrap_or(Duration::ZERO)
     };
     turn.plan.wake_at.map_or(resync, |at| until(at).max(PAUSE_MIN).min(resync))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::action::Action;
+    use crate::plan::observed::{EmptyState, Leftovers, Observed, Places, Sighting};
+    use crate::process::clock;
+    use crate::world::{ActionError, Look, Outcome};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// A world without anything, whose sessions are hidden at the first look.
+    #[derive(Default)]
+    struct Hidden {
+        looks: AtomicU32,
+        seen: Notify,
+    }
+
+    impl World for Hidden {
+        async fn observe(&self) -> Look {
+            let sessions = if self.looks.fetch_add(1, Ordering::Relaxed) == 0 {
+                Sighting::Unknown("the server just dies".to_owned())
+            } else {
+                self.seen.notify_one();
+                Sighting::Known(Vec::new())
+            };
+            let observed = Observed {
+                now: clock::now(),
+                nonce: 1,
+                places: Places { root: "/r".into() },
+                tasks: Sighting::Known(BTreeMap::new()),
+                claims: Sighting::Known(BTreeMap::new()),
+                sessions,
+                worktrees: Sighting::Known(Vec::new()),
+                branches: Sighting::Known(BTreeMap::new()),
+                rescues: Sighting::Known(BTreeSet::new()),
+                trusted: Sighting::Known(BTreeSet::new()),
+                leftovers: Sighting::Known(Leftovers::default()),
+                empty_state: EmptyState::Doubted,
+            };
+            Look { desired: Sighting::Unknown("not asked".to_owned()), observed }
+        }
+
+        async fn perform(&self, _action: &Action) -> Result<Outcome, ActionError> {
+            Ok(Outcome::Done)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_that_did_not_see_everything_is_repeated_long_before_the_next_resync() {
+        let world = Hidden::default();
+        let (no_hint, seen) = (Notify::new(), world.seen.notified());
+        let again = run(&world, &no_hint, Until::Stopped, seen, |_| {});
+        tokio::time::timeout(Duration::from_secs(10), again).await.expect("it looks again soon");
+    }
 }

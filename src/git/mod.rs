@@ -102,6 +102,9 @@ pub enum Error {
         /// The work.
         what: String,
     },
+    /// A worktree that was to let go of its branch still has it.
+    #[error("{} is still on its branch, although git said that it was let go of", .0.display())]
+    OnBranch(PathBuf),
     /// git or a hook of the user refused a commit.
     #[error("{path} was not committed:\n{said}")]
     CommitRefused {

@@ -50,10 +50,10 @@ impl Repository {
             let lines = text.lines().filter(|line| line.contains(&format!(" {prefix}")));
             refs_in(&lines.collect::<Vec<_>>().join("\n"), prefix).ok()
         };
-        match (of(one), of(other)) {
-            (Some(one), Some(other)) => (Ok(one), Ok(other)),
-            (Some(_) | None, _) => tokio::join!(self.refs(one), self.refs(other)),
+        if let (Some(one), Some(other)) = (of(one), of(other)) {
+            return (Ok(one), Ok(other));
         }
+        tokio::join!(self.refs(one), self.refs(other))
     }
 
     /// Makes a ref that must not exist yet.

@@ -140,6 +140,10 @@ impl Repository {
                 let is_new = made.is_some_and(|made| made == commit);
                 return Ok(Some(Saved { reference, commit, is_new }));
             }
+            if self.reader().resolve(&reference).await?.is_none() {
+                let what = format!("git said that it made {reference}, and there is none");
+                return Err(Error::Unsaved { path: worktree.to_owned(), what });
+            }
         }
         Err(Error::Unsaved { path: worktree.to_owned(), what: format!("{name} is taken") })
     }

@@ -2,12 +2,15 @@
 //! ref holds; each step, done again after a crash at any point, completes.
 
 use super::rescue::{self, Unsaved};
-use super::worktree::{Entry, is_empty_folder, move_away, place_of, real};
+use super::worktree::{Entry, is_empty_folder, move_away, place_of, read_line, real};
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+
+/// What git writes in a HEAD file where refs are in a reftable: it says nothing of the branch.
+const REFTABLE_HEAD: &[u8] = b"ref: refs/heads/.invalid";
 
 /// What is in a retired worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,7 @@ impl Repository {
             let unsaved = self.unsaved(path).await?;
             self.check_saved(path, &unsaved, rescue).await?;
             self.detach(path, &unsaved).await?;
+            check_detached(&entry, &unsaved)?;
             move_away(path, trash)?;
             if unsaved.is_nothing() && !unsaved.ignored && unsaved.nested.is_empty() {
                 retired = Retired::InBranches;
@@ -108,6 +112,19 @@ impl Repository {
     }
 }
 
+/// Refuses a worktree whose HEAD is still on a branch, whatever git said: in the trash it would keep
+/// that branch in use for as long as it is kept.
+fn check_detached(entry: &Entry, unsaved: &Unsaved) -> Result<(), Error> {
+    match read_line(&entry.dir.join("HEAD"))? {
+        Some(line)
+            if unsaved.head.is_some() && line.starts_with(b"ref: ") && line != REFTABLE_HEAD =>
+        {
+            Err(Error::OnBranch(entry.path.clone()))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Puts aside what keeps a branch in use although HEAD is detached.
 fn free_branch(entry: &Entry) -> Result<(), Error> {
     for name in ["rebase-merge", "rebase-apply", "BISECT_START"] {
@@ -125,13 +142,20 @@ pub(super) fn relink(entry: &Entry, trash: &Path) -> Result<(), Error> {
     if !disk::is_there(trash)? || is_empty_folder(trash)? {
         return Err(Error::NotARepository(trash.to_owned()));
     }
-    let to_entry = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
-    let file = trash.join(".git");
-    if disk::read(&file, disk::RECORD_MAX)?.as_ref() != Some(&to_entry) {
-        disk::replace(&file, &to_entry)?;
-    }
+    link(entry, trash)?;
     let to_worktree = [real(trash).join(".git").as_os_str().as_bytes(), b"\n"].concat();
     disk::replace(&entry.dir.join("gitdir"), &to_worktree)?;
+    Ok(())
+}
+
+/// Tells a directory its entry. Nothing else is written in it, not even for a moment: left there by
+/// a crash, it would be work of the task.
+pub(super) fn link(entry: &Entry, place: &Path) -> Result<(), Error> {
+    let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
+    let file = place.join(".git");
+    if disk::read(&file, disk::RECORD_MAX)?.as_ref() != Some(&link) {
+        disk::replace_from(place.parent().unwrap_or(place), &file, &link)?;
+    }
     Ok(())
 }
 
@@ -142,5 +166,23 @@ pub(super) fn refuse_repository(path: &Path) -> Result<(), Error> {
             Err(disk::Error::new("look at", path, error).into())
         }
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_head_that_stayed_on_its_branch_although_git_said_otherwise_is_refused() {
+        let scratch = Scratch::new().await;
+        let path = scratch.add("t").await;
+        let unsaved = scratch.repository.unsaved(&path).await.unwrap();
+        let entry = scratch.repository.entry_of(&path).unwrap().unwrap();
+        let refused = check_detached(&entry, &unsaved).unwrap_err();
+        assert!(matches!(refused, Error::OnBranch(place) if place == path));
+        scratch.repository.detach(&path, &unsaved).await.unwrap();
+        check_detached(&entry, &unsaved).unwrap();
     }
 }

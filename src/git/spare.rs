@@ -2,8 +2,8 @@
 //! is detached, bears a mark of its own, and nothing runs in it; one that is in doubt is made anew.
 
 use super::command::{LONG_DEADLINE, Place, read_at};
-use super::retire::refuse_repository;
-use super::worktree::{Entry, is_empty_folder, place_of, read_line, real};
+use super::retire::{link, refuse_repository};
+use super::worktree::{Entry, entry_in, is_empty_folder, place_of, read_line, real};
 use super::{Error, Repository};
 use crate::api::hash::digest;
 use crate::api::name::{BranchName, CommitId, Owner};
@@ -132,10 +132,10 @@ impl Repository {
             disk::make_folder(parent)?;
         }
         // Of a spare whose entry names the path already, nothing is believed but the entry.
-        let link = [b"gitdir: ", entry.dir.as_os_str().as_bytes(), b"\n"].concat();
-        disk::replace_unsynced(&place.join(".git"), &link)?;
+        link(&entry, place)?;
         let back = [real(path).join(".git").as_os_str().as_bytes(), b"\n"].concat();
         disk::replace_unsynced(&entry.dir.join("gitdir"), &back)?;
+        check_told(&entry, path, owner)?;
         std::fs::rename(place, path).map_err(|source| disk::Error::new("move", place, source))?;
         Ok(Taken::Yes)
     }
@@ -287,6 +287,15 @@ fn is_spare(entry: &Entry) -> bool {
     entry.lock.as_deref() == Some(SPARE)
 }
 
+/// Refuses to go on where an entry does not say what was just written to it: moved now, the directory
+/// would be nobody's, and its entry would hold the branch for a place where nothing is.
+fn check_told(entry: &Entry, path: &Path, owner: &Owner) -> Result<(), Error> {
+    let told = entry_in(entry.dir.clone())?;
+    let told = told.filter(|one| one.path == real(path) && one.check_owner(owner).is_ok());
+    let what = || entry.dir.display().to_string();
+    told.map(drop).ok_or_else(|| Error::unreadable(what(), "what was written there is not there"))
+}
+
 fn is_whole(entry: &Entry, rules: &str) -> Result<bool, Error> {
     let whole = read_line(&entry.dir.join(WHOLE))?;
     Ok(whole.as_deref() == Some(rules.as_bytes()) && !entry.is_torn()?)
@@ -303,4 +312,25 @@ fn may_have_hook(hooks: &Path) -> bool {
 fn is_on(entry: &Entry, branch: &BranchName) -> Result<bool, Error> {
     let head = read_line(&entry.dir.join("HEAD"))?;
     Ok(head == Some(format!("ref: {}", branch.to_ref()).into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::{Scratch, branch, owner};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_spare_whose_entry_does_not_say_what_was_written_to_it_is_not_moved() {
+        let scratch = Scratch::new().await;
+        let (place, path) = (scratch.root().join(".reconciler/spare"), scratch.worktree_path("t"));
+        let head = scratch.id("main").await;
+        scratch.repository.make_spare(&place, &head).await.unwrap();
+        let entry = scratch.repository.entry_at(&place).unwrap().unwrap();
+        check_told(&entry, &path, &owner("t")).unwrap_err();
+        drop(scratch.repository.create(&branch("t").to_ref(), &head).await.unwrap());
+        let taken = scratch.repository.take_spare(&place, &path, &branch("t"), &owner("t")).await;
+        assert_eq!(taken.unwrap(), Taken::Yes);
+        check_told(&entry, &path, &owner("t")).unwrap();
+        check_told(&entry, &path, &owner("u")).unwrap_err();
+    }
 }

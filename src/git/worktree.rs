@@ -160,11 +160,12 @@ impl Repository {
         let Some(link) = read_line(&place.join(".git"))? else { return Ok(None) };
         let Some(dir) = link.strip_prefix(b"gitdir: ") else { return Ok(None) };
         let dir = place.join(OsStr::from_bytes(dir));
-        let known = dir.parent().and_then(|parent| parent.canonicalize().ok());
-        if known != self.common_dir.join("worktrees").canonicalize().ok() {
+        // A relative one leads on from a place that may be left.
+        let dir = real(&dir);
+        if dir.parent() != self.common_dir.join("worktrees").canonicalize().ok().as_deref() {
             return Ok(None);
         }
-        entry_in(dir, &mut BTreeMap::new())
+        entry_in(dir)
     }
 
     /// Returns the entries that name a directory; see gitrepository-layout(5) for `worktrees/`.
@@ -173,7 +174,7 @@ impl Repository {
         let mut found = Vec::new();
         let mut parents = BTreeMap::new();
         for name in disk::list(&folder)? {
-            found.extend(entry_in(folder.join(name), &mut parents)?);
+            found.extend(entry_among(folder.join(name), &mut parents)?);
         }
         Ok(found)
     }
@@ -241,7 +242,11 @@ impl Entry {
 type Parents = BTreeMap<PathBuf, Option<PathBuf>>;
 
 /// Returns what git keeps in a folder of `worktrees/`, if it names a directory.
-fn entry_in(dir: PathBuf, parents: &mut Parents) -> Result<Option<Entry>, Error> {
+pub(super) fn entry_in(dir: PathBuf) -> Result<Option<Entry>, Error> {
+    entry_among(dir, &mut BTreeMap::new())
+}
+
+fn entry_among(dir: PathBuf, parents: &mut Parents) -> Result<Option<Entry>, Error> {
     let Some(link) = read_line(&dir.join("gitdir"))? else { return Ok(None) };
     let link = dir.join(OsStr::from_bytes(&link));
     let Some(path) = link.parent() else { return Ok(None) };

@@ -1,5 +1,6 @@
 //! The guard: an flock(2) on a file that is never deleted. The system frees it when its holder and
-//! every git command that inherited it are gone, however they ended.
+//! every git command that inherited it are gone, however they ended. It lies in the git directory,
+//! where it stays when a person removes `.reconciler` under a running loop.
 
 use crate::api::to_json;
 use crate::disk;
@@ -43,18 +44,17 @@ pub struct Holder {
 }
 
 impl Guard {
-    /// Returns where the guard of a repository is.
-    pub fn path(root: &Path) -> PathBuf {
-        root.join(".reconciler/loop.lock")
+    /// Returns where the guard of the repository with this common git directory is.
+    pub fn path(common_dir: &Path) -> PathBuf {
+        common_dir.join("reconciler.guard")
     }
 
     /// Takes the guard, if nobody has it, and says in it who does.
     ///
     /// # Errors
     /// When the file cannot be opened or locked; then it is unknown whether it is held.
-    pub fn take(root: &Path, holder: &Holder) -> Result<Taken, disk::Error> {
-        let path = Self::path(root);
-        disk::make_ignored_folder(&root.join(".reconciler"))?;
+    pub fn take(common_dir: &Path, holder: &Holder) -> Result<Taken, disk::Error> {
+        let path = Self::path(common_dir);
         let fail = |source| disk::Error::new("lock", &path, source);
         let mut open = OpenOptions::new();
         let open = open.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -78,8 +78,8 @@ impl Guard {
     ///
     /// # Errors
     /// When that cannot be seen.
-    pub fn held(root: &Path) -> Result<Held, disk::Error> {
-        let path = Self::path(root);
+    pub fn held(common_dir: &Path) -> Result<Held, disk::Error> {
+        let path = Self::path(common_dir);
         let fail = |source| disk::Error::new("look at the lock", &path, source);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -122,19 +122,21 @@ mod tests {
 
     #[test]
     fn the_second_is_told_who_the_first_is_and_its_end_frees_the_guard() {
-        let root = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let holder = Holder { pid: 7, since: Timestamp::UNIX_EPOCH };
-        assert_eq!(Guard::held(root.path()).unwrap(), Held::Free);
-        let Taken::Yes(guard) = Guard::take(root.path(), &holder).unwrap() else { panic!("free") };
-        let Taken::No(Some(first)) = Guard::take(root.path(), &holder).unwrap() else {
+        assert_eq!(Guard::held(folder.path()).unwrap(), Held::Free);
+        let Taken::Yes(guard) = Guard::take(folder.path(), &holder).unwrap() else {
+            panic!("free")
+        };
+        let Taken::No(Some(first)) = Guard::take(folder.path(), &holder).unwrap() else {
             panic!("held")
         };
         assert_eq!(first, holder);
-        assert_eq!(Guard::held(root.path()).unwrap(), Held::By(Some(holder)));
+        assert_eq!(Guard::held(folder.path()).unwrap(), Held::By(Some(holder)));
         let handed_on = guard.hand_on().unwrap();
         drop(guard);
-        assert!(Guard::held(root.path()).unwrap() != Held::Free, "a command still holds it");
+        assert!(Guard::held(folder.path()).unwrap() != Held::Free, "a command still holds it");
         drop(handed_on);
-        assert_eq!(Guard::held(root.path()).unwrap(), Held::Free);
+        assert_eq!(Guard::held(folder.path()).unwrap(), Held::Free);
     }
 }

@@ -256,7 +256,7 @@ impl fmt::Display for Action {
                 write!(f, "kill {}", pids.join(", "))
             }
             Self::CloseAttempt { attempt, exit } => {
-                write!(f, "close attempt {}: it {}", attempt.number, exit.reason)
+                write!(f, "close attempt {}: it {exit}", attempt.number)
             }
             Self::KillSession { owner, .. } => write!(f, "remove session {}", owner.task),
             Self::Rescue { owner, .. } => write!(f, "save unsaved work of {}", owner.task),

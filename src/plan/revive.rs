@@ -409,7 +409,7 @@ fn judged<'a>(
     ended: &[&Exit],
     start: impl FnOnce() -> Next<'a>,
 ) -> Next<'a> {
-    let last = ended.last().map(|exit| describe(exit)).unwrap_or_default();
+    let last = ended.last().map(ToString::to_string).unwrap_or_default();
     report.since = ended.last().map(|exit| exit.ended_at).or(report.since);
     match verdict {
         Verdict::Due => start(),
@@ -440,13 +440,6 @@ fn judged<'a>(
             };
             Next::Wait
         }
-    }
-}
-
-fn describe(exit: &Exit) -> String {
-    match (&exit.reason, exit.started_at) {
-        (ExitReason::Lost, None) => "was never started".to_owned(),
-        (reason, _) => reason.to_string(),
     }
 }
 

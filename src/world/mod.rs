@@ -6,7 +6,7 @@ pub mod sim;
 
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
-use crate::plan::observed::{Observed, Sighting};
+use crate::plan::observed::{AttemptState, Observed, Sighting};
 use std::sync::Arc;
 
 /// One look at everything.
@@ -16,6 +16,37 @@ pub struct Look {
     pub desired: Sighting<Arc<Desired>>,
     /// What there is.
     pub observed: Observed,
+}
+
+impl Look {
+    /// Returns whether a part of the world could not be seen.
+    pub fn is_partial(&self) -> bool {
+        let Observed { tasks, claims, sessions, worktrees, branches, rescues, .. } = &self.observed;
+        let Observed { trusted, leftovers, .. } = &self.observed;
+        let hidden = [
+            self.desired.why_unknown(),
+            tasks.why_unknown(),
+            claims.why_unknown(),
+            sessions.why_unknown(),
+            worktrees.why_unknown(),
+            branches.why_unknown(),
+            rescues.why_unknown(),
+            trusted.why_unknown(),
+            leftovers.why_unknown(),
+        ];
+        let attempts = tasks.known().into_iter().flat_map(|tasks| tasks.values());
+        let mut attempts = attempts.flat_map(|task| &task.attempts);
+        hidden.iter().any(Option::is_some)
+            || attempts.any(|one| match &one.state {
+                AttemptState::Unknown(_) => true,
+                AttemptState::Lost { survivors, .. } => survivors.why_unknown().is_some(),
+                AttemptState::Prepared
+                | AttemptState::Running { .. }
+                | AttemptState::Ending { .. }
+                | AttemptState::Damaged(_)
+                | AttemptState::Ended(_) => false,
+            })
+    }
 }
 
 /// What performing an action came to.

@@ -98,7 +98,7 @@ impl TestEnvironment {
         self.base().join("home")
     }
 
-    fn variables(&self) -> BTreeMap<String, String> {
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         let of = |(name, value): (&str, String)| (name.to_owned(), value);
         let set = [

@@ -69,14 +69,21 @@ impl TestEnvironment {
             let line = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
             format!("{} {}", process.pid, String::from_utf8_lossy(&line).replace('\0', " "))
         });
-        let files = ["loop.stdout", "loop.stderr", "doubles"].map(|one| {
-            let text = std::fs::read_to_string(self.out(one)).unwrap_or_default();
-            format!("--- {one}\n{text}")
-        });
+        let git = [
+            &["worktree", "list", "--porcelain"][..],
+            &["log", "--stat", "--glob=refs/reconciler/*"],
+        ];
+        let git =
+            git.map(|one| format!("--- git {one:?}\n{}", self.try_git(one).unwrap_or_default()));
+        let files = ["loop.stdout", "loop.stderr", "faulty.stdout", "faulty.stderr", "doubles"]
+            .map(|one| {
+                let text = std::fs::read_to_string(self.out(one)).unwrap_or_default();
+                format!("--- {one}\n{text}")
+            });
         let mut lines = vec![format!("at {} in {}", now(), self.base().display())];
         lines.extend(events.chain(tasks).chain(snapshot.plan.report.notices.clone()));
         lines.push(format!("sessions {:?}", self.sessions()));
-        lines.extend(processes.chain(files));
+        lines.extend(processes.chain(files).chain(git));
         lines.join("\n")
     }
 }

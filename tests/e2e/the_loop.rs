@@ -57,6 +57,22 @@ fn a_second_loop_names_the_first_and_does_nothing() {
 }
 
 #[test]
+fn a_second_loop_is_kept_out_also_when_our_folders_were_removed_under_the_first() {
+    let env = TestEnvironment::new();
+    let first = env.start_loop();
+    env.wait_until("the loop to run", || env.snapshot().loop_state != LoopState::NotRunning);
+    for folder in [".reconciler", ".task-locks", ".worktrees"] {
+        let path = env.path(folder);
+        env.wait_until("it to be gone", || {
+            !is_there(&path) || std::fs::remove_dir_all(&path).is_ok()
+        });
+    }
+    let said = crate::common::said(&mut env.reconciler(&["run", "--once"]));
+    assert_eq!(said.status.code(), Some(3), "{said:?}");
+    assert!(said.stderr.contains(&format!("pid {}", first.pid())), "{said:?}");
+}
+
+#[test]
 fn run_once_starts_what_can_start_and_leaves_it_running() {
     let env = TestEnvironment::new();
     env.commit_task("a", &env.waiting("a"));

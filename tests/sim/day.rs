@@ -33,7 +33,7 @@ fn a_day_of_tasks_leaves_no_more_than_an_hour_of_them() {
     }
     let started = history.done.get("SessionStarted").copied().unwrap_or(0);
     assert!(started >= 24 * HOUR / 10, "{started} attempts ran");
-    // Those wanted and those of the last hour, with a second attempt and what waits to be seen.
+    // Those wanted and those of the last hour, each with as many attempts as its retries allow.
     let hour = 2 * TASKS * 3;
     assert!(most.values().all(|most| *most <= hour), "{most:?}");
 }

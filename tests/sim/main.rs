@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod day;
+mod first;
 mod history;
 mod shrink;
 mod small;

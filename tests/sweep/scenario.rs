@@ -1,9 +1,12 @@
 //! What is going on while the fault comes, and what the end must look like: the same as without it.
 
-use crate::common::{TestEnvironment, is_there, send};
+use crate::common::{TestEnvironment, is_there, name, send};
+use reconciler::api::attempt::ExitReason;
 use reconciler::plan::report::Reason;
+use reconciler::records::AttemptFiles;
 use serde_json::json;
 use std::fs;
+use std::path::PathBuf;
 
 /// What the loop, or a shim, has to do while it meets the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +140,9 @@ impl Scenario {
         let told = || env.tell();
         env.wait_until("all sessions to go", || env.sessions().is_empty());
         assert!(!is_there(&env.path(".task-locks/a.lock")), "{}", told());
+        if matches!(self, Self::Create | Self::Adopt | Self::Suspend) {
+            assert_eq!(vanished(env, "a"), 0, "nobody kills a shim here: {}", told());
+        }
         match self {
             Self::Create | Self::Shim => {
                 assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{}", told());
@@ -176,8 +182,7 @@ impl Scenario {
                 self.gone(env);
                 saved(env);
                 assert!(env.trash("a").is_empty() && env.trash("b").is_empty(), "{}", told());
-                let entries = fs::read_dir(env.path(".git/worktrees")).map_or(0, Iterator::count);
-                assert_eq!(entries, 0, "{}", told());
+                assert_eq!(entries_but_the_spare(env), Vec::<PathBuf>::new(), "{}", told());
             }
         }
     }
@@ -198,6 +203,30 @@ fn saved(env: &TestEnvironment) {
     let rescue = rescue.lines().next().unwrap_or("no-rescue");
     assert_eq!(env.git(&["show", &format!("{rescue}:edit.txt")]), "unsaved");
     assert_eq!(env.git(&["show", &format!("{rescue}:tracked.txt")]), "changed");
+}
+
+/// How many attempts of a task that a shim took are said to have ended without a word.
+fn vanished(env: &TestEnvironment, task: &str) -> usize {
+    let records = env.records();
+    let tasks = records.tasks().unwrap();
+    let Some(record) = tasks.get(&name(task)) else { return 0 };
+    let attempts = records.attempts_of(&record.as_ref().unwrap().owner()).unwrap();
+    let is_lost = |one: &AttemptFiles| {
+        let exit = one.exit.as_ref().and_then(|exit| exit.as_ref().ok());
+        one.shim.is_some() && exit.is_some_and(|exit| exit.reason == ExitReason::Lost)
+    };
+    attempts.iter().filter(|one| is_lost(one)).count()
+}
+
+/// What git keeps of linked worktrees. Idle time's spare is nobody's: whether a loop got so far as to
+/// make it before it was killed is another in each run.
+fn entries_but_the_spare(env: &TestEnvironment) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(env.path(".git/worktrees")) else { return Vec::new() };
+    let spare = format!("{}\n", env.path(".reconciler/spare/.git").display());
+    let is_spare = |entry: &PathBuf| {
+        fs::read_to_string(entry.join("gitdir")).is_ok_and(|place| place == spare)
+    };
+    entries.map(|entry| entry.unwrap().path()).filter(|entry| !is_spare(entry)).collect()
 }
 
 /// A task that commits a file, also when it was cut short before.

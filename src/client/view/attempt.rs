@@ -110,7 +110,7 @@ fn ended(view: AttemptView, phase: Phase, exit: &Exit) -> AttemptView {
         started_at: exit.started_at,
         ended_at: Some(exit.ended_at),
         result: Some(exit.reason.clone()),
-        message: exit.reason.to_string(),
+        message: exit.to_string(),
         ..view
     }
 }

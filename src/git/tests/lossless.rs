@@ -46,6 +46,24 @@ async fn ignored_files_move_along() {
     assert_eq!((read(&trash.join("run.log")).as_str(), saved), ("precious", None));
 }
 
+/// Found by the sweep: it was saved under a second name, which was not looked for.
+#[tokio::test]
+async fn a_rescue_that_git_said_it_made_and_did_not_is_made_again_under_its_own_name() {
+    let scratch = Scratch::new().await;
+    let path = scratch.add("t").await;
+    write(&path.join("a.txt"), "two");
+    let hooks = scratch.outside().join("hooks");
+    let hook = hooks.join("reference-transaction");
+    write(&hook, "#!/bin/sh\n[ \"$1\" != committed ] || rm -rf .git/refs/reconciler/rescue\n");
+    sh(&hooks, "chmod +x reference-transaction").await;
+    scratch.git(&["config", "core.hooksPath", hooks.to_str().unwrap()]).await;
+    let error = scratch.repository.rescue(&path, RESCUE, "rescue t").await.unwrap_err();
+    assert!(matches!(error, Error::Unsaved { .. }), "{error}");
+    std::fs::remove_file(hook).unwrap();
+    let (_, saved) = retire(&scratch).await;
+    assert_eq!(saved.unwrap().reference, RESCUE);
+}
+
 #[tokio::test]
 async fn commits_on_a_detached_head_are_saved() {
     let scratch = Scratch::new().await;
@@ -295,4 +313,15 @@ async fn a_file_that_cannot_be_read_is_an_error_and_not_clean() {
     scratch.git(&["config", "filter.broken.required", "true"]).await;
     write(&path.join(".gitattributes"), "*.txt filter=broken\n");
     scratch.repository.unsaved(&path).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_stash_outlives_the_worktree_it_was_made_in() {
+    let scratch = Scratch::new().await;
+    let path = scratch.add("t").await;
+    write(&path.join("new.txt"), "stashed");
+    git(&path, &["stash", "-q", "-u"]).await;
+    let (_, saved) = retire(&scratch).await;
+    assert_eq!(saved, None);
+    assert_eq!(scratch.git(&["show", "stash@{0}^3:new.txt"]).await, "stashed");
 }

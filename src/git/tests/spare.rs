@@ -191,6 +191,27 @@ async fn a_repository_of_somebody_in_the_place_of_the_spare_is_left_alone() {
     assert_eq!(read(&place(&scratch).join("mine")), "mine");
 }
 
+/// Found by the sweep: killed while it wrote the link, it left its temporary file in the worktree,
+/// which was saved as work of the task.
+#[tokio::test]
+async fn nothing_is_written_in_a_worktree_that_is_made_of_a_spare() {
+    use std::os::unix::fs::MetadataExt as _;
+    let scratch = scene().await;
+    make(&scratch).await;
+    let before = place(&scratch).join(".git").metadata().unwrap().ino();
+    assert_eq!(start(&scratch, "t").await, Taken::Yes);
+    let link = scratch.worktree_path("t").join(".git");
+    assert_eq!(link.metadata().unwrap().ino(), before);
+    // Where git wrote it otherwise, it is written anew, and a dead writer's file beside it goes.
+    make(&scratch).await;
+    write(&place(&scratch).join(".git"), "gitdir: ../../.git/worktrees/spare1\n");
+    let dead = scratch.root().join(".reconciler/.tmp-999999999-x");
+    write(&dead, "half");
+    assert_eq!(start(&scratch, "u").await, Taken::Yes);
+    check(&scratch, "u").await;
+    assert!(!is_there(&dead));
+}
+
 /// What a crash between two steps of taking a spare leaves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cut {

@@ -18,7 +18,8 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         }
         Action::RepairWorktree { owner, path, .. } => {
             let mut worktrees = observed.worktrees.known().into_iter().flatten();
-            observed.places.is_ours(path)
+            // A spare that was cut short on its way to a task bears the task's mark.
+            (observed.places.is_ours(path) || *path == observed.places.spare())
                 && worktrees.any(|one| {
                     let marked = one.owner.as_ref().is_none_or(|holder| holder.task == owner.task);
                     one.path == *path && one.state != WorktreeState::Ready && marked

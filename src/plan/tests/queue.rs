@@ -165,7 +165,7 @@ fn a_seat_is_not_free_while_the_closing_of_its_attempt_is_held_back() {
         .task("held", json!({}))
         .registered("held", 30)
         .attempt("held", AttemptState::Prepared)
-        .failure("held", "close attempt 1: it vanished without an exit record", 0, 2)
+        .failure("held", "close attempt 1: it was never started", 0, 2)
         .task("next", json!({}))
         .registered("next", 20);
     scene.says("next", "pending WorkersBusy: every seat of codegen is taken");

@@ -4,7 +4,7 @@ use super::scene::{NOW, Scene, at, name, process, scene};
 use crate::api::attempt::ExitReason;
 use crate::api::name::{Owner, Uid};
 use crate::plan::action::Action;
-use crate::plan::observed::{AttemptState, Sighting, WorktreeState};
+use crate::plan::observed::{AttemptState, Sighting, Worktree, WorktreeState};
 use serde_json::json;
 
 #[test]
@@ -82,6 +82,19 @@ fn a_worktree_of_an_earlier_uid_goes_also_when_its_task_never_starts() {
     scene.plans(&["save unsaved work of login", "retire worktree login"]);
 }
 
+/// Found by the sweep: it broke a law, so that nothing at all was done any more.
+#[test]
+fn a_spare_that_was_lost_on_its_way_to_a_task_is_repaired_when_the_task_leaves() {
+    let scene = scene().task("login", json!({})).registered("login", 60);
+    let scene = scene.ended("login", 1, ExitReason::Succeeded).with(|_, observed| {
+        let path = observed.places.spare();
+        let owner = Some(Scene::owner("login"));
+        let lost = Worktree { path, owner, state: WorktreeState::Missing };
+        observed.worktrees = Sighting::Known(vec![lost]);
+    });
+    scene.plans(&["repair the half-made worktree login"]);
+}
+
 #[test]
 fn somebody_elses_worktree_is_left_where_it_is() {
     let scene = scene().task("login", json!({})).registered("login", 5);
@@ -97,7 +110,7 @@ fn a_prepared_attempt_that_no_shim_took_is_closed_before_the_next() {
         scene.claim("login", &[]).attempt("login", AttemptState::Prepared)
     };
     base().plans(&[
-        "close attempt 1: it vanished without an exit record",
+        "close attempt 1: it was never started",
         "prepare attempt 2 on codegen-1",
         "start session login for attempt 2",
     ]);
@@ -105,7 +118,7 @@ fn a_prepared_attempt_that_no_shim_took_is_closed_before_the_next() {
     base().session("login").plans(&[]);
     // For too long.
     base().session("login").with(|_, observed| observed.now = at(NOW + 60)).plans(&[
-        "close attempt 1: it vanished without an exit record",
+        "close attempt 1: it was never started",
         "remove session login",
         "prepare attempt 2 on codegen-1",
         "start session login for attempt 2",

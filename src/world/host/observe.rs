@@ -1,7 +1,7 @@
 //! One look at everything, all sections at once. Each section is known whole or unknown.
 
 use super::{HostWorld, Role};
-use crate::api::attempt::{ShimRecord, StopRequest, TaskRecord};
+use crate::api::attempt::{AttemptId, ShimRecord, StopRequest, TaskRecord};
 use crate::api::name::{BranchName, CommitId};
 use crate::disk;
 use crate::git;
@@ -208,7 +208,8 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
                 }
                 Ok(record) => {
                     let attempts = records.attempts_of(&record.owner())?;
-                    let attempts = attempts.iter().map(|one| attempt_seen(&record, one)).collect();
+                    let seen = |one: &Arc<AttemptFiles>| attempt_seen(records, &record, one);
+                    let attempts = attempts.iter().map(seen).collect();
                     TaskSighting { record: Ok(record), attempts, failure }
                 }
             };
@@ -219,9 +220,20 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
     look().into()
 }
 
-fn attempt_seen(record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
+fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
     let attempt = files.attempt.as_ref().cloned().map_err(ToString::to_string);
-    let state = state_of(record, files).unwrap_or_else(|unseen| unseen);
+    let seen = |files: &AttemptFiles| state_of(record, files).unwrap_or_else(|unseen| unseen);
+    let mut state = seen(files);
+    if matches!(state, AttemptState::Lost { .. }) {
+        // Its last deed, after its records were read and before it was looked for, is the exit
+        // record: only what is read after its end tells that there is none.
+        let id = AttemptId { owner: record.owner(), number: files.number };
+        state = match records.attempt(&id) {
+            Ok(Some(files)) => seen(&files),
+            Ok(None) => AttemptState::Unknown("its records are just being removed".to_owned()),
+            Err(error) => AttemptState::Unknown(error.to_string()),
+        };
+    }
     AttemptSighting { number: files.number, attempt, state }
 }
 
@@ -306,4 +318,60 @@ fn stamp(path: &Path) -> Stamp {
     use std::os::unix::fs::MetadataExt as _;
     let of = |meta: std::fs::Metadata| (meta.mtime(), meta.mtime_nsec(), meta.size(), meta.ino());
     (path.to_owned(), path.symlink_metadata().ok().map(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::attempt::{Attempt, Exit, ExitReason, ProcessId, Program};
+    use crate::api::name::{Owner, Uid};
+    use crate::api::task::Class;
+
+    fn attempt(owner: Owner) -> Attempt {
+        let program = Program {
+            argv: vec!["true".to_owned()],
+            verify: None,
+            env: BTreeMap::new(),
+            env_allow: Vec::new(),
+            secret_env: Vec::new(),
+            timeout_seconds: 0,
+            stop_grace_seconds: 1,
+        };
+        Attempt {
+            id: AttemptId { owner, number: 1 },
+            seat: "codegen-1".to_owned().try_into().unwrap(),
+            class: Class::Execution,
+            run_hash: "abc".to_owned(),
+            prepared_at: clock::now(),
+            directory: "/".into(),
+            program,
+            heartbeat_seconds: 30,
+        }
+    }
+
+    #[test]
+    fn a_shim_that_ends_between_the_look_at_its_records_and_at_itself_has_not_vanished() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::at(folder.path());
+        let owner = Owner { task: "a".parse().unwrap(), uid: Uid::derive(1, "a") };
+        let record = TaskRecord {
+            task: owner.task.clone(),
+            uid: owner.uid.clone(),
+            created_at: clock::now(),
+            branch: None,
+        };
+        let attempt = attempt(owner.clone());
+        let own = identity::own().unwrap();
+        let process = ProcessId { start_time: own.start_time + 1, ..own };
+        let shim = ShimRecord { process, started_at: clock::now() };
+        assert_eq!(records.prepare(&attempt).unwrap(), disk::Published::New);
+        assert_eq!(records.take(&attempt.id, &shim).unwrap(), disk::Published::New);
+        let before = records.attempts_of(&owner).unwrap();
+        let seen = attempt_seen(&records, &record, &before[0]);
+        assert!(matches!(seen.state, AttemptState::Lost { .. }), "{seen:?}");
+        let exit = Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Succeeded };
+        assert_eq!(records.close(&attempt.id, &exit).unwrap(), disk::Published::New);
+        let seen = attempt_seen(&records, &record, &before[0]);
+        assert_eq!(seen.state, AttemptState::Ended(exit));
+    }
 }

@@ -41,20 +41,19 @@ impl Keeper {
         let turns = Arc::clone(&self.turn);
         making.tasks.spawn(async move {
             match repository.make_spare(&place, &commit).await {
-                Ok(git::Spare::Ready) => {
-                    // It can be taken meanwhile; what is taken then only costs git more.
-                    drop(turn);
-                    tokio::time::sleep(SETTLE).await;
-                    let Ok(_turn) = turns.try_lock() else { return };
-                    if let Err(error) = repository.settle_spare(&place).await {
-                        tracing::debug!(%error, "the spare worktree was not settled");
-                    }
-                    return;
+                Ok(git::Spare::Ready) => {}
+                Ok(git::Spare::Unsuitable) => {
+                    return tracing::debug!("no spare worktree is kept here");
                 }
-                Ok(git::Spare::Unsuitable) => tracing::debug!("no spare worktree is kept here"),
-                Err(error) => tracing::warn!(%error, "the spare worktree was not made"),
+                Err(error) => return tracing::warn!(%error, "the spare worktree was not made"),
             }
+            // It can be taken meanwhile: what is taken so early only costs git more.
             drop(turn);
+            tokio::time::sleep(SETTLE).await;
+            let Ok(_turn) = turns.try_lock() else { return };
+            if let Err(error) = repository.settle_spare(&place).await {
+                tracing::debug!(%error, "the spare worktree was not settled");
+            }
         });
     }
 

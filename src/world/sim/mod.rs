@@ -3,6 +3,7 @@
 
 mod census;
 mod check;
+mod deed;
 mod fault;
 mod look;
 mod people;
@@ -15,6 +16,7 @@ mod tape;
 mod worktrees;
 
 pub use check::violations;
+pub use deed::Deed;
 pub use fault::{Fault, Faults};
 pub use rng::Rng;
 pub use tape::Tape;
@@ -57,6 +59,8 @@ struct State {
     sessions: BTreeMap<u64, Session>,
     worktrees: BTreeMap<PathBuf, SimWorktree>,
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
+    /// Where our branches began.
+    bases: BTreeMap<BranchName, CommitId>,
     rescues: BTreeMap<String, BTreeSet<Work>>,
     trash: BTreeMap<String, (Timestamp, BTreeSet<Work>)>,
     /// Processes of other people.
@@ -160,6 +164,7 @@ impl SimWorld {
             sessions: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),
+            bases: BTreeMap::new(),
             rescues: BTreeMap::new(),
             trash: BTreeMap::new(),
             strangers: BTreeSet::new(),
@@ -187,6 +192,11 @@ impl SimWorld {
     /// Lets some time pass: processes start, work and end, people meddle, faults strike.
     pub fn pass_time(&self) {
         self.state().pass(8);
+    }
+
+    /// Does what people, processes and crashes do, now and not by chance.
+    pub fn perpetrate(&self, deed: &Deed) {
+        self.state().perpetrate(deed);
     }
 
     /// Lets time pass in which nothing happens.

@@ -26,7 +26,7 @@ impl State {
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
-            Action::CreateBranch { branch, .. } => Ok(self.create_branch(branch)),
+            Action::CreateBranch { branch, at, .. } => Ok(self.create_branch(branch, at)),
             Action::AddWorktree { owner, path, branch } => self.add_worktree(owner, path, branch),
             Action::RepairWorktree { owner, path, trash } => self.repair(owner, path, trash),
             Action::PrepareAttempt(attempt) => self.prepare(attempt),

@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    fn take(&mut self, owner: &Owner, number: u32) {
+    pub(super) fn take(&mut self, owner: &Owner, number: u32) {
         let (process, agent, started_at) = (self.process(), self.process(), self.now);
         let Some(one) = self.attempt(owner, number) else { return };
         one.shim = Some(Shim {

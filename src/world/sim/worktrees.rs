@@ -3,7 +3,7 @@
 
 use super::perform::{Answer, died};
 use super::{SimWorktree, State, Work, failed, refused};
-use crate::api::name::{BranchName, Owner};
+use crate::api::name::{BranchName, CommitId, Owner};
 use crate::plan::observed::WorktreeState;
 use crate::world::Outcome;
 use std::collections::BTreeSet;
@@ -13,11 +13,15 @@ use std::path::Path;
 const NAMES_MAX: u32 = 100;
 
 impl State {
-    pub(super) fn create_branch(&mut self, branch: &BranchName) -> Outcome {
-        if self.branches.contains_key(branch) {
-            return refused("the branch exists");
+    pub(super) fn create_branch(&mut self, branch: &BranchName, at: &CommitId) -> Outcome {
+        if let Some(work) = self.branches.get(branch) {
+            if work.is_empty() && self.bases.get(branch) == Some(at) {
+                return Outcome::AlreadySo;
+            }
+            return refused("the branch is elsewhere");
         }
         self.branches.insert(branch.clone(), BTreeSet::new());
+        self.bases.insert(branch.clone(), at.clone());
         Outcome::Done
     }
 
@@ -63,14 +67,23 @@ impl State {
 
     pub(super) fn repair(&mut self, owner: &Owner, path: &Path, trash: &str) -> Answer {
         let Some(one) = self.worktrees.get(path) else { return Ok(Outcome::Done) };
-        if one.state == WorktreeState::Ready || !one.loose.is_empty() {
-            return failed("the worktree is whole, or its HEAD is detached");
+        if one.state == WorktreeState::Ready {
+            return failed("the worktree is whole");
         }
         if one.owner.as_ref().is_some_and(|holder| holder != owner) {
             return failed("the worktree is another's");
         }
-        if one.state == WorktreeState::HalfMade {
-            let kept = one.unsaved.clone();
+        let (state, kept) = (one.state, one.unsaved.clone());
+        if !one.loose.is_empty() {
+            // Commits that only its HEAD holds are saved first.
+            let loose = one.loose.clone();
+            let mut names = rescue_names(owner, 0);
+            let Some(name) = names.find(|name| !self.rescues.contains_key(name)) else {
+                return failed("every name is taken");
+            };
+            self.rescues.insert(name, loose);
+        }
+        if state == WorktreeState::HalfMade {
             self.put_in_trash(trash, kept);
             if self.tears() {
                 self.worktrees.entry(path.to_owned()).and_modify(SimWorktree::vanish);

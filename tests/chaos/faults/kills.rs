@@ -150,7 +150,8 @@ pub(super) fn a_busy_machine(world: &mut World) -> Done {
     let mut command = world.env.command("timeout");
     let mut child = command.args(["3", "sh", "-c", "while :; do :; done"]).spawn().ok()?;
     world.later(Duration::from_secs(4), move |_| {
-        child.kill().ok();
+        // It takes along what it started.
+        signal(child.id(), Signal::TERM);
         child.wait().ok();
     });
     Some("for 3 s".to_owned())

@@ -2,7 +2,8 @@
 
 use super::Done;
 use crate::agents;
-use crate::world::World;
+use crate::world::{World, signal};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -172,7 +173,8 @@ pub(super) fn tidies_git(world: &mut World) -> Done {
     // What it says of refs that move meanwhile is told to nobody.
     let mut child = child.args(["8", "sh", "-c", all]).stderr(Stdio::null()).spawn().ok()?;
     world.later(Duration::from_secs(9), move |_| {
-        child.kill().ok();
+        // It takes along what it started.
+        signal(child.id(), Signal::TERM);
         child.wait().ok();
     });
     Some("over and over".to_owned())

@@ -1,0 +1,51 @@
+//! Records of attempts.
+
+use crate::scene::{AlreadySo, Done, Refused, Stage, time};
+use reconciler::api::attempt::{AttemptId, StopReason};
+use reconciler::plan::action::Action;
+
+fn stop(on: &Stage, why: StopReason) -> Action {
+    Action::AskToStop { attempt: on.attempt_id("alpha", 1), shim: None, why, at: time(1) }
+}
+
+pub(crate) fn an_attempt_is_prepared_once(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.attempt("alpha", 1), Done);
+    on.sees("attempt alpha#1: prepared");
+    on.act(&on.attempt("alpha", 1), Refused);
+}
+
+pub(crate) fn an_attempt_is_closed_once(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.attempt("alpha", 1), Done);
+    on.act(&on.close("alpha", 1), Done);
+    on.sees("attempt alpha#1: ended: vanished without an exit record");
+    on.act(&on.close("alpha", 1), AlreadySo);
+    on.act(&on.attempt("alpha", 1), Refused);
+}
+
+pub(crate) fn an_attempt_that_is_not_there_is_neither_closed_nor_stopped(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.close("alpha", 1), Refused);
+    on.act(&stop(on, StopReason::Deleted), Refused);
+}
+
+pub(crate) fn the_first_reason_to_stop_stands(on: &Stage) {
+    let id = on.running("alpha");
+    on.act(&stop(on, StopReason::Suspended), Done);
+    on.act(&stop(on, StopReason::Deleted), Done);
+    on.sees("attempt alpha#1: to stop: the task is suspended");
+    on.deed(&reconciler::world::sim::Deed::Finish(id));
+}
+
+pub(crate) fn records_are_swept(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.attempt("alpha", 1), Done);
+    on.act(&on.close("alpha", 1), Done);
+    on.act(&Action::Forget(on.owner("alpha", 1)), Done);
+    on.sees("attempts alpha.uid1");
+    let sweep = Action::SweepAttempts { folder: AttemptId::folder(&on.owner("alpha", 1)) };
+    on.act(&sweep, Done);
+    on.sees_not("attempts alpha.uid1");
+    on.act(&sweep, AlreadySo);
+}

@@ -1,0 +1,88 @@
+//! Sessions, their shims and what outlives them.
+
+use crate::scene::{AlreadySo, Done, Refused, Stage, time};
+use reconciler::api::attempt::StopReason;
+use reconciler::plan::action::Action;
+use reconciler::plan::observed::AttemptState;
+use reconciler::world::sim::Deed;
+
+pub(crate) fn a_session_is_made_of_a_prepared_attempt_only(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.new_session("alpha", 1), Refused);
+    on.running_again("alpha");
+    on.sees("session alpha: alpha/uid1#1");
+    on.act(&on.new_session("alpha", 1), Refused);
+}
+
+pub(crate) fn a_closed_attempt_is_not_started(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.attempt("alpha", 1), Done);
+    on.act(&on.close("alpha", 1), Done);
+    on.act(&on.new_session("alpha", 1), Refused);
+}
+
+pub(crate) fn a_session_of_somebody_else_is_left_alone(on: &Stage) {
+    on.running("beta");
+    on.deed(&Deed::OpenSession("alpha".to_owned()));
+    on.sees("session alpha: nobody");
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.attempt("alpha", 1), Done);
+    on.act(&on.new_session("alpha", 1), Refused);
+    let (session, owner) = (on.session("alpha"), on.owner("alpha", 1));
+    on.act(&Action::KillSession { session, owner }, AlreadySo);
+    let (session, owner) = (on.session("beta"), on.owner("beta", 2));
+    on.act(&Action::KillSession { session, owner }, AlreadySo);
+}
+
+pub(crate) fn a_program_that_ends_is_seen(on: &Stage) {
+    let id = on.running("alpha");
+    on.deed(&Deed::Finish(id));
+    on.sees("attempt alpha#1: ended: succeeded");
+    on.sees_not("session alpha: alpha/uid1#1");
+    // What is planned for another end does not follow from this one.
+    on.act(&on.close("alpha", 1), Refused);
+}
+
+pub(crate) fn a_live_shim_keeps_its_attempt_open(on: &Stage) {
+    on.running("alpha");
+    on.act(&on.close("alpha", 1), Refused);
+}
+
+pub(crate) fn a_shim_is_asked_to_stop(on: &Stage) {
+    let attempt = on.running("alpha");
+    let (shim, why) = (on.shim("alpha"), StopReason::Suspended);
+    assert_eq!(on.perform(&Action::AskToStop { attempt, shim, why, at: time(1) }), Done);
+    on.time_passes();
+    on.sees("attempt alpha#1: ended: was stopped: the task is suspended");
+}
+
+pub(crate) fn what_outlives_its_shim_is_seen_and_killed(on: &Stage) {
+    let id = on.running("alpha");
+    let owner = id.owner.clone();
+    on.deed(&Deed::KillShim(id));
+    on.sees("attempt alpha#1: lost, outlived");
+    let AttemptState::Lost { survivors, .. } = on.state("alpha") else { return };
+    let kill = Action::KillProcesses { owner, processes: survivors.known().unwrap().clone() };
+    assert_eq!(on.perform(&kill), Done);
+    on.sees("attempt alpha#1: lost");
+    on.act(&kill, Done);
+    on.act(&on.close("alpha", 1), Done);
+    on.sees("attempt alpha#1: ended: vanished without an exit record");
+}
+
+pub(crate) fn an_attempt_is_closed_beside_what_outlives_it(on: &Stage) {
+    let id = on.running("alpha");
+    on.deed(&Deed::KillShim(id));
+    on.sees("attempt alpha#1: lost, outlived");
+    on.act(&on.close("alpha", 1), Done);
+    on.sees("attempt alpha#1: ended: vanished without an exit record");
+}
+
+pub(crate) fn a_killed_session_hangs_up(on: &Stage) {
+    let id = on.running("alpha");
+    let kill = Action::KillSession { session: on.session("alpha"), owner: id.owner };
+    assert_eq!(on.perform(&kill), Done);
+    on.sees("attempt alpha#1: ended: lost its terminal");
+    on.sees_not("session alpha: alpha/uid1#1");
+    on.act(&kill, AlreadySo);
+}
