@@ -9,7 +9,7 @@ use crate::api::hash::digest;
 use crate::api::name::{BranchName, CommitId, Owner};
 use crate::disk;
 use crate::process::spawn::Call;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,9 @@ impl Repository {
     /// # Errors
     /// When it could not be made; what is left of it is cleared away by the next call.
     pub async fn make_spare(&self, place: &Path, commit: &CommitId) -> Result<Spare, Error> {
-        let rules = self.rules().await?;
+        let attributes = self.attribute_files().await?;
+        let rules = self.rules(&attributes).await?;
+        let rules = rules.map(|digest| whole_text(&digest, &attributes));
         if let (Some(rules), Some(entry)) = (&rules, self.entry_at(place)?.filter(is_spare))
             && is_whole(&entry, rules)?
         {
@@ -84,7 +86,7 @@ impl Repository {
             self.clear_spare(place).await?;
             return Ok(Spare::Unsuitable);
         }
-        disk::replace_unsynced(&entry.dir.join(WHOLE), rules.as_bytes())?;
+        disk::replace_unsynced(&entry.dir.join(WHOLE), &rules)?;
         Ok(Spare::Ready)
     }
 
@@ -157,9 +159,13 @@ impl Repository {
         let checkout = self.in_spare(entry, place)?;
         let checkout = checkout.args(["checkout", "--quiet", "--force", "--no-guess"]);
         let checkout = checkout.args(["--no-recurse-submodules", branch.as_str(), "--"]);
-        let (rules, attributes, done) =
-            tokio::join!(self.rules(), self.has_same_attributes(&base, branch), checkout.run());
-        let same = rules?.is_some_and(|rules| rules.as_bytes() == whole) && attributes?;
+        let files: Vec<PathBuf> = whole.split(|byte| *byte == b'\n').skip(1).map(path).collect();
+        let (rules, attributes, done) = tokio::join!(
+            self.rules(&files),
+            self.has_same_attributes(&base, branch),
+            checkout.run()
+        );
+        let same = rules?.is_some_and(|digest| whole_text(&digest, &files) == whole) && attributes?;
         Ok(same && done.is_ok() && is_on(entry, branch)?)
     }
 
@@ -177,7 +183,7 @@ impl Repository {
 
     /// Returns a digest of what git's checking out depends on beside commits; `None` where a
     /// worktree made ahead may differ whatever they are.
-    async fn rules(&self) -> Result<Option<String>, Error> {
+    async fn rules(&self, attributes: &[PathBuf]) -> Result<Option<String>, Error> {
         let list = self.read().args(["config", "--list", "-z"]).run().await?;
         let settings = String::from_utf8_lossy(&list);
         let value = |key: &str| {
@@ -194,23 +200,27 @@ impl Repository {
         if is_sparse || is_reftable || may_have_hook(&hooks) {
             return Ok(None);
         }
-        let mut attributes = vec![self.common_dir.join("info/attributes")];
-        attributes.extend(SYSTEM_ATTRIBUTES.map(PathBuf::from));
-        match value("core.attributesfile") {
-            Some(path) if path.starts_with('~') => {
-                match path.strip_prefix("~/").zip(variable("HOME")) {
-                    Some((path, home)) => attributes.push(home.join(path)),
-                    None => return Ok(None),
-                }
-            }
-            Some(path) => attributes.push(self.root.join(path)),
-            None => attributes.extend(user_attributes()),
-        }
         let mut parts = vec![list.clone()];
-        for path in attributes {
+        for path in [&[self.common_dir.join("info/attributes")], attributes].concat() {
+            parts.push(path.as_os_str().as_bytes().to_owned());
             parts.push(disk::read(&path, disk::RECORD_MAX)?.unwrap_or_default());
         }
         Ok(Some(digest(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())))
+    }
+
+    /// Returns the files of attributes outside of the repository.
+    async fn attribute_files(&self) -> Result<Vec<PathBuf>, Error> {
+        let own = ["config", "--type=path", "--default", "~/.config/git/attributes"];
+        let own = self.read().args(own).args(["--get", "core.attributesFile"]).run().await?;
+        let mut found: Vec<_> = SYSTEM_ATTRIBUTES.map(PathBuf::from).into();
+        found.push(self.root.join(path(&own)));
+        for name in ["GIT_ATTR_SYSTEM", "GIT_ATTR_GLOBAL"] {
+            // A git before 2.41 does not tell.
+            let told = self.read().args(["var", name]).run().await.unwrap_or_default();
+            found.push(self.root.join(path(&told)));
+        }
+        found.retain(|path| *path != self.root);
+        Ok(found)
     }
 
     /// Returns pathspecs of the files that programs make on checkout, by the settings.
@@ -271,16 +281,18 @@ impl Repository {
     }
 }
 
-/// Returns the file of attributes of the user where no setting names another; see gitattributes(5).
-fn user_attributes() -> Option<PathBuf> {
-    let folder = variable("XDG_CONFIG_HOME").filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.or_else(|| Some(variable("HOME")?.join(".config")))?;
-    Some(folder.join("git/attributes"))
+/// Returns what says that a spare is whole: a digest, and the files it was taken of, a line each.
+fn whole_text(digest: &str, attributes: &[PathBuf]) -> Vec<u8> {
+    let mut text = digest.as_bytes().to_owned();
+    for path in attributes {
+        text.push(b'\n');
+        text.extend(path.as_os_str().as_bytes());
+    }
+    text
 }
 
-#[expect(clippy::disallowed_methods, reason = "the git that is called has this very environment")]
-fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from)
+fn path(text: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(text.trim_ascii_end()))
 }
 
 fn is_spare(entry: &Entry) -> bool {
@@ -296,9 +308,9 @@ fn check_told(entry: &Entry, path: &Path, owner: &Owner) -> Result<(), Error> {
     told.map(drop).ok_or_else(|| Error::unreadable(what(), "what was written there is not there"))
 }
 
-fn is_whole(entry: &Entry, rules: &str) -> Result<bool, Error> {
+fn is_whole(entry: &Entry, rules: &[u8]) -> Result<bool, Error> {
     let whole = read_line(&entry.dir.join(WHOLE))?;
-    Ok(whole.as_deref() == Some(rules.as_bytes()) && !entry.is_torn()?)
+    Ok(whole.as_deref() == Some(rules) && !entry.is_torn()?)
 }
 
 /// Returns whether git may run a hook after it checked out; a folder that cannot be told may have one.
