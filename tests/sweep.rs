@@ -50,7 +50,13 @@ fn faults(points: &[Point]) -> Vec<Fault> {
     kills.chain(others).filter(wanted).collect()
 }
 
-/// Tries each on two threads.
+/// How many runs without a fault the whole sweep compares.
+const BASELINES: usize = 3;
+
+/// How many faults are tried at once: most of a run is waiting.
+const AT_ONCE: usize = 4;
+
+/// Tries each, some at once.
 fn sweep(scenario: Scenario, baseline: &Baseline, faults: &[Fault]) -> Tally {
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally {
@@ -72,8 +78,9 @@ fn sweep(scenario: Scenario, baseline: &Baseline, faults: &[Fault]) -> Tally {
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        for _ in 0..AT_ONCE {
+            scope.spawn(work);
+        }
     });
     tally.into_inner().unwrap()
 }
@@ -83,7 +90,7 @@ fn sample(scenarios: &[Scenario]) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let start = seed.unwrap_or(0_usize) % SAMPLE;
     for scenario in scenarios {
-        let baseline = baseline(*scenario);
+        let baseline = baseline(*scenario, 1);
         let all = faults(&baseline.points);
         let of_it: Vec<Fault> = all.iter().skip(start).step_by(SAMPLE).cloned().collect();
         let tally = sweep(*scenario, &baseline, &of_it);
@@ -122,7 +129,7 @@ fn the_whole_sweep() {
         if wanted.as_ref().is_some_and(|one| !one.eq_ignore_ascii_case(&format!("{scenario:?}"))) {
             continue;
         }
-        let baseline = baseline(scenario);
+        let baseline = baseline(scenario, BASELINES);
         let of_it = match &point {
             Some(point) => vec![point.parse().unwrap()],
             None => faults(&baseline.points),

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The variable that arms a process: `WHO:KIND:K:FILE`. `WHO` is `run` or `shim`, `K` the ordinal of
-/// a point, `FILE` where every point passed is written; a fault fires once for each `FILE`.
+/// a point, `FILE` where every point passed is written. A fault fires once for each `FILE`: at the
+/// first point from the `K`th on that its kind fits.
 pub const VARIABLE: &str = "RECONCILER_FAULT";
 
 /// What to do with an effect.
@@ -137,7 +138,7 @@ fn pass(place: Place, name: &str) -> Option<Kind> {
         Kind::Error(_) | Kind::Lie => place == Place::Before,
         Kind::Lost => place == Place::After,
     };
-    if number != fault.at || !fits || !is_first(&fault.file) {
+    if number < fault.at || !fits || !is_first(&fault.file) {
         return None;
     }
     if fault.kind == Kind::Kill {

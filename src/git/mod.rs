@@ -10,6 +10,7 @@ mod repair;
 mod rescue;
 mod retire;
 mod spare;
+mod stale;
 mod untouched;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
 pub use retire::Retired;
 pub use spare::{Spare, Taken};
+pub use stale::{PATIENCE, SeenLocks, Stale};
 pub use worktree::{Linked, Worktree};
 
 use crate::api::name::Owner;

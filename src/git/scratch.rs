@@ -30,6 +30,9 @@ impl Scratch {
             ("user.email", "t@example.org"),
             ("commit.gpgsign", "false"),
             ("core.hooksPath", "/dev/null"),
+            // It works on when the command that began it has ended, and may hold locks.
+            ("maintenance.auto", "false"),
+            ("gc.auto", "0"),
         ] {
             git(&root, &["config", key, value]).await;
         }

@@ -295,7 +295,7 @@ fn path(text: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(text.trim_ascii_end()))
 }
 
-fn is_spare(entry: &Entry) -> bool {
+pub(super) fn is_spare(entry: &Entry) -> bool {
     entry.lock.as_deref() == Some(SPARE)
 }
 

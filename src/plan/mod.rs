@@ -89,8 +89,8 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
     schedule::decide(scene, &mut rows, claims);
     spawn::decide(scene, &mut rows);
     cleanup::decide(scene, &mut rows);
-    let leftovers = cleanup::leftovers(scene, tasks, claims, &rows);
-    hold_failed(&mut rows);
+    let mut leftovers = cleanup::leftovers(scene, tasks, claims, &rows);
+    hold_failed(&mut rows, &mut leftovers.0);
 
     let mut plan = Plan::gather(rows, leftovers);
     plan.report.notices.splice(0..0, notices(scene, tasks));
@@ -137,11 +137,18 @@ impl Plan {
     }
 }
 
-/// Cuts a task's actions before the one that failed last, until it is time to try it again.
-fn hold_failed(rows: &mut [Row<'_>]) {
+/// Cuts a task's actions before the one that failed last, until it is time to try it again; and so
+/// those on what is left under its name.
+fn hold_failed(rows: &mut [Row<'_>], leftovers: &mut Vec<Action>) {
     for Row { facts, settled, .. } in rows {
         let Some(failing) = &facts.failing else { continue };
         let failed = |one: &Action| one.to_string() == failing.failure.action;
+        if let Some(at) = leftovers.iter().position(failed) {
+            let subject = Subject::Task(facts.name.clone());
+            let mut held = leftovers.split_off(at);
+            held.retain(|one| one.subject() != subject);
+            leftovers.append(&mut held);
+        }
         let Some(at) = settled.actions.iter().position(failed) else { continue };
         settled.actions.truncate(at);
         let report = &mut settled.report;

@@ -4,6 +4,7 @@ use crate::api::attempt::ProcessId;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// Returns the id of this boot.
 ///
@@ -41,6 +42,12 @@ pub fn of(pid: u32) -> io::Result<Option<ProcessId>> {
 /// When the system does not tell it.
 pub fn own() -> io::Result<ProcessId> {
     of(std::process::id())?.ok_or_else(|| io::Error::other("this process is not in /proc"))
+}
+
+/// Returns when a process began, since boot, to a tick of the clock.
+pub fn begun_at(process: &ProcessId) -> Duration {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    Duration::from_millis(process.start_time.saturating_mul(1000) / ticks)
 }
 
 /// Returns whether this very process still runs.

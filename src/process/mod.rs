@@ -2,6 +2,7 @@
 //! never signals a process whose identity it did not compare.
 
 pub mod clock;
+pub mod holder;
 pub mod identity;
 pub mod signal;
 pub mod spawn;

@@ -2,6 +2,7 @@
 //! faults have stopped.
 
 use crate::agents::{self, Kind};
+use crate::faults;
 use crate::world::{World, list};
 use reconciler::process::identity;
 use serde_json::Value;
@@ -112,7 +113,8 @@ pub(crate) fn not_so(world: &World) -> (Vec<String>, usize) {
     }
     let completed = known.values().filter(|one| one["state"] == "completed").count();
     let wanted = world.tasks();
-    let mut wrong = Vec::new();
+    let lock = |path: std::path::PathBuf| format!("{} is there", path.display());
+    let mut wrong: Vec<String> = faults::locks(world).map(lock).collect();
     for name in world.task_files().keys() {
         let right = known.get(name.as_str()).is_some_and(|status| {
             is_right(world, (name, wanted.get(name).filter(|spec| spec.is_object())), status)

@@ -149,10 +149,14 @@ impl Chaos {
     fn calm(&mut self, sizes: &mut Vec<(u64, u64)>) {
         self.world.undo_all();
         self.world.tell("calm");
-        if !self.world.commit("calm") {
-            self.world.break_property("a person cannot commit".to_owned());
-        }
         let start = Instant::now();
+        // A lock that nobody holds keeps a person from it, until the loop has removed that.
+        while !self.world.commit("calm") {
+            if start.elapsed() > CONVERGES_WITHIN {
+                return self.world.break_property("a person cannot commit".to_owned());
+            }
+            self.pass(Instant::now() + Duration::from_millis(500), sizes);
+        }
         loop {
             let (wrong, completed) = check::not_so(&self.world);
             if wrong.is_empty() {

@@ -44,9 +44,11 @@ pub(crate) fn all(mutants: &[Mutant]) -> Vec<String> {
     let (mut left, mut count) = (Vec::new(), 0);
     for mutant in mutants.iter().filter(|one| one.name.contains(&only)) {
         let (place, began) = (tree.join(&mutant.file), since_boot());
-        fs::write(&place, mutant.text().unwrap()).unwrap();
+        // What is worked on meanwhile is another tree.
+        let healthy = fs::read(&place).unwrap();
+        fs::write(&place, mutant.text(&tree).unwrap()).unwrap();
         let fate = judge(&tree);
-        fs::copy(root().join(&mutant.file), &place).unwrap();
+        fs::write(&place, healthy).unwrap();
         let told = match &fate {
             Fate::Killed(by) => format!("dead at {by}"),
             Fate::Survived => "SURVIVED".to_owned(),

@@ -2,7 +2,7 @@
 //! what went wrong first, with the name of the property before the colon.
 
 use crate::wanted;
-use reconciler::engine::{self, Tick};
+use reconciler::engine::{self, Deed, Tick};
 use reconciler::plan::action::Action;
 use reconciler::plan::desired::Desired;
 use reconciler::world::sim::{Fault, Faults, Rng, SimWorld, Tape, violations};
@@ -131,6 +131,9 @@ impl History {
             self.world.pass_time();
             self.turn().await?;
         }
+        // What was put back when all was healed.
+        let last = other.world.desired();
+        self.world.commit(|now, _| *now = (*last).clone());
         self.settle().await
     }
 
@@ -212,6 +215,9 @@ impl History {
         if let Some(worst) = violations(&self.world).first() {
             return Err(worst.clone());
         }
+        if let Some(next) = gone_on(&tick.deeds) {
+            return Err(format!("S7 the row went on after a failure: {}", next.action));
+        }
         let left = self.world.unsettled(&tick.plan);
         self.last = Some(tick);
         Ok(left)
@@ -237,6 +243,18 @@ impl History {
             step.push(line());
         }
     }
+}
+
+/// Returns what was tried of a row although what stands before it was not done.
+fn gone_on(deeds: &[Deed]) -> Option<&Deed> {
+    let is_note =
+        |one: &Action| matches!(one, Action::NoteFailure { .. } | Action::ClearFailure(_));
+    let mut pairs = deeds.iter().zip(deeds.iter().skip(1));
+    let went_on = |(one, next): &(&Deed, &Deed)| {
+        let done = matches!(one.result, Ok(Outcome::Done | Outcome::AlreadySo));
+        one.subject == next.subject && !done && !is_note(&next.action)
+    };
+    pairs.find(went_on).map(|(_, next)| next)
 }
 
 /// The world of a loop that may leave something out.

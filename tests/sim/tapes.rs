@@ -51,7 +51,12 @@ fn a_planted_bug_is_found_made_small_and_told() {
     let what = end.unwrap_err();
     let told = history.told();
     assert!(what.contains("L0"), "{what}");
-    assert_eq!(history.struck(), [Fault::ShimKilled], "{told}");
-    assert!(history.commits.len() <= 3 && told.matches("step").count() <= 8, "{told}");
-    assert!(told.contains("fault: ShimKilled") && told.contains("start session"), "{told}");
+    let struck = history.struck();
+    let only_killing_helps = [Fault::ShimKilled, Fault::Stubborn, Fault::Lingering];
+    let one = struck.first().filter(|one| struck.len() == 1 && only_killing_helps.contains(one));
+    assert!(one.is_some_and(|one| told.contains(&format!("fault: {one:?}"))), "{told}");
+    // Without an end the claim is renewed now and then.
+    let storm = told.split("--- no more faults").next().unwrap();
+    assert!(history.commits.len() <= 3 && storm.matches("step").count() <= 8, "{told}");
+    assert!(told.contains("start session"), "{told}");
 }

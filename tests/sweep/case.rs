@@ -70,12 +70,19 @@ pub(crate) struct Baseline {
     ended: Ended,
 }
 
-/// Plays a scenario without a fault.
-pub(crate) fn baseline(scenario: Scenario) -> Baseline {
+/// Plays a scenario without a fault, so many times: the run with the fewest points stands, because a
+/// point that only a longer one passed may never be met again. What makes a run longer is one turn
+/// more, with the same kinds of effects.
+pub(crate) fn baseline(scenario: Scenario, times: usize) -> Baseline {
+    let runs = (0..times).map(|_| without_fault(scenario));
+    runs.min_by_key(|run| run.points.len()).expect("there is one run at least")
+}
+
+fn without_fault(scenario: Scenario) -> Baseline {
     let env = TestEnvironment::new();
-    let none = Fault { kind: "kill".to_owned(), number: 0, name: String::new() };
+    let none = Fault { kind: "kill".to_owned(), number: u32::MAX, name: String::new() };
     let ended = play(scenario, &env, &none);
-    assert!(!ended.fired, "there is no point 0");
+    assert!(!ended.fired, "no run passes so many points");
     let text = fs::read_to_string(registry(&env)).unwrap();
     let parse = |line: &str| {
         let mut words = line.splitn(4, ' ').map(str::to_owned);

@@ -231,7 +231,10 @@ fn entries_but_the_spare(env: &TestEnvironment) -> Vec<PathBuf> {
 
 /// A task that commits a file, also when it was cut short before.
 fn committing(env: &TestEnvironment) -> serde_json::Value {
-    env.doing("a", "echo a > a.txt; git add a.txt; git diff --cached --quiet || git commit -qm a")
+    env.doing(
+        "a",
+        "echo a > a.txt && git add a.txt && { git diff --cached --quiet || git commit -qm a; }",
+    )
 }
 
 fn kill_all(env: &TestEnvironment, task: &str) {

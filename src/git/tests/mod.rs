@@ -7,6 +7,7 @@ use crate::api::name::CommitId;
 mod crash;
 mod lossless;
 mod spare;
+mod stale;
 
 #[tokio::test]
 async fn a_repository_is_found_from_below_and_from_a_linked_worktree() {

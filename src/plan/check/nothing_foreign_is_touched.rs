@@ -1,9 +1,23 @@
 //! No plan removes a session or a worktree that does not carry the very mark it names, or a branch
-//! that is not its task's by record. An equal name is not ownership.
+//! that is not its task's by record; or works in a worktree of another. An equal name is not
+//! ownership.
 
 use super::Case;
+use crate::api::attempt::Attempt;
+use crate::api::task::Class;
 use crate::plan::action::Action;
 use crate::plan::observed::WorktreeState;
+
+/// Returns whether an attempt works in a worktree of its own mark, if it needs one.
+fn works_in_its_own(case: Case<'_>, attempt: &Attempt) -> bool {
+    let makes = |one: &Action| matches!(one, Action::AddWorktree { owner, .. } if *owner == attempt.id.owner);
+    let mut worktrees = case.observed.worktrees.known().into_iter().flatten();
+    attempt.class == Class::Decision
+        || case.plan.actions.iter().any(makes)
+        || worktrees.any(|one| {
+            one.path == attempt.directory && one.owner.as_ref() == Some(&attempt.id.owner)
+        })
+}
 
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let observed = case.observed;
@@ -29,13 +43,13 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             let record = tasks.get(&owner.task).and_then(|task| task.record.as_ref().ok());
             record.is_some_and(|one| one.uid == owner.uid && one.branch.as_ref() == Some(branch))
         }),
+        Action::PrepareAttempt(attempt) => works_in_its_own(case, attempt),
         Action::Register(_)
         | Action::Claim(_)
         | Action::Renew { .. }
         | Action::Release { .. }
         | Action::CreateBranch { .. }
         | Action::AddWorktree { .. }
-        | Action::PrepareAttempt(_)
         | Action::NewSession { .. }
         | Action::AskToStop { .. }
         | Action::KillProcesses { .. }

@@ -82,6 +82,20 @@ fn a_worktree_of_an_earlier_uid_goes_also_when_its_task_never_starts() {
     scene.plans(&["save unsaved work of login", "retire worktree login"]);
 }
 
+/// Found by seed 48: it was tried again with every plan.
+#[test]
+fn what_is_left_of_an_earlier_task_waits_after_a_failure_like_the_task_itself() {
+    let mut other = Scene::owner("login");
+    other.uid = Scene::owner("another").uid;
+    let base = || {
+        let base = scene().task("login", json!({ "suspend": true })).registered("login", 5);
+        base.worktree_in("login", WorktreeState::Ready, Some(other.clone()))
+    };
+    let action = "retire worktree login";
+    base().failure("login", action, 0, 3).plans(&["save unsaved work of login"]);
+    base().failure("login", action, 10, 3).plans(&["save unsaved work of login", action]);
+}
+
 /// Found by the sweep: it broke a law, so that nothing at all was done any more.
 #[test]
 fn a_spare_that_was_lost_on_its_way_to_a_task_is_repaired_when_the_task_leaves() {

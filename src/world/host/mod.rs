@@ -7,11 +7,13 @@ mod perform;
 mod spare;
 mod wake;
 
-use crate::git::Repository;
+use crate::api::event::{Event, EventKind};
+use crate::git::{self, Repository, Stale};
 use crate::locks::Claims;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
+use crate::process::clock;
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
@@ -40,6 +42,7 @@ pub struct HostWorld {
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
+    locks: Arc<std::sync::Mutex<git::SeenLocks>>,
 }
 
 /// What the world is told of this machine and this run.
@@ -87,6 +90,7 @@ impl HostWorld {
             wake: wake::Wake::default(),
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),
+            locks: Arc::default(),
             sessions,
             setting,
             repository,
@@ -157,6 +161,24 @@ impl HostWorld {
         self.sessions.shut_down().await
     }
 
+    /// Has the locks of git looked at beside the loop: one that a killed git left would keep tasks from
+    /// being started for ever.
+    fn sweep_locks(&self) {
+        let (repository, records) = (self.repository.clone(), Arc::clone(&self.records));
+        let (locks, wake) = (Arc::clone(&self.locks), self.wake.notify());
+        self.chores().spawn_blocking(move || {
+            let mut seen = locks.lock().unwrap_or_else(PoisonError::into_inner);
+            let swept = repository.sweep_locks(&mut seen, clock::since_boot());
+            let told = swept.map_err(|error| tracing::warn!(%error, "git's locks are not swept"));
+            for stale in told.into_iter().flatten() {
+                let written = records.append(&event(&stale));
+                written
+                    .unwrap_or_else(|error| tracing::warn!(%error, "the journal was not written"));
+                wake.notify_one();
+            }
+        });
+    }
+
     /// Returns the folder of retired worktrees as git writes it: without links on the way.
     fn real_trash(&self) -> PathBuf {
         let trash = self.places().trash();
@@ -189,6 +211,21 @@ impl World for HostWorld {
             self.spare.prepare(&self.repository, self.places().spare(), &desired.revision);
         }
     }
+}
+
+fn event(stale: &Stale) -> Event {
+    let (reason, message) = match stale {
+        Stale::Removed(path) => {
+            let message = format!("removed {}: a git that was killed left it", path.display());
+            ("LockRemoved", message)
+        }
+        Stale::Left(path) => {
+            let path = path.display();
+            ("LockLeft", format!("no git holds {path}: remove it if you do not work on it"))
+        }
+    };
+    let (object, reason) = ("repository".to_owned(), reason.to_owned());
+    Event { time: clock::now(), object, kind: EventKind::Warning, reason, message }
 }
 
 /// Returns the name of the repository's own tmux server. It follows from the path of the git

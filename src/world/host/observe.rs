@@ -67,6 +67,9 @@ impl HostWorld {
             empty_state: self.setting.empty_state,
         };
         self.watch_shims(&observed);
+        if self.setting.role == Role::Loop {
+            self.sweep_locks();
+        }
         Look { desired, observed }
     }
 
@@ -130,22 +133,28 @@ impl HostWorld {
         worktrees: Sighting<Vec<git::Linked>>,
     ) -> (Sighting<Vec<Worktree>>, Sighting<Kept>) {
         let places = self.places();
-        let trash = disk::list(&places.trash())
-            .map(|names| names.into_iter().filter_map(retired_at).collect::<Vec<_>>());
+        let mut trash = disk::list(&places.trash());
         let worktrees = match worktrees {
             Sighting::Unknown(why) => Sighting::Unknown(why),
             Sighting::Known(seen) => {
                 let retired = self.real_trash();
+                if let Ok(names) = &mut trash {
+                    add_lost(names, &seen, &retired);
+                }
                 let used = seen.into_iter().filter(|one| !one.path.starts_with(&retired));
                 let mut used: Vec<Worktree> = used.map(worktree_seen).collect();
                 match self.strangers(&used) {
                     Ok(strangers) => used.extend(strangers),
-                    Err(error) => return (Sighting::Unknown(error.to_string()), trash.into()),
+                    Err(error) => {
+                        let why = error.to_string();
+                        return (Sighting::Unknown(why.clone()), Sighting::Unknown(why));
+                    }
                 }
                 Sighting::Known(used)
             }
         };
-        (worktrees, trash.into())
+        let kept = |names: Vec<String>| names.into_iter().filter_map(retired_at).collect::<Kept>();
+        (worktrees, trash.map(kept).into())
     }
 
     /// Returns what stands in places of ours and is no worktree of git: half of one that git has
@@ -284,6 +293,12 @@ fn worktree_seen(one: git::Linked) -> Worktree {
         WorktreeState::Ready
     };
     Worktree { path: one.path, owner: one.owner, state }
+}
+
+/// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.
+fn add_lost(names: &mut Vec<String>, seen: &[git::Linked], retired: &Path) {
+    let in_trash = seen.iter().filter(|one| one.missing && one.path.parent() == Some(retired));
+    names.extend(in_trash.filter_map(|one| Some(one.path.file_name()?.to_str()?.to_owned())));
 }
 
 /// Reads the time off a name in the trash, `NAME.UID8.SECONDS`, with a number behind it if the

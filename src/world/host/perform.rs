@@ -173,6 +173,7 @@ impl HostWorld {
         {
             return refused(&why);
         }
+        self.repository.unlock(directory)?;
         let folder = self.records.folder(id).to_string_lossy().into_owned();
         let mut environment = self.setting.environment.clone();
         let handed_on = [&attempt.program.env_allow, &attempt.program.secret_env];

@@ -11,7 +11,7 @@ pub enum Fault {
     CrashBefore,
     /// The loop dies after an effect.
     CrashAfter,
-    /// An effect fails without having happened.
+    /// An effect fails without having happened, once or each time for a while.
     ErrorBefore,
     /// An effect happens, and its answer is lost.
     ErrorAfter,
@@ -59,9 +59,10 @@ pub enum Fault {
     FolderRemoved,
     /// A person renames or deletes a branch.
     BranchMoved,
-    /// A person has sessions and worktrees of their own, by our names.
+    /// A person has sessions and worktrees of their own, by our names, or some of an earlier task.
     Strangers,
-    /// A person deletes a task, makes it again, or both, with another spec.
+    /// A person deletes a task, makes it again, or both, with another spec; or empties `state/` and
+    /// puts it back.
     Recommitted,
     /// A person removes the file of a claim.
     ClaimRemoved,
@@ -132,8 +133,20 @@ impl Faults {
     pub fn swarm(rng: &mut Rng) -> Self {
         let Some(mut odds) = rng.odds() else { return Self::of(&Fault::ALL) };
         let sparseness = 2 + odds.below(5);
-        let mut rate = |_: &Fault| if odds.one_in(sparseness) { 4 + odds.below(60) } else { 0 };
+        let mut rate = |fault: &Fault| {
+            if !odds.one_in(sparseness) {
+                return 0;
+            }
+            let rate = 4 + odds.below(60);
+            // Nobody is asked to stop, or ends, as often as time passes.
+            if matches!(fault, Fault::Stubborn | Fault::Lingering) { 2 + rate / 8 } else { rate }
+        };
         Self(Fault::ALL.iter().map(|fault| (*fault, rate(fault))).collect())
+    }
+
+    /// Returns whether nothing goes wrong.
+    pub(super) fn is_none(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn rate(&self, fault: Fault) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! What the loop sees: each section as it is, as it was, or not at all. It changes nothing.
 
 use super::{Fault, Part, SimAttempt, State, places};
-use crate::api::attempt::AttemptId;
+use crate::api::attempt::{AttemptId, Failure};
 use crate::api::name::{CommitId, TaskName};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{
@@ -9,6 +9,7 @@ use crate::plan::observed::{
     Worktree,
 };
 use crate::world::Look;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
@@ -32,6 +33,10 @@ pub(super) struct Seen {
     pub(super) damaged: BTreeSet<TaskName>,
     /// Tasks whose claim was.
     pub(super) unclear: BTreeSet<TaskName>,
+    /// Effects that had failed.
+    pub(super) failures: BTreeMap<TaskName, Failure>,
+    /// When it looked.
+    pub(super) now: Option<Timestamp>,
 }
 
 impl Seen {
@@ -40,6 +45,9 @@ impl Seen {
         let (tasks, claims) = (observed.tasks.known(), observed.claims.known());
         let damaged = tasks.into_iter().flatten().filter(|(_, task)| task.record.is_err());
         let unclear = claims.into_iter().flatten().filter(|(_, claim)| claim.is_err());
+        let failures = tasks.into_iter().flatten();
+        let failures =
+            failures.filter_map(|(name, task)| Some((name.clone(), task.failure.clone()?)));
         let records = look.desired.known().is_some() && tasks.is_some() && claims.is_some();
         let sections = [
             (Section::Records, records),
@@ -53,6 +61,8 @@ impl Seen {
             sections: sections.map(|(section, _)| section).collect(),
             damaged: damaged.map(|(name, _)| name.clone()).collect(),
             unclear: unclear.map(|(name, _)| name.clone()).collect(),
+            failures: failures.collect(),
+            now: Some(observed.now),
         }
     }
 }

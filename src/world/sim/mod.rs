@@ -78,6 +78,12 @@ struct State {
     worst: Vec<String>,
     started: BTreeMap<TaskName, u32>,
     struck: Vec<Fault>,
+    /// An effect that the system refuses for a while.
+    refusing: Option<(String, Timestamp)>,
+    /// Tasks whose failing effect worked, and whose failure is to be forgotten.
+    owed: BTreeSet<TaskName>,
+    /// What was wanted before a person emptied `state/`, to be put back.
+    emptied: Option<Arc<Desired>>,
     /// What happens, for people; nobody may want to know.
     told: Option<Vec<String>>,
 }
@@ -180,6 +186,9 @@ impl SimWorld {
             worst: Vec::new(),
             started: BTreeMap::new(),
             struck: if poisons { vec![Fault::Poison] } else { Vec::new() },
+            refusing: None,
+            owed: BTreeSet::new(),
+            emptied: None,
             told: None,
         };
         Self { state: Mutex::new(state) }
@@ -281,7 +290,7 @@ impl World for SimWorld {
         if state.crashed {
             return failed("the loop is dead");
         }
-        if state.strikes(Fault::ErrorBefore) {
+        if state.refuses(action) {
             return failed("the system refused");
         }
         let seen = Arc::clone(&state.seen);
@@ -359,6 +368,25 @@ impl State {
         }
     }
 
+    /// Returns whether an effect is refused, once or for a while.
+    fn refuses(&mut self, action: &Action) -> bool {
+        let now = self.now;
+        let lasts =
+            |(refused, until): &(String, Timestamp)| now < *until && *refused == action.to_string();
+        if self.refusing.as_ref().is_some_and(lasts) {
+            self.struck.push(Fault::ErrorBefore);
+            return true;
+        }
+        if !self.strikes(Fault::ErrorBefore) {
+            return false;
+        }
+        if self.rng.one_in(3) {
+            let until = now.saturating_add(SignedDuration::from_secs(30));
+            self.refusing = Some((action.to_string(), until.expect("a near time")));
+        }
+        true
+    }
+
     fn is_full(&self) -> bool {
         self.full_until.is_some_and(|until| self.now < until)
     }
@@ -415,6 +443,8 @@ impl State {
         self.untrusted = false;
         self.rival = None;
         self.earlier = None;
+        self.refusing = None;
+        self.fill_again();
         // What a report tells people to do: put a record right, delete a damaged lock, let go of
         // a branch.
         for record in self.records.values_mut() {

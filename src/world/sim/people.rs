@@ -2,7 +2,7 @@
 //! Work that they themselves throw away is not ours to keep.
 
 use super::{Fault, Part, SimWorktree, State, places};
-use crate::api::name::{BranchName, Owner, TaskName};
+use crate::api::name::{BranchName, Owner, TaskName, Uid};
 use crate::plan::observed::{Session, WorktreeState};
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
@@ -107,7 +107,8 @@ impl State {
         self.branches.insert(name, commits);
     }
 
-    /// Makes a session or a worktree by a name of ours, without a mark of ours.
+    /// Makes a session or a worktree by a name of ours, without a mark of ours, or with that of an
+    /// earlier task of the name.
     fn settle_in(&mut self) {
         let names: Vec<TaskName> = self.desired.tasks.keys().cloned().collect();
         let Some(name) = self.rng.pick(&names).cloned() else { return };
@@ -115,33 +116,54 @@ impl State {
         if self.rng.one_in(2) {
             if self.sessions.values().all(|one| one.name != name.as_str()) {
                 let id = format!("${number}");
-                let session = Session { id, name: name.to_string(), owner: None, attempt: None };
+                let uid = Uid::derive(number.into(), name.as_str());
+                let owner = self.rng.one_in(2).then(|| Owner { task: name.clone(), uid });
+                let session = Session { id, name: name.to_string(), owner, attempt: None };
                 self.sessions.insert(number, session);
             }
             return;
         }
         let free = self.branches.keys().find(|branch| !self.is_checked_out(branch)).cloned();
-        let path = if self.rng.one_in(2) {
-            places().worktree(&name)
+        let uid = Uid::derive(number.into(), name.as_str());
+        let (path, owner) = if self.rng.one_in(2) {
+            let left = self.rng.one_in(2);
+            (places().worktree(&name), left.then(|| Owner { task: name.clone(), uid }))
         } else {
-            PathBuf::from(format!("/elsewhere/{number}"))
+            (PathBuf::from(format!("/elsewhere/{number}")), None)
         };
         let unsaved = BTreeSet::from([number]);
         let state = WorktreeState::Ready;
-        let made = SimWorktree { owner: None, head: free, unsaved, loose: BTreeSet::new(), state };
+        let made = SimWorktree { owner, head: free, unsaved, loose: BTreeSet::new(), state };
         if let Entry::Vacant(place) = self.worktrees.entry(path) {
             place.insert(made);
             self.produced.insert(number);
         }
     }
 
+    /// Puts back what was wanted before `state/` was emptied.
+    pub(super) fn fill_again(&mut self) {
+        if let Some(before) = self.emptied.take() {
+            let mut desired = (*before).clone();
+            desired.revision = self.commit_id();
+            self.desired = Arc::new(desired);
+        }
+    }
+
     fn recommit(&mut self) {
+        if self.emptied.is_some() {
+            self.fill_again();
+            return;
+        }
         let mut desired = (*self.desired).clone();
         let names: Vec<TaskName> = desired.tasks.keys().cloned().collect();
         let name = self.rng.pick(&names).cloned();
-        let what = self.rng.below(3);
+        let what = self.rng.below(4);
         if what == 0 {
             desired.tasks.append(&mut self.withdrawn);
+        } else if what == 3 {
+            self.emptied = Some(Arc::clone(&self.desired));
+            desired.tasks.clear();
+            desired.workers.clear();
         } else if let Some(name) = name
             && let Some(mut task) = desired.tasks.remove(&name)
         {

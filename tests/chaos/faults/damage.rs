@@ -1,7 +1,7 @@
 //! Files that are left over, damaged, removed, or cannot be written for a while.
 
 use super::Done;
-use crate::common::said;
+use crate::common::{is_there, said};
 use crate::world::{World, list};
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,6 +30,19 @@ fn a_lock(world: &mut World) -> Option<PathBuf> {
     })
 }
 
+/// Returns the locks of git that the loop is to remove when nobody holds them.
+pub(crate) fn locks(world: &World) -> impl Iterator<Item = PathBuf> {
+    let common = world.env.path(".git");
+    let fixed = ["packed-refs.lock", "config.lock", "refs/heads/main.lock"];
+    let mut all: Vec<PathBuf> = fixed.map(|name| common.join(name)).to_vec();
+    for entry in list(&common.join("worktrees")) {
+        all.extend(["index.lock", "HEAD.lock"].map(|name| entry.join(name)));
+    }
+    let branches = list(&common.join("refs/heads/fix"));
+    all.extend(branches.into_iter().filter(|path| path.extension() == Some("lock".as_ref())));
+    all.into_iter().filter(|path| is_there(path))
+}
+
 fn make_lock(path: &Path) -> Option<()> {
     fs::File::create_new(path).ok().map(drop)
 }
@@ -38,8 +51,10 @@ pub(super) fn a_lock_nobody_holds(world: &mut World) -> Done {
     let path = a_lock(world)?;
     make_lock(&path)?;
     let told = path.display().to_string();
-    // A person removes it, when nothing else did.
-    world.later(Duration::from_mins(1), move |_| drop(fs::remove_file(path)));
+    // The loop removes it, but for that of the person's own index: that one is the person's to remove.
+    if path == world.env.path(".git/index.lock") {
+        world.later(Duration::from_mins(1), move |_| drop(fs::remove_file(path)));
+    }
     Some(told)
 }
 

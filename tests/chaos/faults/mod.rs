@@ -5,7 +5,7 @@ mod damage;
 mod kills;
 mod people;
 
-pub(crate) use damage::mend;
+pub(crate) use damage::{locks, mend};
 pub(crate) use people::add;
 
 use crate::world::World;

@@ -6,10 +6,11 @@
 //! failed or waiting: nothing of it lives; only who waits for a seat keeps its claim.
 //! gone: no record, no session, no worktree, no claim; nothing of it lives.
 
-use super::super::{SimWorld, State};
-use super::orphans;
+use super::super::{SimAttempt, SimWorld, State};
+use super::{orphans, patience};
 use crate::api::name::TaskName;
 use crate::plan::Plan;
+use crate::plan::desired::run_hash;
 use crate::plan::observed::WorktreeState;
 use crate::plan::report::Reason;
 
@@ -48,6 +49,7 @@ impl SimWorld {
             found.push(format!("the record of {name} is left"));
         }
         found.extend(orphans::left(&state));
+        found.extend(patience::unforgotten(&state));
         found
     }
 }
@@ -63,8 +65,8 @@ impl State {
             Reason::Succeeded => {
                 rests().or(self.worktrees_of(name).next().map(|_| "has a worktree"))
             }
+            Reason::AttemptsUsedUp => rests().or(self.may_try_again(name)),
             Reason::Suspended
-            | Reason::AttemptsUsedUp
             | Reason::DependencyPending
             | Reason::DependencyUnmet
             | Reason::DependencyCycle
@@ -101,6 +103,19 @@ impl State {
         spec.is_some_and(|spec| spec.command.as_deref() == Some("serve"))
     }
 
+    /// Returns that a task has attempts left, of what is committed now.
+    fn may_try_again(&self, name: &TaskName) -> Option<&'static str> {
+        let spec = self.desired.tasks.get(name)?.spec.as_ref()?;
+        let hash = run_hash(spec);
+        let of_this = |one: &&SimAttempt| one.attempt.run_hash == hash;
+        let owner = self.records.get(name)?.content.owner();
+        let attempts = self.attempts_of(&owner).filter(of_this);
+        let ends = attempts.filter_map(|one| one.exit.as_ref());
+        let failures = ends.filter(|exit| exit.reason.is_failure()).count();
+        let left = failures <= usize::try_from(spec.retries).ok()?;
+        left.then_some("has attempts left")
+    }
+
     fn worktrees_of(&self, name: &TaskName) -> impl Iterator<Item = WorktreeState> {
         let marked = |one: &&super::super::SimWorktree| {
             one.owner.as_ref().is_some_and(|owner| owner.task == *name)
@@ -123,6 +138,9 @@ impl State {
         // One whose file a person removed is not made anew: it holds what it asks for to its end.
         if claim.is_some_and(|holder| holder != owner) {
             return Some("runs under another's claim");
+        }
+        if self.claims.get(name).is_some_and(|claim| claim.content.expires_at <= self.now) {
+            return Some("lets its claim expire");
         }
         let worktrees: Vec<_> = self.worktrees_of(name).collect();
         // One that a person removed under a running agent is made anew for the next attempt.

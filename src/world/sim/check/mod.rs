@@ -14,6 +14,7 @@ mod monotone;
 mod no_lost_work;
 mod orphans;
 mod ownership;
+mod patience;
 mod preconditions;
 mod single_worker;
 mod unknown_is_not_absent;
@@ -30,13 +31,14 @@ const ALWAYS: [fn(&State) -> Vec<String>; 3] =
     [single_worker::broken, disjoint_claims::broken, no_lost_work::broken];
 
 /// What holds for every effect.
-const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 6] = [
+const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 7] = [
     generations::broken,
     unknown_is_not_absent::broken,
     ownership::broken,
     preconditions::broken,
     monotone::broken,
     fail_closed::broken,
+    patience::broken,
 ];
 
 /// One effect that was tried.
@@ -105,6 +107,7 @@ impl State {
 
     /// Notes what one effect violates.
     pub(super) fn judge(&mut self, deed: &Deed<'_>) {
+        self.owe(deed);
         for check in EFFECTS {
             let found = check(self, deed);
             self.blame(found.into_iter().map(|one| format!("{one} (`{}`)", deed.action)).collect());
