@@ -314,6 +314,13 @@ impl Drop for Scene {
         for pid in left {
             Command::new("kill").args(["-KILL", &pid]).stderr(Stdio::null()).status().ok();
         }
+        // A checkout that the end of the loop cut off, and shims whose sessions went, write meanwhile.
+        let start = Instant::now();
+        let is_there = || self.folder.path().symlink_metadata().is_ok();
+        while is_there() && start.elapsed() < DEADLINE {
+            fs::remove_dir_all(self.folder.path()).ok();
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 

@@ -48,7 +48,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(error)),
     };
-    let mut bytes = Vec::new();
+    // Most records fit, and are read at one go.
+    let mut bytes = Vec::with_capacity(2048);
     file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
         return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long")));

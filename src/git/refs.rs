@@ -11,6 +11,12 @@ use std::path::PathBuf;
 /// How often a move is tried whose ref still has the expected value after git refused it.
 const TRIES: usize = 3;
 
+/// How refs are listed.
+const LISTED: &str = "--format=%(objectname) %(refname)";
+
+/// Refs by their names after a prefix.
+type Refs = Result<BTreeMap<String, CommitId>, Error>;
+
 /// What became of a move.
 #[must_use = "a lost move changed nothing"]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,16 +38,22 @@ impl Repository {
     ///
     /// # Errors
     /// Also when a single one cannot be read: then it is unknown what there is.
-    pub async fn refs(&self, prefix: &str) -> Result<BTreeMap<String, CommitId>, Error> {
-        let format = "--format=%(objectname) %(refname)";
-        let text = self.for_each_ref(format, prefix).await?;
-        let line = |line: &str| {
-            let (id, name) = line.split_once(' ')?;
-            Some((name.strip_prefix(prefix)?.to_owned(), CommitId::try_from(id.to_owned()).ok()?))
+    pub async fn refs(&self, prefix: &str) -> Refs {
+        refs_in(&self.for_each_ref(LISTED, &[prefix]).await?, prefix)
+    }
+
+    /// Returns what [`Self::refs`] does of two prefixes, for one fork if all of them can be read.
+    pub async fn refs_below(&self, (one, other): (&str, &str)) -> (Refs, Refs) {
+        let both = self.for_each_ref(LISTED, &[one, other]).await;
+        let of = |prefix: &str| {
+            let text = both.as_ref().ok()?;
+            let lines = text.lines().filter(|line| line.contains(&format!(" {prefix}")));
+            refs_in(&lines.collect::<Vec<_>>().join("\n"), prefix).ok()
         };
-        text.lines()
-            .map(|one| line(one).ok_or_else(|| Error::unreadable(prefix, format!("`{one}`"))))
-            .collect()
+        if let (Some(one), Some(other)) = (of(one), of(other)) {
+            return (Ok(one), Ok(other));
+        }
+        tokio::join!(self.refs(one), self.refs(other))
     }
 
     /// Makes a ref that must not exist yet.
@@ -106,11 +118,11 @@ impl Repository {
     }
 
     /// Lists refs; one that git leaves out because it cannot read it is an error here.
-    pub(super) async fn for_each_ref(&self, format: &str, of: &str) -> Result<String, Error> {
-        let output = self.read().args(["for-each-ref", format, of]).output().await?;
+    pub(super) async fn for_each_ref(&self, format: &str, of: &[&str]) -> Result<String, Error> {
+        let output = self.read().args(["for-each-ref", format]).args(of).output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() || said.contains("ignoring ") {
-            return Err(Error::unreadable(of, said.trim()));
+            return Err(Error::unreadable(of.join(" and "), said.trim()));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -157,4 +169,15 @@ impl Repository {
         };
         Ok(call.run().await.map(drop))
     }
+}
+
+/// Reads lines of [`LISTED`].
+fn refs_in(text: &str, prefix: &str) -> Refs {
+    let line = |line: &str| {
+        let (id, name) = line.split_once(' ')?;
+        Some((name.strip_prefix(prefix)?.to_owned(), CommitId::try_from(id.to_owned()).ok()?))
+    };
+    text.lines()
+        .map(|one| line(one).ok_or_else(|| Error::unreadable(prefix, format!("`{one}`"))))
+        .collect()
 }

@@ -6,6 +6,7 @@ use super::{Error, Repository};
 use crate::api::name::{BranchName, CommitId, Owner};
 use crate::disk;
 use crate::process::spawn::Call;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -171,8 +172,9 @@ impl Repository {
     pub(super) fn entries(&self) -> Result<Vec<Entry>, Error> {
         let folder = self.common_dir.join("worktrees");
         let mut found = Vec::new();
+        let mut parents = BTreeMap::new();
         for name in disk::list(&folder)? {
-            found.extend(entry_in(folder.join(name))?);
+            found.extend(entry_among(folder.join(name), &mut parents)?);
         }
         Ok(found)
     }
@@ -214,8 +216,13 @@ impl Entry {
     /// that, was cut short. The mark is among the first to be undone.
     pub(super) fn is_torn(&self) -> Result<bool, Error> {
         for name in ["HEAD", "commondir"] {
-            if read_line(&self.dir.join(name))?.is_none_or(|line| line.is_empty()) {
-                return Ok(true);
+            let path = self.dir.join(name);
+            match path.symlink_metadata() {
+                // A line break alone is no line.
+                Ok(file) if file.len() > 1 => {}
+                Ok(_) => return Ok(true),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+                Err(error) => return Err(disk::Error::new("look at", &path, error).into()),
             }
         }
         Ok(false)
@@ -231,11 +238,27 @@ impl Entry {
     }
 }
 
+/// Folders, and where they are without links on the way; `None` where that cannot be seen.
+type Parents = BTreeMap<PathBuf, Option<PathBuf>>;
+
 /// Returns what git keeps in a folder of `worktrees/`, if it names a directory.
 pub(super) fn entry_in(dir: PathBuf) -> Result<Option<Entry>, Error> {
+    entry_among(dir, &mut BTreeMap::new())
+}
+
+fn entry_among(dir: PathBuf, parents: &mut Parents) -> Result<Option<Entry>, Error> {
     let Some(link) = read_line(&dir.join("gitdir"))? else { return Ok(None) };
     let link = dir.join(OsStr::from_bytes(&link));
-    let Some(path) = link.parent().map(real) else { return Ok(None) };
+    let Some(path) = link.parent() else { return Ok(None) };
+    // Most lie in one folder.
+    let path = match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => {
+            let real =
+                parents.entry(parent.to_owned()).or_insert_with(|| parent.canonicalize().ok());
+            real.as_ref().map_or_else(|| path.to_owned(), |real| real.join(name))
+        }
+        _ => path.to_owned(),
+    };
     let lock = read_line(&dir.join("locked"))?;
     let lock = lock.map(|reason| String::from_utf8_lossy(&reason).into_owned());
     Ok(Some(Entry { dir, path, lock }))

@@ -163,8 +163,11 @@ impl Records {
     pub fn close(&self, id: &AttemptId, exit: &Exit) -> Result<Published, Error> {
         let path = self.folder(id).join("exit.json");
         let published = self.create(&path, exit)?;
-        // Lost in a power cut, what is done would be done again.
-        disk::sync_folder_of(&path)?;
+        // Lost in a power cut, what is done would be done again. An interruption is seen as one all
+        // the same: nobody runs the attempt then, and it is revived.
+        if !exit.reason.is_interruption() {
+            disk::sync_folder_of(&path)?;
+        }
         Ok(published)
     }
 

@@ -40,7 +40,7 @@ impl Reader {
         } else {
             "--format=%(refname) %(objectname) %(objecttype)"
         };
-        let text = self.repository.for_each_ref(format, name).await?;
+        let text = self.repository.for_each_ref(format, &[name]).await?;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let Some((id, kind)) = line.and_then(|line| line.split_once(' ')) else { return Ok(None) };
         if kind == "commit" {

@@ -116,6 +116,57 @@ async fn a_spare_made_under_other_rules_is_not_taken() {
 }
 
 #[tokio::test]
+async fn a_spare_made_under_other_attributes_of_the_user_is_not_taken() {
+    let scratch = scene().await;
+    let attributes = scratch.outside().join("attributes");
+    scratch.git(&["config", "core.attributesFile", attributes.to_str().unwrap()]).await;
+    make(&scratch).await;
+    write(&attributes, "a.txt text eol=crlf\n");
+    assert_eq!(start(&scratch, "t").await, Taken::No);
+    assert_eq!(read(&scratch.worktree_path("t").join("a.txt")), "one\r\n");
+}
+
+#[tokio::test]
+async fn a_repository_with_a_file_that_a_filter_makes_keeps_no_spare() {
+    let scratch = scene().await;
+    scratch.git(&["config", "filter.date.smudge", "date +%N"]).await;
+    assert_eq!(make(&scratch).await, Spare::Ready, "no file asks for the filter");
+    assert_eq!(start(&scratch, "t").await, Taken::Yes);
+    check(&scratch, "t").await;
+    scratch.commit(&[(".gitattributes", "d1/* filter=date\n")]).await;
+    assert_eq!(make(&scratch).await, Spare::Unsuitable);
+    // The entry of `t` is the one that is called `spare`.
+    assert!(!is_there(&place(&scratch)) && !is_there(&scratch.entry("spare1")));
+    assert_eq!(start(&scratch, "u").await, Taken::No);
+}
+
+#[tokio::test]
+async fn a_spare_that_gets_a_file_of_a_filter_with_the_branch_is_not_taken_before_it() {
+    let scratch = scene().await;
+    scratch.git(&["config", "filter.date.smudge", "date +%N"]).await;
+    make(&scratch).await;
+    scratch.commit(&[(".gitattributes", "d1/* filter=date\n")]).await;
+    assert_eq!(start(&scratch, "t").await, Taken::No);
+}
+
+#[tokio::test]
+async fn what_somebody_put_into_a_spare_goes_with_it_and_counts_as_unsaved() {
+    let scratch = scene().await;
+    make(&scratch).await;
+    write(&place(&scratch).join("d0/mine"), "mine");
+    assert_eq!(start(&scratch, "t").await, Taken::Yes);
+    let path = scratch.worktree_path("t");
+    assert_eq!(read(&path.join("d0/mine")), "mine");
+    assert!(!scratch.repository.unsaved(&path).await.unwrap().clean);
+    // It is told by what git knows, also where a commit has such a file.
+    make(&scratch).await;
+    write(&place(&scratch).join("new"), "mine");
+    scratch.commit(&[("new", "theirs")]).await;
+    assert_eq!(start(&scratch, "u").await, Taken::Yes);
+    assert_eq!(read(&scratch.worktree_path("u").join("new")), "theirs");
+}
+
+#[tokio::test]
 async fn a_repository_that_acts_on_checkouts_keeps_no_spare() {
     let scratch = scene().await;
     scratch.git(&["config", "core.sparseCheckout", "true"]).await;

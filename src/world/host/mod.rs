@@ -1,6 +1,7 @@
 //! The real world: git, tmux, processes and our records, assembled. It decides nothing; each effect
 //! checks its precondition at the moment of doing.
 
+mod begun;
 mod observe;
 mod perform;
 mod spare;
@@ -37,6 +38,7 @@ pub struct HostWorld {
     trust: Trust,
     setting: Setting,
     cache: Mutex<observe::Cache>,
+    begun: begun::Begun,
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
@@ -84,6 +86,7 @@ impl HostWorld {
             claims: Claims::at(root),
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
+            begun: begun::Begun::default(),
             wake: wake::Wake::default(),
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),

@@ -25,6 +25,9 @@ pub(super) struct Cache {
     refs: Option<(Vec<Stamp>, Refs)>,
 }
 
+/// Where rescue refs are.
+const RESCUES: &str = "refs/reconciler/rescue/";
+
 /// Branches, and rescue refs.
 type Refs = (BTreeMap<BranchName, CommitId>, BTreeSet<String>);
 
@@ -47,9 +50,11 @@ impl HostWorld {
             }
             (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
         };
+        let nonce = uuid::Uuid::new_v4().as_u128();
+        self.begun.look(nonce);
         let observed = Observed {
             now: clock::now(),
-            nonce: uuid::Uuid::new_v4().as_u128(),
+            nonce,
             places: self.places(),
             tasks,
             claims,
@@ -87,10 +92,7 @@ impl HostWorld {
         {
             return (Sighting::Known(seen.0.clone()), Sighting::Known(seen.1.clone()));
         }
-        let (branches, rescues) = tokio::join!(
-            self.repository.refs("refs/heads/"),
-            self.repository.refs("refs/reconciler/rescue/")
-        );
+        let (branches, rescues) = self.repository.refs_below(("refs/heads/", RESCUES)).await;
         let branches = branches.map(|refs| {
             let named = |(name, id)| Some((BranchName::try_from(name).ok()?, id));
             refs.into_iter().filter_map(named).collect::<BTreeMap<_, _>>()

@@ -2,7 +2,9 @@
 //! longer true.
 
 use super::{HostWorld, OWNER};
-use crate::api::attempt::{AttemptId, Exit, HANDED_ON, ProcessId, StopReason, StopRequest};
+use crate::api::attempt::{
+    AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
+};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
@@ -12,17 +14,19 @@ use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
+use crate::records::{self, Records};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 type Answer = Result<Outcome, ActionError>;
 
 impl HostWorld {
     pub(super) async fn do_it(&self, action: &Action) -> Answer {
         match action {
-            Action::Register(record) => published(self.records.register(record)?, "a record"),
+            Action::Register(record) => self.register(record).await,
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
@@ -36,7 +40,9 @@ impl HostWorld {
                 Ok(Outcome::Done)
             }
             Action::PrepareAttempt(attempt) => {
-                published(self.records.prepare(attempt)?, "an attempt")
+                let attempt = attempt.clone();
+                let prepare = move |records: &Records| records.prepare(&attempt);
+                published(self.write_record(prepare).await?, "an attempt")
             }
             Action::NewSession { attempt, directory } => self.new_session(attempt, directory).await,
             Action::AskToStop { attempt, shim, why, at } => {
@@ -58,6 +64,7 @@ impl HostWorld {
                 self.drop_branch(branch, contained_in).await
             }
             Action::Forget(owner) => {
+                self.begun.take(owner);
                 let forgot = self.records.forget(owner)?;
                 Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
             }
@@ -72,6 +79,27 @@ impl HostWorld {
             Action::EmptyTrash { trash } => self.empty_trash(trash).await,
             Action::SweepAttempts { folder } => self.sweep(folder),
         }
+    }
+
+    /// Writes a record on a thread of its own: each waits for the disk, and many are made durable
+    /// together as quickly as one.
+    async fn write_record(
+        &self,
+        write: impl FnOnce(&Records) -> Result<Published, records::Error> + Send + 'static,
+    ) -> Result<Published, ActionError> {
+        let records = Arc::clone(&self.records);
+        let written = tokio::task::spawn_blocking(move || write(&records)).await;
+        Ok(written.map_err(|error| ActionError(format!("cannot write a record: {error}")))??)
+    }
+
+    async fn register(&self, record: &TaskRecord) -> Answer {
+        let new = record.clone();
+        let register = move |records: &Records| records.register(&new);
+        let answer = published(self.write_record(register).await?, "a record");
+        if matches!(answer, Ok(Outcome::Done)) {
+            self.begun.register(record);
+        }
+        answer
     }
 
     fn held(&self, task: &TaskName) -> Result<Option<Claim>, ActionError> {
@@ -140,7 +168,9 @@ impl HostWorld {
         if files.exit.is_some() || files.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
-        if let Some(why) = self.end_predecessor(&id.owner).await? {
+        if !self.is_alone(id)?
+            && let Some(why) = self.end_predecessor(&id.owner).await?
+        {
             return refused(&why);
         }
         self.repository.unlock(directory)?;
@@ -163,6 +193,7 @@ impl HostWorld {
         };
         match self.sessions.new_session(&new).await {
             Ok(session) => {
+                self.begun.begin(&id.owner, id.number);
                 if let Ok(Some(shim)) = identity::of(session.pane_pid) {
                     self.wake.on_end_of(&shim);
                 }
@@ -171,6 +202,25 @@ impl HostWorld {
             Err(tmux::Error::Exists { name }) => refused(&format!("there is a session {name}")),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns whether it is certain without a look at all processes that nothing lives of an earlier
+    /// attempt: this run of the loop began the one before, whose own shim saw all of it end, or the
+    /// task is new.
+    fn is_alone(&self, id: &AttemptId) -> Result<bool, ActionError> {
+        let before = id.number.saturating_sub(1);
+        if self.begun.take(&id.owner) != Some(before) {
+            return Ok(false);
+        }
+        if before == 0 {
+            return Ok(true);
+        }
+        let earlier = AttemptId { owner: id.owner.clone(), number: before };
+        let exit = self.records.attempt(&earlier)?.and_then(|files| files.exit);
+        // Those are what the loop itself may have written.
+        let by_loop =
+            |exit: &Exit| matches!(exit.reason, ExitReason::Lost | ExitReason::Stopped { .. });
+        Ok(exit.is_some_and(|exit| exit.is_ok_and(|exit| !by_loop(&exit))))
     }
 
     /// Ends what lives of an earlier attempt whose records are lost, and says so. The plan knows of

@@ -5,7 +5,11 @@ use crate::api::name::{BranchName, CommitId, Owner};
 use crate::git::{self, Repository, Taken};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// How old the files of a spare are when its index is written anew: git tells times by seconds.
+const SETTLE: Duration = Duration::from_millis(1_100);
 
 /// The keeper of the spare; dropped, it makes none to the end.
 #[derive(Debug, Default)]
@@ -34,13 +38,22 @@ impl Keeper {
         }
         making.tried = Some(commit.clone());
         let (repository, commit) = (repository.clone(), commit.clone());
+        let turns = Arc::clone(&self.turn);
         making.tasks.spawn(async move {
             match repository.make_spare(&place, &commit).await {
                 Ok(git::Spare::Ready) => {}
-                Ok(git::Spare::Unsuitable) => tracing::debug!("no spare worktree is kept here"),
-                Err(error) => tracing::warn!(%error, "the spare worktree was not made"),
+                Ok(git::Spare::Unsuitable) => {
+                    return tracing::debug!("no spare worktree is kept here");
+                }
+                Err(error) => return tracing::warn!(%error, "the spare worktree was not made"),
             }
+            // It can be taken meanwhile: what is taken so early only costs git more.
             drop(turn);
+            tokio::time::sleep(SETTLE).await;
+            let Ok(_turn) = turns.try_lock() else { return };
+            if let Err(error) = repository.settle_spare(&place).await {
+                tracing::debug!(%error, "the spare worktree was not settled");
+            }
         });
     }
 
