@@ -10,6 +10,7 @@ use crate::locks::{Guard, Holder, Taken};
 use crate::plan::observed::EmptyState;
 use crate::plan::report::Report;
 use crate::process::{clock, identity};
+use crate::records::Records;
 use crate::store::Watch;
 use crate::tmux;
 use crate::world::host::{HostWorld, Role};
@@ -102,6 +103,7 @@ impl Client {
     ) -> Result<End, RunError> {
         self.visitor.check_tmux().await?;
         let guard = self.take_guard().await?;
+        Records::at(self.root()).make_root()?;
         let handed_on = guard.hand_on().map_err(RunError::HandOn)?;
         let repository = self.repository.clone().with_guard(handed_on);
         let empty_state = match if_empty {

@@ -134,7 +134,11 @@ impl Records {
         Ok(disk::create(path, &file::bytes(record))?)
     }
 
-    fn make_root(&self) -> Result<(), Error> {
-        Ok(disk::make_ignored_folder(&self.root)?)
+    /// Makes the folder of the records, which git does not see.
+    ///
+    /// # Errors
+    /// When it is not there and cannot be made: then nothing can be recorded.
+    pub fn make_root(&self) -> Result<(), disk::Error> {
+        disk::make_ignored_folder(&self.root)
     }
 }

@@ -8,6 +8,7 @@
 mod common;
 
 mod environment;
+mod git_calls;
 mod hooks;
 mod paths;
 mod programs;

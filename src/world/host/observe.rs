@@ -42,8 +42,8 @@ impl HostWorld {
             self.refs_now(),
             self.record_sections(),
         );
-        let (tasks, claims, trusted, attempts, worktrees) = records;
-        let (worktrees, trash) = self.split_trash(worktrees);
+        let (tasks, claims, trusted, attempts, trash, worktrees) = records;
+        let (worktrees, trash) = self.split_trash(worktrees, trash);
         let leftovers = match (trash, attempts) {
             (Sighting::Known(trash), Sighting::Known(attempts)) => {
                 Sighting::Known(Leftovers { trash, attempts })
@@ -106,18 +106,24 @@ impl HostWorld {
     async fn record_sections(&self) -> Sections {
         let (records, claims) = (Arc::clone(&self.records), self.claims.clone());
         let (trust, repository) = (self.trust.clone(), self.repository.clone());
+        let places = self.places();
         let look = move || {
             let attempts = records.attempts_folders().map(|folders| {
                 folders.iter().map(|one| (one.name(), one.modified)).collect::<Vec<_>>()
             });
             let trusted = trust.read();
+            // The folders before git's entries of them, which go last: else one that is discarded
+            // between the two would be in the trash again at the next look.
+            let trash = disk::list(&places.trash()).into();
             let worktrees = repository.linked().into();
-            (tasks(&records), claims.list().into(), trusted.into(), attempts.into(), worktrees)
+            let (tasks, claims) = (tasks(&records), claims.list().into());
+            (tasks, claims, trusted.into(), attempts.into(), trash, worktrees)
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
             let why = error.to_string();
             let unknown = || why.clone();
             (
+                Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
@@ -131,14 +137,13 @@ impl HostWorld {
     fn split_trash(
         &self,
         worktrees: Sighting<Vec<git::Linked>>,
+        mut trash: Sighting<Vec<String>>,
     ) -> (Sighting<Vec<Worktree>>, Sighting<Kept>) {
-        let places = self.places();
-        let mut trash = disk::list(&places.trash());
         let worktrees = match worktrees {
             Sighting::Unknown(why) => Sighting::Unknown(why),
             Sighting::Known(seen) => {
                 let retired = self.real_trash();
-                if let Ok(names) = &mut trash {
+                if let Sighting::Known(names) = &mut trash {
                     add_lost(names, &seen, &retired);
                 }
                 let used = seen.into_iter().filter(|one| !one.path.starts_with(&retired));
@@ -154,7 +159,11 @@ impl HostWorld {
             }
         };
         let kept = |names: Vec<String>| names.into_iter().filter_map(retired_at).collect::<Kept>();
-        (worktrees, trash.map(kept).into())
+        let trash = match trash {
+            Sighting::Known(names) => Sighting::Known(kept(names)),
+            Sighting::Unknown(why) => Sighting::Unknown(why),
+        };
+        (worktrees, trash)
     }
 
     /// Returns what stands in places of ours and is no worktree of git: half of one that git has
@@ -202,6 +211,7 @@ type Sections = (
     Sighting<BTreeMap<crate::api::name::TaskName, crate::plan::observed::ClaimSighting>>,
     Sighting<BTreeSet<String>>,
     Sighting<Kept>,
+    Sighting<Vec<String>>,
     Sighting<Vec<git::Linked>>,
 );
 
