@@ -1,6 +1,7 @@
 //! Who a process is: pid, start time and boot. A pid alone is nobody; a zombie is dead.
 
 use crate::api::attempt::ProcessId;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -64,16 +65,29 @@ pub fn is_alive(process: &ProcessId) -> io::Result<bool> {
 /// # Errors
 /// When the list of processes cannot be read.
 pub fn with_mark(name: &str, value: &str) -> io::Result<Vec<ProcessId>> {
-    let line = format!("{name}={value}");
-    let mut found = Vec::new();
+    Ok(by_mark(name)?.remove(value.as_bytes()).unwrap_or_default())
+}
+
+/// Returns the running processes, but this one, whose environment has a line `NAME=…`, by its value.
+/// Reads every process of the machine once.
+///
+/// # Errors
+/// When the list of processes cannot be read.
+pub fn by_mark(name: &str) -> io::Result<BTreeMap<Vec<u8>, Vec<ProcessId>>> {
+    let line = format!("{name}=");
+    let mut found: BTreeMap<Vec<u8>, Vec<ProcessId>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { continue };
-        let marked = environment.split(|byte| *byte == 0).any(|one| one == line.as_bytes());
-        if marked && pid != std::process::id() {
-            found.extend(of(pid)?);
+        let lines = environment.split(|byte| *byte == 0);
+        for value in lines.filter_map(|one| one.strip_prefix(line.as_bytes())) {
+            if pid != std::process::id()
+                && let Some(process) = of(pid)?
+            {
+                found.entry(value.to_owned()).or_default().push(process);
+            }
         }
     }
     Ok(found)

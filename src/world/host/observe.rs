@@ -234,14 +234,35 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
             };
             found.insert(name, sighting);
         }
+        find_survivors(&mut found);
         Ok::<_, crate::records::Error>(found)
     };
     look().into()
 }
 
+/// Looks once for what lives of all lost attempts, after each was seen to have lost its shim: nothing
+/// of them can begin any more.
+fn find_survivors(tasks: &mut BTreeMap<crate::api::name::TaskName, TaskSighting>) {
+    let mut processes = None;
+    for task in tasks.values_mut() {
+        let Ok(owner) = task.record.as_ref().map(TaskRecord::owner) else { continue };
+        for one in &mut task.attempts {
+            let AttemptState::Lost { survivors, .. } = &mut one.state else { continue };
+            let seen = processes.get_or_insert_with(|| identity::by_mark(super::OWNER));
+            *survivors = match seen {
+                Ok(seen) => {
+                    let of_it = seen.get(owner.to_string().as_bytes());
+                    Sighting::Known(of_it.cloned().unwrap_or_default())
+                }
+                Err(error) => Sighting::Unknown(error.to_string()),
+            };
+        }
+    }
+}
+
 fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
     let attempt = files.attempt.as_ref().cloned().map_err(ToString::to_string);
-    let seen = |files: &AttemptFiles| state_of(record, files).unwrap_or_else(|unseen| unseen);
+    let seen = |files: &AttemptFiles| state_of(files).unwrap_or_else(|unseen| unseen);
     let mut state = seen(files);
     if matches!(state, AttemptState::Lost { .. }) {
         // Its last deed, after its records were read and before it was looked for, is the exit
@@ -257,7 +278,7 @@ fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) ->
 }
 
 /// Reads where an attempt is off its flags and its shim.
-fn state_of(record: &TaskRecord, files: &AttemptFiles) -> Result<AttemptState, AttemptState> {
+fn state_of(files: &AttemptFiles) -> Result<AttemptState, AttemptState> {
     let good = |damage: &Damage| AttemptState::Damaged(damage.to_string());
     let exit = files.exit.as_ref().map(|exit| exit.as_ref().map_err(good)).transpose()?;
     let shim = files.shim.as_ref().map(|shim| shim.as_ref().map_err(good)).transpose()?;
@@ -277,7 +298,7 @@ fn state_of(record: &TaskRecord, files: &AttemptFiles) -> Result<AttemptState, A
             AttemptState::Running { shim: shim.process.clone(), asked, started_at: shim.started_at }
         }
         (Some(shim), None) => AttemptState::Lost {
-            survivors: identity::with_mark(super::OWNER, &record.owner().to_string()).into(),
+            survivors: Sighting::Unknown("not looked for yet".to_owned()),
             started_at: shim.started_at,
             asked,
         },
