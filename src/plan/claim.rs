@@ -47,8 +47,11 @@ impl<'a> Held<'a> {
             held.add(name, paths);
         }
         for Row { facts, .. } in rows {
-            let last = facts.task.and_then(|task| task.attempts.last());
-            if facts.claim.is_none() && last.is_some_and(|one| one.state.may_live()) {
+            let may_live = facts.task.is_some_and(|task| {
+                // Whose record is damaged may have an attempt that cannot be seen.
+                task.record.is_err() || task.attempts.last().is_some_and(|one| one.state.may_live())
+            });
+            if facts.claim.is_none() && may_live {
                 held.add(facts.name, asked(scene, &facts.wanted));
             }
         }

@@ -184,8 +184,11 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
     let observed = scene.observed;
     observed.worktrees.known()?;
-    let adopted = scene.index.at(name).worktrees.iter().find_map(|one| one.owner.as_ref());
-    let adopted = adopted.map(|owner| &owner.uid);
+    observed.sessions.known()?;
+    let found = scene.index.at(name);
+    let worktrees = found.worktrees.iter().find_map(|one| one.owner.as_ref());
+    let sessions = found.sessions.iter().find_map(|one| one.owner.as_ref());
+    let adopted = worktrees.or(sessions).map(|owner| &owner.uid);
     let fresh = Uid::derive(observed.nonce, name.as_str());
     let uid = adopted.cloned().unwrap_or_else(|| fresh.clone());
     let branch = match spec.class {

@@ -131,11 +131,18 @@ impl Records {
         AttemptFiles::read(&self.folder(id), id.number)
     }
 
-    /// Writes down what is to be started, before anything is made for it.
+    /// Writes down what is to be started, before anything is made for it. One that exists stands, and
+    /// so does one after it: who does not know of that one may not number what comes before it.
     ///
     /// # Errors
     /// When it cannot be made durable; then nothing may be started.
     pub fn prepare(&self, attempt: &Attempt) -> Result<Published, Error> {
+        let folder = self.attempts().join(AttemptId::folder(&attempt.id.owner));
+        let names = disk::list_records(&folder)?;
+        if names.iter().filter_map(|name| name.parse().ok()).any(|one: u32| one > attempt.id.number)
+        {
+            return Ok(Published::Existed);
+        }
         self.create(&self.folder(&attempt.id).join("attempt.json"), attempt)
     }
 

@@ -67,7 +67,12 @@ impl Records {
     /// # Errors
     /// When it cannot be made durable; try again.
     pub fn register(&self, task: &TaskRecord) -> Result<Published, Error> {
-        self.create(&self.of_task("tasks", &task.task), task)
+        let published = self.create(&self.of_task("tasks", &task.task), task)?;
+        if published == Published::New {
+            // It was of an earlier task of this name.
+            self.clear_failure(&task.task)?;
+        }
+        Ok(published)
     }
 
     /// Removes the record of a task and the note of its failure, if it is of this uid. Returns

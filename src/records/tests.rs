@@ -96,6 +96,25 @@ fn failure(count: u32) -> Failure {
 }
 
 #[test]
+fn the_failure_of_an_earlier_task_is_not_that_of_a_new_one() {
+    let scene = scene();
+    scene.records.record_failure(&owner(1).task, &failure(1)).unwrap();
+    assert_eq!(scene.records.register(&task(1)).unwrap(), Published::New);
+    assert!(scene.records.failures().unwrap().is_empty());
+    scene.records.record_failure(&owner(1).task, &failure(1)).unwrap();
+    assert_eq!(scene.records.register(&task(2)).unwrap(), Published::Existed);
+    assert_eq!(scene.records.failures().unwrap().len(), 1);
+}
+
+#[test]
+fn no_attempt_is_numbered_before_one_that_exists() {
+    let scene = scene();
+    assert_eq!(scene.records.prepare(&attempt(2)).unwrap(), Published::New);
+    assert_eq!(scene.records.prepare(&attempt(1)).unwrap(), Published::Existed);
+    assert_eq!(scene.records.prepare(&attempt(3)).unwrap(), Published::New);
+}
+
+#[test]
 fn a_task_is_forgotten_by_its_own_uid_only() {
     let scene = scene();
     assert_eq!(scene.records.register(&task(1)).unwrap(), Published::New);
@@ -145,7 +164,7 @@ fn a_failure_is_replaced_and_cleared() {
 #[test]
 fn attempts_are_listed_by_number_with_their_flags() {
     let scene = scene();
-    for number in [10, 9] {
+    for number in [9, 10] {
         assert_eq!(scene.records.prepare(&attempt(number)).unwrap(), Published::New);
     }
     let id = attempt(9).id;

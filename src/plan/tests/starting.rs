@@ -110,6 +110,14 @@ fn a_spare_that_was_lost_on_its_way_to_a_task_is_repaired_when_the_task_leaves()
 }
 
 #[test]
+fn a_session_whose_task_lost_its_record_gives_the_new_one_its_uid() {
+    let scene = scene().task("login", json!({})).session("login");
+    let plan = scene.plan();
+    let Some(Action::Register(record)) = plan.actions.first() else { panic!("{plan:?}") };
+    assert_eq!(record.uid, Scene::owner("login").uid);
+}
+
+#[test]
 fn somebody_elses_worktree_is_left_where_it_is() {
     let scene = scene().task("login", json!({})).registered("login", 5);
     let scene = scene.worktree_in("login", WorktreeState::Ready, None);

@@ -1,6 +1,6 @@
 //! What could not be seen is neither made nor removed.
 
-use super::scene::{Scene, scene};
+use super::scene::{Scene, name, scene};
 use crate::api::attempt::ExitReason;
 use crate::plan::observed::{Observed, Sighting};
 use crate::plan::plan;
@@ -68,6 +68,19 @@ fn an_invalid_file_freezes_its_own_object_on_its_last_good_version() {
     scene.says("never", "pending Invalid: its file is not valid");
     let conditions = scene.plan().report.tasks[&super::scene::name("stale")].conditions();
     assert_eq!(conditions[0].reason, "Stale");
+}
+
+#[test]
+fn a_task_with_a_damaged_record_holds_its_files_also_without_its_claim() {
+    let files = json!({ "files": ["src/a/"] });
+    let scene = scene().task("login", files.clone()).registered("login", 9);
+    let scene = scene.task("other", files).registered("other", 5);
+    let scene = scene.with(|_, observed| {
+        let Sighting::Known(tasks) = &mut observed.tasks else { panic!("seen") };
+        tasks.get_mut(&name("login")).unwrap().record = Err("half a file".to_owned());
+    });
+    scene.plans(&[]);
+    scene.says("other", "pending FilesHeld: login holds src/a/ (both can change src/a)");
 }
 
 #[test]

@@ -78,6 +78,8 @@ struct State {
     worst: Vec<String>,
     started: BTreeMap<TaskName, u32>,
     struck: Vec<Fault>,
+    /// How many programs failed by themselves.
+    program_failures: usize,
     /// An effect that the system refuses for a while.
     refusing: Option<(String, Timestamp)>,
     /// Tasks whose failing effect worked, and whose failure is to be forgotten.
@@ -186,6 +188,7 @@ impl SimWorld {
             worst: Vec::new(),
             started: BTreeMap::new(),
             struck: if poisons { vec![Fault::Poison] } else { Vec::new() },
+            program_failures: 0,
             refusing: None,
             owed: BTreeSet::new(),
             emptied: None,
@@ -216,6 +219,11 @@ impl SimWorld {
     /// Takes a decision that is not the world's own, on the same tape.
     pub fn decide<T>(&self, decision: impl FnOnce(&mut Rng) -> T) -> T {
         decision(&mut self.state().rng)
+    }
+
+    /// Returns how many programs failed by themselves so far.
+    pub fn program_failures(&self) -> usize {
+        self.state().program_failures
     }
 
     /// Returns the faults that struck so far.

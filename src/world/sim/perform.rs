@@ -71,6 +71,7 @@ impl State {
             return refused("there is a record");
         }
         self.records.insert(record.task.clone(), File::new(record.clone()));
+        self.failures.remove(&record.task);
         Outcome::Done
     }
 
@@ -131,8 +132,8 @@ impl State {
     fn prepare(&mut self, attempt: &Attempt) -> Answer {
         let now = self.now;
         let folder = self.attempts.entry(attempt.id.owner.clone()).or_default();
-        if folder.all.contains_key(&attempt.id.number) {
-            return Ok(refused("the attempt exists"));
+        if folder.all.last_key_value().is_some_and(|(last, _)| *last >= attempt.id.number) {
+            return Ok(refused("it, or one after it, exists"));
         }
         folder.changed = now;
         if self.tears() {

@@ -100,6 +100,7 @@ impl State {
             2 | 3 => self.commit_changes(owner),
             4..=7 => self.change(owner),
             8 if alive && !serves && self.rng.one_in(3) => {
+                self.program_failures += 1;
                 self.end(owner, number, ExitReason::Failed { status: 1 });
             }
             _ => {}

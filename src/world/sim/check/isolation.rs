@@ -4,6 +4,7 @@ use super::super::State;
 use crate::api::name::TaskName;
 use crate::plan::Plan;
 use crate::plan::action::{Action, Subject};
+use crate::plan::report::Reason;
 
 impl State {
     /// Returns whether nothing is asked of this task.
@@ -15,6 +16,11 @@ impl State {
     /// go of them by itself.
     pub(super) fn poison_holds(&self, plan: &Plan) -> bool {
         let Some(name) = &self.poisoned else { return false };
+        // Itself it waits for what another holds.
+        let waits = [Reason::WorkersBusy, Reason::LimitReached, Reason::FilesHeld];
+        if plan.report.tasks.get(name).is_some_and(|one| waits.contains(&one.reason)) {
+            return false;
+        }
         let moves = |action: &Action| {
             matches!(action, Action::Claim(_) | Action::Release { .. })
                 && action.subject() == Subject::Task(name.clone())
