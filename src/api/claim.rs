@@ -37,6 +37,13 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Returns whether another claim is this one, at a later time: of the same holder, for the same
+    /// paths, at the same generation.
+    pub fn is_continued_by(&self, later: &Self) -> bool {
+        (&self.uid, &self.seat, &self.locked_files, self.generation)
+            == (&later.uid, &later.seat, &later.locked_files, later.generation)
+    }
+
     /// Returns the mark of the task it is for.
     pub fn owner(&self) -> Owner {
         Owner { task: self.task.clone(), uid: self.uid.clone() }

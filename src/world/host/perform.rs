@@ -125,7 +125,7 @@ impl HostWorld {
 
     fn renew(&self, claim: &Claim) -> Answer {
         match self.held(&claim.task)? {
-            Some(held) if held.generation == claim.generation && held.uid == claim.uid => {
+            Some(held) if held.is_continued_by(claim) => {
                 self.claims.publish(claim)?;
                 Ok(Outcome::Done)
             }

@@ -94,7 +94,7 @@ impl State {
 
     fn renew(&mut self, claim: &Claim) -> Answer {
         match self.held(&claim.task)? {
-            Some(held) if held.generation == claim.generation && held.uid == claim.uid => {
+            Some(held) if held.is_continued_by(claim) => {
                 self.claims.insert(claim.task.clone(), File::new(claim.clone()));
                 Ok(Outcome::Done)
             }

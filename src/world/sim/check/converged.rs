@@ -6,7 +6,7 @@
 //! failed or waiting: nothing of it lives; only who waits for a seat keeps its claim.
 //! gone: no record, no session, no worktree, no claim; nothing of it lives.
 
-use super::super::{SimAttempt, SimWorld, State};
+use super::super::{Fault, SimAttempt, SimWorld, State};
 use super::{orphans, patience};
 use crate::api::name::TaskName;
 use crate::plan::Plan;
@@ -144,8 +144,12 @@ impl State {
         }
         let worktrees: Vec<_> = self.worktrees_of(name).collect();
         // One that a person removed under a running agent is made anew for the next attempt.
-        let there = [WorktreeState::Ready, WorktreeState::Missing];
-        let one = matches!(worktrees.as_slice(), [state] if there.contains(state));
+        let removed = self.struck.contains(&Fault::FolderRemoved);
+        let one = match worktrees.as_slice() {
+            [] | [WorktreeState::Missing] => removed,
+            [state] => *state == WorktreeState::Ready,
+            [_, _, ..] => false,
+        };
         (!one).then_some("has not one whole worktree")
     }
 }
