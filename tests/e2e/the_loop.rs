@@ -61,6 +61,9 @@ fn a_second_loop_is_kept_out_also_when_our_folders_were_removed_under_the_first(
     let env = TestEnvironment::new();
     let first = env.start_loop();
     env.wait_until("the loop to run", || env.snapshot().loop_state != LoopState::NotRunning);
+    // It is refused if it cannot make them when it begins.
+    let made = env.path(".reconciler/.gitignore");
+    env.wait_until("its folder", || std::fs::read(&made).is_ok_and(|text| !text.is_empty()));
     for folder in [".reconciler", ".task-locks", ".worktrees"] {
         let path = env.path(folder);
         env.wait_until("it to be gone", || {
