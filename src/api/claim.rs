@@ -49,3 +49,34 @@ impl Claim {
         Owner { task: self.task.clone(), uid: self.uid.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_claim_is_continued_by_the_same_holder_of_the_same_paths_alone() {
+        let claim = |change: serde_json::Value| -> Claim {
+            let mut json = json!({
+                "taskId": "login", "uid": "0".repeat(32), "workerId": "codegen-1",
+                "workerType": "ai_agent", "claimedAt": "2026-01-01T00:00:00Z",
+                "lockedFiles": ["src/a/"], "expiresAt": "2026-01-01T01:00:00Z",
+                "renewedAt": "2026-01-01T00:00:00Z", "generation": 3,
+            });
+            let changes = change.as_object().unwrap().clone();
+            json.as_object_mut().unwrap().extend(changes);
+            serde_json::from_value(json).unwrap()
+        };
+        let held = claim(json!({}));
+        assert!(held.is_continued_by(&claim(json!({ "renewedAt": "2026-01-01T00:30:00Z" }))));
+        for other in [
+            json!({ "uid": "1".repeat(32) }),
+            json!({ "workerId": "codegen-2" }),
+            json!({ "lockedFiles": ["src/b/"] }),
+            json!({ "generation": 4 }),
+        ] {
+            assert!(!held.is_continued_by(&claim(other.clone())), "{other}");
+        }
+    }
+}
