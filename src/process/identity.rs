@@ -65,29 +65,34 @@ pub fn is_alive(process: &ProcessId) -> io::Result<bool> {
 /// # Errors
 /// When the list of processes cannot be read.
 pub fn with_mark(name: &str, value: &str) -> io::Result<Vec<ProcessId>> {
-    Ok(by_mark(name)?.remove(value.as_bytes()).unwrap_or_default())
+    Ok(by_marks([name])?.remove(&[value.as_bytes().to_owned()]).unwrap_or_default())
 }
 
-/// Returns the running processes, but this one, whose environment has a line `NAME=…`, by its value.
-/// Reads every process of the machine once.
+/// Returns the running processes, but this one, whose environment has a line `NAME=…` of each name,
+/// by the values. Reads every process of the machine once.
 ///
 /// # Errors
 /// When the list of processes cannot be read.
-pub fn by_mark(name: &str) -> io::Result<BTreeMap<Vec<u8>, Vec<ProcessId>>> {
-    let line = format!("{name}=");
-    let mut found: BTreeMap<Vec<u8>, Vec<ProcessId>> = BTreeMap::new();
+pub fn by_marks<const N: usize>(
+    names: [&str; N],
+) -> io::Result<BTreeMap<[Vec<u8>; N], Vec<ProcessId>>> {
+    let lines = names.map(|name| format!("{name}=").into_bytes());
+    let mut found: BTreeMap<[Vec<u8>; N], Vec<ProcessId>> = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
         let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { continue };
-        let lines = environment.split(|byte| *byte == 0);
-        for value in lines.filter_map(|one| one.strip_prefix(line.as_bytes())) {
-            if pid != std::process::id()
-                && let Some(process) = of(pid)?
-            {
-                found.entry(value.to_owned()).or_default().push(process);
-            }
+        let value = |line: &Vec<u8>| {
+            let mut all = environment.split(|byte| *byte == 0);
+            all.find_map(|one| one.strip_prefix(line.as_slice())).map(<[u8]>::to_owned)
+        };
+        let values = lines.each_ref().map(value);
+        if pid != std::process::id()
+            && values.iter().all(Option::is_some)
+            && let Some(process) = of(pid)?
+        {
+            found.entry(values.map(Option::unwrap_or_default)).or_default().push(process);
         }
     }
     Ok(found)

@@ -5,7 +5,7 @@ use crate::history::{History, block_on};
 use reconciler::api::name::TaskName;
 use reconciler::plan::observed::AttemptState;
 use reconciler::plan::report::Reason;
-use reconciler::world::sim::{Faults, Rng, Tape};
+use reconciler::world::sim::{Fault, Faults, Rng, Tape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What must be alike in the end. Work differs, and with it the branches that hold it; so do
@@ -37,7 +37,12 @@ pub(crate) fn compare(history: &History) -> Result<(), String> {
 /// Returns what ended otherwise in the other history.
 pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
     let excused = &excused(history) | &excused(twin);
-    let (ours, theirs) = (ends(history), ends(twin));
+    let struck = history.struck();
+    // What a person removed under a running agent comes back with its next attempt.
+    let removed = [(Fault::FolderRemoved, "worktrees"), (Fault::ClaimRemoved, "claims")];
+    let removed = removed.iter().filter(|(fault, _)| struck.contains(fault));
+    let removed: Vec<&str> = removed.map(|(_, kind)| *kind).collect();
+    let (ours, theirs) = (ends(history, &removed), ends(twin, &removed));
     for name in ours.keys().chain(theirs.keys()).filter(|name| !excused.contains(*name)) {
         let (end, other) = (ours.get(name), theirs.get(name));
         if end != other {
@@ -50,16 +55,19 @@ pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
 /// Where a task ended, and what there is of it.
 type Ends = (String, Vec<&'static str>);
 
-/// Returns the state of each task, and what there is of it.
-fn ends(history: &History) -> BTreeMap<TaskName, Ends> {
+/// Returns the state of each task, and what there is of it, but what a running one may lack.
+fn ends(history: &History, may_lack: &[&str]) -> BTreeMap<TaskName, Ends> {
     let census = history.world.census();
     let Some(last) = &history.last else { return BTreeMap::new() };
-    let of = |name: &TaskName| {
+    let of = |name: &TaskName, reason: Reason| {
+        let told = |kind: &&str| reason != Reason::Running || !may_lack.contains(kind);
         let there = |kind: &&str| census[kind].iter().any(|one| one == name.as_str());
-        ALIKE.into_iter().filter(there).collect::<Vec<_>>()
+        ALIKE.into_iter().filter(told).filter(there).collect::<Vec<_>>()
     };
     let tasks = last.plan.report.tasks.iter();
-    tasks.map(|(name, one)| (name.clone(), (one.reason.to_string(), of(name)))).collect()
+    tasks
+        .map(|(name, one)| (name.clone(), (one.reason.to_string(), of(name, one.reason))))
+        .collect()
 }
 
 /// Returns the tasks that may end otherwise: their own program failed, or was killed, or a person

@@ -26,6 +26,8 @@ use tokio::task::JoinSet;
 
 /// The variable that carries the mark of whose process it is.
 const OWNER: &str = "RECONCILER_OWNER";
+/// The environment variable that carries the root of the repository.
+const REPO: &str = "RECONCILER_REPO";
 
 /// What the real world is made of.
 #[derive(Debug)]
@@ -105,6 +107,10 @@ impl HostWorld {
     /// Begins to hand on the hints of tmux and of processes.
     pub fn listen(&self) {
         self.wake.forward(self.sessions.wakes());
+    }
+
+    fn root_text(&self) -> String {
+        self.repository.root().to_string_lossy().into_owned()
     }
 
     /// Returns the repository.

@@ -51,7 +51,6 @@ impl HostWorld {
             (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
         };
         let nonce = uuid::Uuid::new_v4().as_u128();
-        self.begun.look(nonce);
         let observed = Observed {
             now: clock::now(),
             nonce,
@@ -248,10 +247,10 @@ fn find_survivors(tasks: &mut BTreeMap<crate::api::name::TaskName, TaskSighting>
         let Ok(owner) = task.record.as_ref().map(TaskRecord::owner) else { continue };
         for one in &mut task.attempts {
             let AttemptState::Lost { survivors, .. } = &mut one.state else { continue };
-            let seen = processes.get_or_insert_with(|| identity::by_mark(super::OWNER));
+            let seen = processes.get_or_insert_with(|| identity::by_marks([super::OWNER]));
             *survivors = match seen {
                 Ok(seen) => {
-                    let of_it = seen.get(owner.to_string().as_bytes());
+                    let of_it = seen.get(&[owner.to_string().into_bytes()]);
                     Sighting::Known(of_it.cloned().unwrap_or_default())
                 }
                 Err(error) => Sighting::Unknown(error.to_string()),

@@ -1,7 +1,8 @@
 //! Actions -> drivers. Each looks once more at what it presupposes, and refuses when that is no
 //! longer true.
 
-use super::{HostWorld, OWNER};
+use super::begun::{Before, owner_of};
+use super::{HostWorld, OWNER, REPO};
 use crate::api::attempt::{
     AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
 };
@@ -64,7 +65,6 @@ impl HostWorld {
                 self.drop_branch(branch, contained_in).await
             }
             Action::Forget(owner) => {
-                self.begun.take(owner);
                 let forgot = self.records.forget(owner)?;
                 Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
             }
@@ -95,11 +95,7 @@ impl HostWorld {
     async fn register(&self, record: &TaskRecord) -> Answer {
         let new = record.clone();
         let register = move |records: &Records| records.register(&new);
-        let answer = published(self.write_record(register).await?, "a record");
-        if matches!(answer, Ok(Outcome::Done)) {
-            self.begun.register(record);
-        }
-        answer
+        published(self.write_record(register).await?, "a record")
     }
 
     fn held(&self, task: &TaskName) -> Result<Option<Claim>, ActionError> {
@@ -181,6 +177,7 @@ impl HostWorld {
             HANDED_ON.contains(&name.as_str()) || handed_on.iter().any(|names| names.contains(name))
         });
         environment.insert(OWNER.to_owned(), id.owner.to_string());
+        environment.insert(REPO.to_owned(), self.root_text());
         environment
             .extend(fault::handed_on().map(|text| (fault::VARIABLE.to_owned(), text.to_owned())));
         let program = self.setting.program.to_string_lossy().into_owned();
@@ -193,7 +190,7 @@ impl HostWorld {
         };
         match self.sessions.new_session(&new).await {
             Ok(session) => {
-                self.begun.begin(&id.owner, id.number);
+                self.begun.begin(id);
                 if let Ok(Some(shim)) = identity::of(session.pane_pid) {
                     self.wake.on_end_of(&shim);
                 }
@@ -205,17 +202,13 @@ impl HostWorld {
     }
 
     /// Returns whether it is certain without a look at all processes that nothing lives of an earlier
-    /// attempt: this run of the loop began the one before, whose own shim saw all of it end, or the
-    /// task is new.
+    /// attempt: there was none, or this run of the loop began it and its own shim saw all of it end.
     fn is_alone(&self, id: &AttemptId) -> Result<bool, ActionError> {
-        let before = id.number.saturating_sub(1);
-        if self.begun.take(&id.owner) != Some(before) {
-            return Ok(false);
-        }
-        if before == 0 {
-            return Ok(true);
-        }
-        let earlier = AttemptId { owner: id.owner.clone(), number: before };
+        let earlier = match self.begun.before(id)? {
+            Before::Nothing => return Ok(true),
+            Before::Anything => return Ok(false),
+            Before::Attempt(earlier) => earlier,
+        };
         let exit = self.records.attempt(&earlier)?.and_then(|files| files.exit);
         // Those are what the loop itself may have written.
         let by_loop =
@@ -224,14 +217,19 @@ impl HostWorld {
     }
 
     /// Ends what lives of an earlier attempt whose records are lost, and says so. The plan knows of
-    /// none that lives; what bears the mark nevertheless would work beside the next attempt.
+    /// none that lives; what bears the task's mark nevertheless, of whatever uid, would work beside
+    /// the next attempt. Another repository's task of the same name is not ours.
     async fn end_predecessor(&self, owner: &Owner) -> Result<Option<String>, ActionError> {
-        let left = identity::with_mark(OWNER, &owner.to_string())?;
+        let repo = self.root_text().into_bytes();
+        let of_task = |mark: &[u8]| owner_of(mark).is_some_and(|other| other.task == owner.task);
+        let marked = identity::by_marks([OWNER, REPO])?.into_iter();
+        let left = marked.filter(|([mark, root], _)| *root == repo && of_task(mark));
+        let left: Vec<ProcessId> = left.flat_map(|(_, processes)| processes).collect();
         if left.is_empty() {
             return Ok(None);
         }
         let sessions = self.sessions.list().await?;
-        if sessions.iter().any(|one| one.owner.as_ref() == Some(owner)) {
+        if sessions.iter().filter_map(|one| one.owner.as_ref()).any(|one| one.task == owner.task) {
             return Ok(Some("a session of it is there".to_owned()));
         }
         kill(&left)?;

@@ -431,14 +431,17 @@ impl State {
         self.attempts.get(owner).into_iter().flat_map(|one| one.all.values())
     }
 
-    /// Returns whether an agent or a shim with this mark lives.
-    fn lives(&self, owner: &Owner) -> bool {
-        self.attempts_of(owner).any(|one| !one.agents.is_empty() || one.shim_lives())
+    /// Returns whether an agent or a shim lives that bears the mark of a task of this name.
+    fn task_lives(&self, task: &TaskName) -> bool {
+        let mut of_task = self.attempts.iter().filter(|(owner, _)| owner.task == *task);
+        let lives = |one: &SimAttempt| !one.agents.is_empty() || one.shim_lives();
+        of_task.any(|(_, one)| one.all.values().any(lives))
     }
 
-    /// Kills every agent and shim with this mark.
-    fn end_all(&mut self, owner: &Owner) {
-        for one in self.attempts.get_mut(owner).into_iter().flat_map(|one| one.all.values_mut()) {
+    /// Kills every agent and shim that bears the mark of a task of this name, of whatever uid.
+    fn end_all(&mut self, task: &TaskName) {
+        let of_task = self.attempts.iter_mut().filter(|(owner, _)| owner.task == *task);
+        for one in of_task.flat_map(|(_, one)| one.all.values_mut()) {
             one.agents.clear();
             one.shim.iter_mut().for_each(|shim| shim.alive = false);
         }

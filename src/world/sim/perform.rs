@@ -179,8 +179,8 @@ impl State {
         if self.sessions.values().any(|one| one.name == name) {
             return refused("the session exists");
         }
-        if self.lives(&id.owner) {
-            self.end_all(&id.owner);
+        if self.task_lives(&id.owner.task) {
+            self.end_all(&id.owner.task);
             return refused("processes of an earlier attempt lived, and are ended");
         }
         let number = self.fresh();

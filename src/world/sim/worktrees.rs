@@ -140,7 +140,12 @@ impl State {
             return failed("it is no worktree of this mark");
         };
         if self.attempts_of(owner).any(|one| !one.agents.is_empty()) {
-            return failed("a process works in it");
+            let mut sessions = self.sessions.values().filter_map(|one| one.owner.as_ref());
+            if sessions.any(|one| one.task == owner.task) {
+                return Ok(refused("a session of it is there"));
+            }
+            self.end_all(&owner.task);
+            return Ok(refused("processes of an earlier attempt lived, and are ended"));
         }
         let work = one.in_no_branch();
         let mut names = rescue_names(owner, attempt);

@@ -127,8 +127,7 @@ impl State {
     }
 
     fn idle(&self, name: &TaskName) -> bool {
-        let mut owners = self.attempts.keys().filter(|owner| owner.task == *name);
         let mut sessions = self.sessions.values().filter_map(|one| one.owner.as_ref());
-        !owners.any(|owner| self.lives(owner)) && !sessions.any(|owner| owner.task == *name)
+        !self.task_lives(name) && !sessions.any(|owner| owner.task == *name)
     }
 }
