@@ -5,6 +5,7 @@ use crate::wanted;
 use reconciler::engine::{self, Deed, Tick};
 use reconciler::plan::action::Action;
 use reconciler::plan::desired::Desired;
+use reconciler::plan::report::Reason;
 use reconciler::world::sim::{Fault, Faults, Rng, SimWorld, Tape, violations};
 use reconciler::world::{ActionError, Look, Outcome, World};
 use serde_json::json;
@@ -160,7 +161,7 @@ impl History {
             if left.is_empty() {
                 continue;
             }
-            if self.world.poisoned().is_none() {
+            if self.world.poisoned().is_none() && !left.iter().all(|one| self.waits_its_time(one)) {
                 return Err(format!("L0 reached and lost again: {left:?}"));
             }
             // A task that cannot start takes and leaves its seat for ever: others wait for it, but
@@ -168,6 +169,17 @@ impl History {
             self.reach().await?;
         }
         Ok(())
+    }
+
+    /// Returns whether what is left is only to wait, and for what went wrong before: for a retry of an
+    /// effect that a fault made fail and that was not due since, or for a back-off that began in the
+    /// future of a clock that was set back.
+    fn waits_its_time(&self, left: &str) -> bool {
+        let struck = self.struck();
+        let back_off = [Reason::RetryBackOff, Reason::RestartBackOff, Reason::CrashLoop];
+        let waits = |reason: &Reason| left.contains(&format!("is not done: {reason}: "));
+        struck.contains(&Fault::ErrorBefore) && waits(&Reason::EffectFailed)
+            || struck.contains(&Fault::ClockJump) && back_off.iter().any(waits)
     }
 
     /// Goes on until nothing is left to do.

@@ -123,10 +123,10 @@ fn excused(history: &History) -> BTreeSet<TaskName> {
     found
 }
 
-/// Each fault, commit and failure of a program explains that every task is begun once more.
+/// Each fault, commit, failure of a program and late start explains that every task is begun once more.
 fn bounded(history: &History, twin: &History) -> Result<(), String> {
     let commits = history.commits.iter().flatten().count();
-    let more = history.struck().len() + commits + history.world.program_failures();
+    let more = history.struck().len() + commits + history.world.mishaps();
     // A task that cannot start takes its claim and lets go of it for as long as it is looked at.
     let comes_and_goes =
         |kind: &&str| history.world.poisoned().is_some() && ["Claimed", "Released"].contains(kind);

@@ -78,8 +78,8 @@ struct State {
     worst: Vec<String>,
     started: BTreeMap<TaskName, u32>,
     struck: Vec<Fault>,
-    /// How many programs failed by themselves.
-    program_failures: usize,
+    /// How many programs failed by themselves, and how many shims came too late to their attempt.
+    mishaps: usize,
     /// An effect that the system refuses for a while.
     refusing: Option<(String, Timestamp)>,
     /// Tasks whose failing effect worked, and whose failure is to be forgotten.
@@ -119,6 +119,8 @@ struct SimAttempt {
     shim: Option<Shim>,
     stop: Option<StopRequest>,
     exit: Option<Exit>,
+    /// Its shim did not take it at once.
+    late: bool,
     /// Processes of the agent that still run, the agent itself first.
     agents: Vec<ProcessId>,
 }
@@ -188,7 +190,7 @@ impl SimWorld {
             worst: Vec::new(),
             started: BTreeMap::new(),
             struck: if poisons { vec![Fault::Poison] } else { Vec::new() },
-            program_failures: 0,
+            mishaps: 0,
             refusing: None,
             owed: BTreeSet::new(),
             emptied: None,
@@ -221,9 +223,9 @@ impl SimWorld {
         decision(&mut self.state().rng)
     }
 
-    /// Returns how many programs failed by themselves so far.
-    pub fn program_failures(&self) -> usize {
-        self.state().program_failures
+    /// Returns how many programs failed by themselves so far, and how many shims came too late.
+    pub fn mishaps(&self) -> usize {
+        self.state().mishaps
     }
 
     /// Returns the faults that struck so far.

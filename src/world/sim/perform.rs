@@ -145,6 +145,7 @@ impl State {
             shim: None,
             stop: None,
             exit: None,
+            late: false,
             agents: Vec::new(),
         };
         let folder = self.attempts.entry(attempt.id.owner.clone()).or_default();
@@ -237,6 +238,9 @@ impl State {
             return refused("it ended otherwise");
         }
         one.exit = Some(exit.clone());
+        if one.late && one.shim.is_none() {
+            self.mishaps += 1;
+        }
         Outcome::Done
     }
 

@@ -31,8 +31,12 @@ impl State {
             let taken = one.as_ref().is_some_and(|one| one.shim.is_some());
             let open = one.as_ref().is_some_and(|one| one.exit.is_none());
             let lives = one.is_some_and(|one| one.shim_lives());
-            if !taken && open && !late {
-                self.take(&owner, number);
+            if !taken && open {
+                if !late {
+                    self.take(&owner, number);
+                } else if let Some(one) = self.attempt(&owner, number) {
+                    one.late = true;
+                }
             } else if !lives && (taken || !open) && !self.strikes(Fault::DeadPane) {
                 // Its shim has nothing to do any more: the session goes with it.
                 self.sessions.remove(&id);
@@ -100,7 +104,7 @@ impl State {
             2 | 3 => self.commit_changes(owner),
             4..=7 => self.change(owner),
             8 if alive && !serves && self.rng.one_in(3) => {
-                self.program_failures += 1;
+                self.mishaps += 1;
                 self.end(owner, number, ExitReason::Failed { status: 1 });
             }
             _ => {}

@@ -146,7 +146,7 @@ impl State {
         // One that a person removed under a running agent is made anew for the next attempt.
         let removed = self.struck.contains(&Fault::FolderRemoved);
         let one = match worktrees.as_slice() {
-            [] | [WorktreeState::Missing] => removed,
+            [] | [WorktreeState::Missing | WorktreeState::HalfMade] => removed,
             [state] => *state == WorktreeState::Ready,
             [_, _, ..] => false,
         };
