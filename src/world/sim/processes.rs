@@ -31,12 +31,10 @@ impl State {
             let taken = one.as_ref().is_some_and(|one| one.shim.is_some());
             let open = one.as_ref().is_some_and(|one| one.exit.is_none());
             let lives = one.is_some_and(|one| one.shim_lives());
-            if !taken && open {
-                if !late {
-                    self.take(&owner, number);
-                } else if let Some(one) = self.attempt(&owner, number) {
-                    one.late = true;
-                }
+            if !taken && open && late {
+                self.attempt(&owner, number).into_iter().for_each(|one| one.late = true);
+            } else if !taken && open {
+                self.take(&owner, number);
             } else if !lives && (taken || !open) && !self.strikes(Fault::DeadPane) {
                 // Its shim has nothing to do any more: the session goes with it.
                 self.sessions.remove(&id);
