@@ -7,6 +7,7 @@ pub mod check;
 pub mod desired;
 pub mod observed;
 pub mod report;
+pub mod verdict;
 
 mod admission;
 mod claim;
