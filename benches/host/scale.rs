@@ -175,7 +175,7 @@ impl Parts {
             let name = attempt.id.owner.task.clone();
             let owner = Some(attempt.id.owner.clone());
             let (path, state) = (attempt.directory.clone(), WorktreeState::Ready);
-            self.worktrees.push(Worktree { path, owner: owner.clone(), state });
+            self.worktrees.push(Worktree { path, owner: owner.clone(), state, branch: None });
             let id = format!("${}", self.sessions.len());
             let (called, number) = (name.to_string(), Some(attempt.id.number));
             self.sessions.push(Session { id, name: called, owner, attempt: number });

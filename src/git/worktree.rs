@@ -48,6 +48,8 @@ pub struct Linked {
     pub missing: bool,
     /// Whether its making, or its undoing, was cut short: of those that are ours or say so.
     pub unfinished: bool,
+    /// The branch that it has checked out: of those that are ours.
+    pub branch: Option<BranchName>,
 }
 
 impl Repository {
@@ -68,7 +70,8 @@ impl Repository {
                 None => entry.lock.as_deref() == Some(INITIALIZING),
             };
             let missing = !disk::is_there(&entry.path)?;
-            found.push(Linked { path: entry.path, owner, missing, unfinished });
+            let branch = if owner.is_some() { entry.branch()? } else { None };
+            found.push(Linked { path: entry.path, owner, missing, unfinished, branch });
         }
         Ok(found)
     }
@@ -226,6 +229,15 @@ impl Entry {
             }
         }
         Ok(false)
+    }
+
+    /// Returns the branch that HEAD names. `None` when it is detached, torn, or does not name it, as
+    /// with reftable.
+    fn branch(&self) -> Result<Option<BranchName>, Error> {
+        let head = read_line(&self.dir.join("HEAD"))?.unwrap_or_default();
+        let head = String::from_utf8_lossy(&head);
+        let name = head.strip_prefix("ref: refs/heads/").map(str::to_owned);
+        Ok(name.and_then(|name| BranchName::try_from(name).ok()))
     }
 
     /// Refuses an entry that does not bear this mark.

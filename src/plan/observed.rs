@@ -222,6 +222,9 @@ pub struct Worktree {
     pub owner: Option<Owner>,
     /// What can be said of it.
     pub state: WorktreeState,
+    /// The branch that it has checked out, if it has a mark: one that bears no mark is not ours to
+    /// know, and a detached HEAD is on none.
+    pub branch: Option<BranchName>,
 }
 
 /// What can be said of a worktree.

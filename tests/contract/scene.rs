@@ -412,6 +412,7 @@ fn lines(seen: &Observed) -> Vec<String> {
             WorktreeState::Missing => "missing",
         };
         lines.push(format!("worktree {name}: {owner}, {state}"));
+        lines.extend(one.branch.as_ref().map(|branch| format!("worktree {name} is on {branch}")));
     }
     let branches = known("branches", &seen.branches, &mut more).into_iter().flatten();
     let tasks = branches.filter(|(name, _)| name.as_str() != "main");

@@ -154,10 +154,10 @@ impl Scene {
                 let Sighting::Known(claims) = &mut self.observed.claims else { return };
                 claims.insert(claim.task.clone(), Ok(claim));
             }
-            Action::AddWorktree { owner, path, .. } => {
+            Action::AddWorktree { owner, path, branch } => {
                 let Sighting::Known(worktrees) = &mut self.observed.worktrees else { return };
                 let state = WorktreeState::Ready;
-                worktrees.push(Worktree { path, owner: Some(owner), state });
+                worktrees.push(Worktree { path, owner: Some(owner), state, branch: Some(branch) });
             }
             Action::PrepareAttempt(attempt) => {
                 let shim = ProcessId { pid: 42, start_time: 1, boot_id: "boot".to_owned() };

@@ -6,6 +6,7 @@ use crate::api::attempt::{
 };
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
+use crate::plan::action::Action;
 use crate::plan::check;
 use crate::plan::desired::{Desired, Entry, run_hash};
 use crate::plan::observed::{
@@ -200,8 +201,18 @@ impl Scene {
         owner: Option<Owner>,
     ) -> Self {
         let path = self.observed.places.worktree(&name(task));
-        known(&mut self.observed.worktrees).push(Worktree { path, owner, state });
+        let branch = owner.as_ref().map(|_| format!("fix/{task}").try_into().unwrap());
+        known(&mut self.observed.worktrees).push(Worktree { path, owner, state, branch });
         self.branch(&format!("fix/{task}"))
+    }
+
+    /// The worktree of the task has this branch checked out.
+    pub(super) fn on(mut self, task: &str, branch: Option<&str>) -> Self {
+        let path = self.observed.places.worktree(&name(task));
+        let branch = branch.map(|name| BranchName::try_from(name.to_owned()).unwrap());
+        let worktrees = known(&mut self.observed.worktrees).iter_mut();
+        worktrees.filter(|one| one.path == path).for_each(|one| one.branch.clone_from(&branch));
+        self
     }
 
     pub(super) fn branch(mut self, branch: &str) -> Self {
@@ -248,6 +259,14 @@ impl Scene {
         let broken = check::laws(&self.desired, &self.observed, &plan);
         assert!(broken.is_empty(), "{broken:?}");
         plan
+    }
+
+    /// Returns the record that is written first.
+    #[track_caller]
+    pub(super) fn registers(&self) -> TaskRecord {
+        let plan = self.plan();
+        let Some(Action::Register(record)) = plan.actions.first() else { panic!("{plan:?}") };
+        record.clone()
     }
 
     /// Returns the planned actions, one a line.

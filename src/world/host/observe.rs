@@ -184,7 +184,7 @@ impl HostWorld {
                 .strip_prefix("gitdir: ")
                 .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
             let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
-            found.push(Worktree { path, owner: None, state });
+            found.push(Worktree { path, owner: None, state, branch: None });
         }
         Ok(found)
     }
@@ -322,7 +322,7 @@ fn worktree_seen(one: git::Linked) -> Worktree {
     } else {
         WorktreeState::Ready
     };
-    Worktree { path: one.path, owner: one.owner, state }
+    Worktree { path: one.path, owner: one.owner, state, branch: one.branch }
 }
 
 /// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.

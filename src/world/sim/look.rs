@@ -95,6 +95,7 @@ impl State {
             path: path.clone(),
             owner: one.owner.clone(),
             state: one.state,
+            branch: one.head.clone().filter(|_| one.owner.is_some()),
         });
         let worktrees = worktrees.collect();
         let tip = CommitId::try_from("0".repeat(40)).expect("40 digits");
