@@ -11,6 +11,9 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// How long a command that writes or hashes whole work trees may take.
 pub(super) const LONG_DEADLINE: Duration = Duration::from_mins(10);
 
+/// How long a command of a hook may take: somebody waits for it.
+const HOOK_DEADLINE: Duration = Duration::from_secs(10);
+
 /// Variables by which git is told another repository, index or meaning of paths than the one asked
 /// for here (`git rev-parse --local-env-vars` and those that hooks inherit).
 const FOREIGN: [&str; 24] = [
@@ -76,6 +79,17 @@ impl Repository {
 /// Prepares a command that needs no repository.
 pub(super) fn plain() -> Call {
     quiet(DEADLINE)
+}
+
+/// Prepares a command that reads as git told a hook to: the repository, the index and the settings
+/// of its environment are those that are meant.
+pub(super) fn as_called() -> Call {
+    Call::new("git", HOOK_DEADLINE)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C")
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .arg("--no-optional-locks")
 }
 
 /// Prepares a command that reads: it takes no locks, and objects are those that are here.

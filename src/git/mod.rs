@@ -3,6 +3,7 @@
 
 mod command;
 mod commit;
+mod hook;
 mod init;
 mod object;
 mod refs;
@@ -22,6 +23,7 @@ mod tests;
 mod worktree;
 
 pub use commit::Staged;
+pub use hook::{GENERATION_FILE, HookPlace, Operation};
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
@@ -152,6 +154,24 @@ pub struct WatchPath {
     pub recursive: bool,
 }
 
+/// A setting of where hooks are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HooksPath {
+    /// The folder; a relative one is beneath the root of each work tree.
+    pub path: PathBuf,
+    /// Who set it.
+    pub scope: Scope,
+}
+
+/// Who made a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The repository.
+    Repository,
+    /// The user or the system, for all repositories.
+    Outside,
+}
+
 /// One repository. Cheap to clone; holds nothing open but the guard.
 #[derive(Debug, Clone)]
 pub struct Repository {
@@ -235,6 +255,37 @@ impl Repository {
             Ok(value) => Ok(Some(String::from_utf8_lossy(&value).trim_end().to_owned())),
             Err(error) if error.status() == Some(1) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns where git is told to look for hooks, as it was written, and by whom; `None` when
+    /// that is its own folder.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub async fn hooks_path(&self) -> Result<Option<HooksPath>, Error> {
+        let words = ["config", "--show-scope", "--type=path", "--get", "core.hooksPath"];
+        let answer = match self.read().args(words).run().await {
+            Ok(answer) => String::from_utf8_lossy(&answer).into_owned(),
+            Err(error) if error.status() == Some(1) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let Some((scope, path)) = answer.trim_end_matches('\n').split_once('\t') else {
+            return Err(Error::unreadable("core.hooksPath", answer));
+        };
+        let of_repository = matches!(scope, "local" | "worktree");
+        let scope = if of_repository { Scope::Repository } else { Scope::Outside };
+        Ok(Some(HooksPath { path: PathBuf::from(path), scope }))
+    }
+
+    /// Takes a setting of the repository away; an absent one is away already.
+    ///
+    /// # Errors
+    /// When it cannot be written; someone else may be writing: try again later.
+    pub async fn config_unset(&self, key: &str) -> Result<(), Error> {
+        match self.write()?.args(["config", "--local", "--unset-all", key]).run().await {
+            Err(error) if error.status() != Some(5) => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 
