@@ -137,9 +137,11 @@ fn records(desired: &Desired) -> Observed {
     Observed {
         now,
         nonce: 1,
+        node: "here".to_owned(),
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(desired.tasks.keys().map(record).collect()),
         claims: Sighting::Known(BTreeMap::new()),
+        generations: BTreeMap::new(),
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),

@@ -40,7 +40,7 @@ impl Repository {
         let mut files = BTreeMap::new();
         for (entry, bytes) in entries.iter().zip(blobs) {
             let what = || format!("{name}:{}", entry.path);
-            let bytes = bytes.map_err(|why| Error::unreadable(&what(), why))?;
+            let bytes = bytes.map_err(|why| Error::unreadable(what(), why))?;
             files.insert(entry.path.clone(), bytes);
         }
         Ok(Table { tip: Some(tip), files })

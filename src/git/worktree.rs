@@ -2,7 +2,7 @@
 //! never takes a directory that something else stands in.
 
 use super::command::{LONG_DEADLINE, Place};
-use super::{Error, Repository};
+use super::{Error, GENERATION_FILE, Repository};
 use crate::api::name::{BranchName, CommitId, Owner};
 use crate::disk;
 use crate::process::spawn::Call;
@@ -119,6 +119,29 @@ impl Repository {
             Ok(call.arg(path).arg(branch.as_str()))
         };
         beside_adds(add).await?;
+        Ok(())
+    }
+
+    /// Notes in the git directory of a worktree of ours under which generation of its task's claim it
+    /// works from now on; the hooks refuse what comes under another.
+    ///
+    /// # Errors
+    /// When it cannot be written; the one before still stands.
+    pub fn note_generation(
+        &self,
+        worktree: &Path,
+        owner: &Owner,
+        generation: u64,
+    ) -> Result<(), Error> {
+        let entry = self.entry_at(worktree)?;
+        let marked =
+            |one: &Entry| one.lock.as_deref().and_then(Owner::parse).as_ref() == Some(owner);
+        let Some(entry) = entry.filter(marked) else {
+            let (path, expected) = (worktree.to_owned(), owner.to_string());
+            return Err(Error::NotOurs { path, expected });
+        };
+        let text = format!("{generation}\n");
+        disk::replace_unsynced(&entry.dir.join(GENERATION_FILE), text.as_bytes())?;
         Ok(())
     }
 

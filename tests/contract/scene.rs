@@ -201,6 +201,8 @@ impl Stage {
             expires_at: time(600),
             renewed_at: time(0),
             generation,
+            nonce: Uid::derive(generation.into(), "claim"),
+            node: "here".to_owned(),
         }
     }
 

@@ -44,9 +44,11 @@ impl Scene {
             observed: Observed {
                 now: NOW,
                 nonce: 7,
+                node: "here".to_owned(),
                 places: Places { root: "/home/alice/shop".into() },
                 tasks: Sighting::Known(BTreeMap::new()),
                 claims: Sighting::Known(BTreeMap::new()),
+                generations: BTreeMap::new(),
                 sessions: Sighting::Known(Vec::new()),
                 worktrees: Sighting::Known(Vec::new()),
                 branches: Sighting::Known(BTreeMap::new()),

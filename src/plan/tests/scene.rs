@@ -63,9 +63,11 @@ pub(super) fn scene() -> Scene {
     let observed = Observed {
         now: at(NOW),
         nonce: 1,
+        node: "here".to_owned(),
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(BTreeMap::new()),
         claims: Sighting::Known(BTreeMap::new()),
+        generations: BTreeMap::new(),
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),
@@ -228,6 +230,7 @@ impl Scene {
             "taskId": task, "uid": owner.uid, "workerId": "codegen-1", "workerType": "ai_agent",
             "claimedAt": at(NOW - 5), "lockedFiles": files, "branchName": format!("fix/{task}"),
             "expiresAt": at(NOW + 3600), "renewedAt": at(NOW - 5), "generation": 4,
+            "nonce": "0".repeat(32), "node": "here",
         }));
         known(&mut self.observed.claims).insert(owner.task, Ok(claim));
         self

@@ -51,12 +51,15 @@ impl HostWorld {
             (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
         };
         let nonce = uuid::Uuid::new_v4().as_u128();
+        let (claims, generations) = self.ownership(claims).await;
         let observed = Observed {
             now: clock::now(),
             nonce,
+            node: identity::node().to_owned(),
             places: self.places(),
             tasks,
             claims,
+            generations,
             sessions: sessions.map(sessions_seen).into(),
             worktrees,
             branches,

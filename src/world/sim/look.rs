@@ -111,9 +111,11 @@ impl State {
         let mut observed = Observed {
             now: self.now,
             nonce,
+            node: "here".to_owned(),
             places: places(),
             tasks: self.seen(tasks),
             claims: self.seen(claims),
+            generations: self.generations.clone(),
             sessions: self.seen(sessions),
             worktrees: self.seen(worktrees),
             branches: self.seen(branches),
