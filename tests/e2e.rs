@@ -15,6 +15,8 @@ mod foreign;
 mod idle;
 #[path = "e2e/kills.rs"]
 mod kills;
+#[path = "e2e/ledger.rs"]
+mod ledger;
 #[path = "e2e/places.rs"]
 mod places;
 #[path = "e2e/queue.rs"]

@@ -137,9 +137,11 @@ fn records(desired: &Desired) -> Observed {
     Observed {
         now,
         nonce: 1,
+        node: "here".to_owned(),
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(desired.tasks.keys().map(record).collect()),
         claims: Sighting::Known(BTreeMap::new()),
+        generations: BTreeMap::new(),
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),
@@ -175,7 +177,7 @@ impl Parts {
             let name = attempt.id.owner.task.clone();
             let owner = Some(attempt.id.owner.clone());
             let (path, state) = (attempt.directory.clone(), WorktreeState::Ready);
-            self.worktrees.push(Worktree { path, owner: owner.clone(), state });
+            self.worktrees.push(Worktree { path, owner: owner.clone(), state, branch: None });
             let id = format!("${}", self.sessions.len());
             let (called, number) = (name.to_string(), Some(attempt.id.number));
             self.sessions.push(Session { id, name: called, owner, attempt: number });

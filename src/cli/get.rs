@@ -11,12 +11,12 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// List tasks, workers, agents, the policy, events or attempts.
+/// List tasks, workers, agents, the policy, events, attempts or locks.
 #[derive(Debug, Args)]
 #[command(override_usage = "reconciler get [FLAGS] TYPE [NAME...]")]
 #[command(after_help = "\
-Types: tasks (task, tk), workers (worker, wk), agents, policy, events (ev), attempts.
-Who needs a person comes first. Names of events and attempts are those of their tasks.
+Types: tasks (task, tk), workers (worker, wk), agents, policy, events (ev), attempts, locks (lk).
+Who needs a person comes first. Names of events, attempts and locks are those of their tasks.
 
 Examples:
   reconciler get tasks                     every task, and why it is where it is
@@ -110,6 +110,7 @@ impl Wish {
     fn why_blind<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a str> {
         match self.kind {
             Type::Event => snapshot.events.why_unknown(),
+            Type::Lock => snapshot.observed.claims.why_unknown(),
             Type::Task | Type::Worker | Type::Agent | Type::Policy | Type::Attempt => {
                 snapshot.why_blind()
             }
@@ -156,7 +157,7 @@ impl Wish {
     /// Returns whether a name is of one object, and not of all that belongs to it.
     fn has_own_names(&self) -> bool {
         match self.kind {
-            Type::Task | Type::Worker | Type::Agent | Type::Policy => true,
+            Type::Task | Type::Worker | Type::Agent | Type::Policy | Type::Lock => true,
             Type::Event | Type::Attempt => false,
         }
     }
@@ -164,7 +165,7 @@ impl Wish {
     fn names_of(&self, listing: &Listing) -> String {
         let line = |item: &Item| match self.kind {
             Type::Event => format!("{}\n", print::printable(&item.name)),
-            Type::Task | Type::Worker | Type::Agent | Type::Policy | Type::Attempt => {
+            Type::Task | Type::Worker | Type::Agent | Type::Policy | Type::Attempt | Type::Lock => {
                 format!("{}/{}\n", self.kind.word(), item.name)
             }
         };
@@ -186,6 +187,7 @@ impl Wish {
             Type::Agent | Type::Policy => format!("no {plural} at {source}"),
             Type::Event => "no events yet: nothing has happened".to_owned(),
             Type::Attempt => "no attempts yet: no task has been started".to_owned(),
+            Type::Lock => "no locks: nobody holds a file".to_owned(),
         }
     }
 }

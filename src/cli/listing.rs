@@ -9,6 +9,7 @@ use crate::api::event::{Event, EventKind};
 use crate::client::Snapshot;
 use crate::client::view::agent::{AgentView, Trust, agents};
 use crate::client::view::attempt::{AttemptView, Phase, attempts};
+use crate::client::view::lock::{LockView, locks};
 use crate::client::view::policy::{PolicyView, policy};
 use crate::client::view::task::{TaskStatus, TaskView, tasks};
 use crate::client::view::worker::{Activity, SeatView, WorkerView, workers};
@@ -70,6 +71,7 @@ pub(super) fn list(kind: Type, snapshot: &Snapshot, columns: Columns) -> Result<
             snapshot.events_of(None).into_iter().map(|event| event_item(event, now)).collect()
         }
         Type::Attempt => attempts(snapshot).iter().map(|one| attempt_item(one, now)).collect(),
+        Type::Lock => locks(snapshot).iter().map(|one| lock_item(one, now, columns)).collect(),
     };
     Ok(Listing { header: header(kind, columns), items: items? })
 }
@@ -87,6 +89,10 @@ fn header(kind: Type, columns: Columns) -> Vec<&'static str> {
         (Type::Agent, _) => vec!["NAME", "TRUST", "SOURCE", "WORKERS", "COMMAND"],
         (Type::Policy, _) => vec!["FIELD", "VALUE"],
         (Type::Event, _) => vec!["LAST", "TYPE", "OBJECT", "REASON", "MESSAGE"],
+        (Type::Lock, Columns::Few) => vec!["TASK", "WORKER", "SINCE", "LAPSES", "PATHS"],
+        (Type::Lock, Columns::All) => {
+            vec!["TASK", "WORKER", "NODE", "GENERATION", "SINCE", "RENEWED", "LAPSES", "PATHS"]
+        }
         (Type::Attempt, _) => {
             vec!["TASK", "ATTEMPT", "STATE", "WORKER", "STARTED", "TOOK", "RESULT"]
         }
@@ -272,6 +278,34 @@ fn attempt_item(attempt: &AttemptView, now: Timestamp) -> Result<Item, Failure> 
     cells.insert(0, attempt.task.clone());
     let item = item(&name, attempt, vec![Row { tone: attempt_tone(attempt), cells }])?;
     Ok(Item { also: vec![attempt.task.clone()], ..item })
+}
+
+/// Lays a lock out. One that cannot be understood is held, and a person has to look.
+fn lock_item(lock: &LockView, now: Timestamp, columns: Columns) -> Result<Item, Failure> {
+    let all = columns == Columns::All;
+    let row = match (&lock.holder, &lock.damage) {
+        (Some(holder), _) => {
+            let left = holder.expires_at.duration_since(now).as_secs();
+            let lapses = if left > 0 { span(left) } else { "overdue".to_owned() };
+            let mut cells = vec![lock.task.clone(), holder.worker.clone()];
+            if all {
+                cells.extend([holder.node.clone(), holder.generation.to_string()]);
+            }
+            cells.push(ago(Some(holder.claimed_at), now));
+            if all {
+                cells.push(ago(Some(holder.renewed_at), now));
+            }
+            cells.extend([lapses, or_dash(holder.paths.join(" "))]);
+            Row { tone: if left > 0 { Tone::Plain } else { Tone::Waiting }, cells }
+        }
+        (None, damage) => {
+            let mut cells = vec![lock.task.clone()];
+            cells.extend(std::iter::repeat_n("?".to_owned(), if all { 6 } else { 3 }));
+            cells.push(damage.clone().unwrap_or_default());
+            Row { tone: Tone::Alarm, cells }
+        }
+    };
+    item(&lock.task, lock, vec![row])
 }
 
 fn attempt_tone(attempt: &AttemptView) -> Tone {

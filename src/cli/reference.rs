@@ -16,11 +16,19 @@ pub(super) enum Type {
     Policy,
     Event,
     Attempt,
+    Lock,
 }
 
 impl Type {
-    const ALL: [Self; 6] =
-        [Self::Task, Self::Worker, Self::Agent, Self::Policy, Self::Event, Self::Attempt];
+    const ALL: [Self; 7] = [
+        Self::Task,
+        Self::Worker,
+        Self::Agent,
+        Self::Policy,
+        Self::Event,
+        Self::Attempt,
+        Self::Lock,
+    ];
 
     /// Returns what a person may call it; the first is the singular, the second the plural.
     fn words(self) -> &'static [&'static str] {
@@ -31,6 +39,7 @@ impl Type {
             Self::Policy => &["policy", "policies"],
             Self::Event => &["event", "events", "ev"],
             Self::Attempt => &["attempt", "attempts"],
+            Self::Lock => &["lock", "locks", "lk"],
         }
     }
 
@@ -56,7 +65,8 @@ impl FromStr for Type {
             match did_you_mean(text, words) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),
                 None => failure.hint(
-                    "known are tasks, workers, agents, policy, events and attempts".to_owned(),
+                    "known are tasks, workers, agents, policy, events, attempts and locks"
+                        .to_owned(),
                 ),
             }
         })

@@ -97,6 +97,35 @@ flaky-ci   3        Ended    codegen-1  3h       1m    exited with 1
 }
 
 #[test]
+fn locks_tell_who_holds_what_and_until_when() {
+    let mut scene = shop();
+    let Sighting::Known(claims) = &mut scene.observed.claims else { panic!("they are seen") };
+    claims.insert("torn".parse().unwrap(), Err("torn.lock: EOF at line 1".to_owned()));
+    let snapshot = scene.snapshot();
+    let draw = |columns| list(Type::Lock, &snapshot, columns).unwrap().table();
+    let tables = [Columns::Few, Columns::All];
+    let tables = tables.map(|one| draw(one).draw(terminal(100), Long::Cut, 0)).join("\n");
+    shows(
+        &tables,
+        "
+TASK       WORKER     SINCE  LAPSES   PATHS
+bump-deps  codegen-1  2h10m  overdue  Cargo.toml
+docs-api   codegen-2  58m    2m       docs/
+fix-login  codegen-1  41m    19m      src/auth/**
+flaky-ci   codegen-1  3h20m  overdue  ci/
+torn       ?          ?      ?        torn.lock: EOF at line 1
+
+TASK       WORKER     NODE  GENERATION  SINCE  RENEWED  LAPSES   PATHS
+bump-deps  codegen-1  here  1           2h10m  2h10m    overdue  Cargo.toml
+docs-api   codegen-2  here  1           58m    58m      2m       docs/
+fix-login  codegen-1  here  1           41m    41m      19m      src/auth/**
+flaky-ci   codegen-1  here  1           3h20m  3h20m    overdue  ci/
+torn       ?          ?     ?           ?      ?        ?        torn.lock: EOF at line 1
+",
+    );
+}
+
+#[test]
 fn status_is_one_screen() {
     shows(
         &screen(&shop().snapshot(), terminal(80)),

@@ -158,9 +158,11 @@ mod tests {
             let observed = Observed {
                 now: clock::now(),
                 nonce: 1,
+                node: "here".to_owned(),
                 places: Places { root: "/r".into() },
                 tasks: Sighting::Known(BTreeMap::new()),
                 claims: Sighting::Known(BTreeMap::new()),
+                generations: BTreeMap::new(),
                 sessions,
                 worktrees: Sighting::Known(Vec::new()),
                 branches: Sighting::Known(BTreeMap::new()),

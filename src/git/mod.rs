@@ -12,6 +12,7 @@ mod rescue;
 mod retire;
 mod spare;
 mod stale;
+mod table;
 mod untouched;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use rescue::{Saved, Unsaved};
 pub use retire::Retired;
 pub use spare::{Spare, Taken};
 pub use stale::{PATIENCE, SeenLocks, Stale};
+pub use table::{Committed, Table};
 pub use worktree::{Linked, Worktree};
 
 use crate::api::name::Owner;

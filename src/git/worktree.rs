@@ -2,7 +2,7 @@
 //! never takes a directory that something else stands in.
 
 use super::command::{LONG_DEADLINE, Place};
-use super::{Error, Repository};
+use super::{Error, GENERATION_FILE, Repository};
 use crate::api::name::{BranchName, CommitId, Owner};
 use crate::disk;
 use crate::process::spawn::Call;
@@ -48,6 +48,8 @@ pub struct Linked {
     pub missing: bool,
     /// Whether its making, or its undoing, was cut short: of those that are ours or say so.
     pub unfinished: bool,
+    /// The branch that it has checked out: of those that are ours.
+    pub branch: Option<BranchName>,
 }
 
 impl Repository {
@@ -68,7 +70,8 @@ impl Repository {
                 None => entry.lock.as_deref() == Some(INITIALIZING),
             };
             let missing = !disk::is_there(&entry.path)?;
-            found.push(Linked { path: entry.path, owner, missing, unfinished });
+            let branch = if owner.is_some() { entry.branch()? } else { None };
+            found.push(Linked { path: entry.path, owner, missing, unfinished, branch });
         }
         Ok(found)
     }
@@ -116,6 +119,29 @@ impl Repository {
             Ok(call.arg(path).arg(branch.as_str()))
         };
         beside_adds(add).await?;
+        Ok(())
+    }
+
+    /// Notes in the git directory of a worktree of ours under which generation of its task's claim it
+    /// works from now on; the hooks refuse what comes under another.
+    ///
+    /// # Errors
+    /// When it cannot be written; the one before still stands.
+    pub fn note_generation(
+        &self,
+        worktree: &Path,
+        owner: &Owner,
+        generation: u64,
+    ) -> Result<(), Error> {
+        let entry = self.entry_at(worktree)?;
+        let marked =
+            |one: &Entry| one.lock.as_deref().and_then(Owner::parse).as_ref() == Some(owner);
+        let Some(entry) = entry.filter(marked) else {
+            let (path, expected) = (worktree.to_owned(), owner.to_string());
+            return Err(Error::NotOurs { path, expected });
+        };
+        let text = format!("{generation}\n");
+        disk::replace_unsynced(&entry.dir.join(GENERATION_FILE), text.as_bytes())?;
         Ok(())
     }
 
@@ -226,6 +252,15 @@ impl Entry {
             }
         }
         Ok(false)
+    }
+
+    /// Returns the branch that HEAD names. `None` when it is detached, torn, or does not name it, as
+    /// with reftable.
+    fn branch(&self) -> Result<Option<BranchName>, Error> {
+        let head = read_line(&self.dir.join("HEAD"))?.unwrap_or_default();
+        let head = String::from_utf8_lossy(&head);
+        let name = head.strip_prefix("ref: refs/heads/").map(str::to_owned);
+        Ok(name.and_then(|name| BranchName::try_from(name).ok()))
     }
 
     /// Refuses an entry that does not bear this mark.

@@ -4,7 +4,7 @@ use super::admission::Wanted;
 use super::{Row, Scene};
 use crate::api::attempt::TaskRecord;
 use crate::api::claim::Claim;
-use crate::api::name::{Seat, TaskName};
+use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::{PathPattern, PatternIndex};
 use crate::api::task::TaskSpec;
 use crate::api::worker::WorkerType;
@@ -110,7 +110,7 @@ pub(super) fn wanted<'a>(scene: Scene<'a>, spec: &'a TaskSpec) -> Vec<&'a PathPa
     paths
 }
 
-/// Returns the claim of a task for a seat, after the one that is there.
+/// Returns the claim of a task for a seat, after the one that is there and all before it.
 pub(super) fn take(
     scene: Scene<'_>,
     (record, seat): (&TaskRecord, &Seat),
@@ -118,6 +118,8 @@ pub(super) fn take(
     before: Option<&Claim>,
 ) -> Claim {
     let now = scene.observed.now;
+    let last = scene.observed.generations.get(&record.task).copied().unwrap_or(0);
+    let before = before.map_or(0, |claim| claim.generation);
     Claim {
         task: record.task.clone(),
         uid: record.uid.clone(),
@@ -128,7 +130,9 @@ pub(super) fn take(
         branch_name: record.branch.clone(),
         expires_at: expiry(scene, now),
         renewed_at: now,
-        generation: before.map_or(0, |claim| claim.generation).saturating_add(1),
+        generation: last.max(before).saturating_add(1),
+        nonce: Uid::derive(scene.observed.nonce, &format!("claim of {}", record.task)),
+        node: scene.observed.node.clone(),
     }
 }
 

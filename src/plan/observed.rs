@@ -59,12 +59,17 @@ pub struct Observed {
     pub now: Timestamp,
     /// 128 random bits of this look, from which new uids are derived.
     pub nonce: u128,
+    /// What this machine calls itself.
+    pub node: String,
     /// Where things live.
     pub places: Places,
     /// The records of tasks, with their attempts.
     pub tasks: Sighting<BTreeMap<TaskName, TaskSighting>>,
     /// The claims.
     pub claims: Sighting<BTreeMap<TaskName, ClaimSighting>>,
+    /// The last generation of each task's claims, also of those that were released; what is not
+    /// known of it makes the claims unknown.
+    pub generations: BTreeMap<TaskName, u64>,
     /// The tmux sessions of our server.
     pub sessions: Sighting<Vec<Session>>,
     /// The linked worktrees, but those in the trash.
@@ -222,6 +227,9 @@ pub struct Worktree {
     pub owner: Option<Owner>,
     /// What can be said of it.
     pub state: WorktreeState,
+    /// The branch that it has checked out, if it has a mark: one that bears no mark is not ours to
+    /// know, and a detached HEAD is on none.
+    pub branch: Option<BranchName>,
 }
 
 /// What can be said of a worktree.

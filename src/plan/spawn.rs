@@ -15,6 +15,7 @@ use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
 use crate::plan::observed::{Sighting, Worktree, WorktreeState};
 use crate::plan::report::{Reason, TaskReport};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// The longest description within a branch name, in bytes.
@@ -179,8 +180,8 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 }
 
 /// Returns the record of a task seen for the first time. A worktree or a session that carries the
-/// task's mark, but has lost its record, gives the new record its uid. `None` when no free branch
-/// name can be chosen, as when the branches cannot be seen.
+/// task's mark, but has lost its record, gives the new record its uid, and such a worktree its
+/// branch. `None` when no branch name can be chosen, as when the branches cannot be seen.
 pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
     let observed = scene.observed;
     observed.worktrees.known()?;
@@ -193,24 +194,36 @@ pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Opti
     let uid = adopted.cloned().unwrap_or_else(|| fresh.clone());
     let branch = match spec.class {
         Class::Decision => None,
-        Class::Execution => {
-            let branches = observed.branches.known()?;
-            let format = &scene.policy.branch_format;
-            let make = |description: &str| {
-                placeholder::branch_name(format, spec.kind, spec.issue_number, name, description)
-            };
-            let description = slug(&spec.title);
-            let free = |branch: &BranchName| !branches.contains_key(branch);
-            let marked = |uid: &Uid| {
-                let text = format!("{description}-{}", uid.short());
-                make(text.trim_start_matches('-')).ok().filter(free)
-            };
-            let plain = make(&description).ok().filter(free);
-            // One whose record was lost before has branches by both names.
-            Some(plain.or_else(|| marked(&uid)).or_else(|| marked(&fresh))?)
-        }
+        Class::Execution => Some(branch(scene, (name, spec), [&uid, &fresh])?),
     };
     Some(TaskRecord { task: name.clone(), uid, created_at: observed.now, branch })
+}
+
+/// Returns the branch of a new record: the one that its worktree is on, if it bears a name that such
+/// a record gives, else the first of these names that no branch has. An equal name is nothing, and
+/// another name is a person's: its branch would go with the task.
+fn branch(
+    scene: Scene<'_>,
+    (name, spec): (&TaskName, &TaskSpec),
+    uids: [&Uid; 2],
+) -> Option<BranchName> {
+    let branches = scene.observed.branches.known()?;
+    let format = &scene.policy.branch_format;
+    let make = |description: &str| {
+        placeholder::branch_name(format, spec.kind, spec.issue_number, name, description).ok()
+    };
+    let description = slug(&spec.title);
+    let marked = uids.map(|uid| {
+        let text = format!("{description}-{}", uid.short());
+        make(text.trim_start_matches('-'))
+    });
+    let names: Vec<BranchName> = iter::once(make(&description)).chain(marked).flatten().collect();
+    let place = scene.index.at(name).place.filter(|one| {
+        one.owner.as_ref().is_some_and(|owner| owner.task == *name && owner.uid == *uids[0])
+    });
+    let head = place.and_then(|one| one.branch.as_ref());
+    let adopted = names.iter().find(|one| head == Some(*one));
+    adopted.or_else(|| names.iter().find(|one| !branches.contains_key(*one))).cloned()
 }
 
 /// Returns a title as lower-case words joined by `-`.

@@ -52,13 +52,21 @@ fn is_suspect(pid: u32, process: &Path, suspects: Suspects<'_>) -> io::Result<bo
     if identity::begun_at(&running) > suspects.begun_by {
         return Ok(false);
     }
-    let Ok(directory) = std::fs::read_link(process.join("cwd")) else { return Ok(true) };
+    let directory = match std::fs::read_link(process.join("cwd")) {
+        Ok(directory) => directory,
+        // It is ending, and has closed all.
+        Err(error) if identity::is_gone(&error) => return Ok(false),
+        Err(_) => return Ok(true),
+    };
     if suspects.places.iter().any(|place| directory.starts_with(place)) {
         return Ok(true);
     }
     // It may be told where to work by an argument or a variable.
     let told = ["cmdline", "environ"].map(|name| std::fs::read(process.join(name)));
-    Ok(told.into_iter().any(|told| told.map_or(true, |told| names_one(&told, suspects.places))))
+    Ok(told.into_iter().any(|told| match told {
+        Ok(told) => names_one(&told, suspects.places),
+        Err(error) => !identity::is_gone(&error),
+    }))
 }
 
 fn names_one(told: &[u8], places: &[PathBuf]) -> bool {

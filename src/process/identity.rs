@@ -20,6 +20,16 @@ pub fn boot_id() -> io::Result<&'static str> {
     Ok(BOOT.get_or_init(|| id.trim().to_owned()))
 }
 
+/// Returns what this machine calls itself; for people, and never to tell machines apart.
+pub fn node() -> &'static str {
+    static NODE: OnceLock<String> = OnceLock::new();
+    NODE.get_or_init(|| {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = name.trim();
+        if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+    })
+}
+
 /// Returns the identity of a running process; `None` when there is none of this pid, or a zombie.
 ///
 /// # Errors
@@ -118,7 +128,8 @@ pub fn working_in(folder: &Path) -> io::Result<Vec<ProcessId>> {
     Ok(found)
 }
 
-fn is_gone(error: &io::Error) -> bool {
+/// Returns whether reading of a process failed because it has ended, or is ending.
+pub(super) fn is_gone(error: &io::Error) -> bool {
     // Reading of a process that ends meanwhile gives ESRCH.
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3)
 }

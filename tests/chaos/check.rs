@@ -248,14 +248,7 @@ pub(crate) fn left_behind(world: &World) -> Vec<String> {
     name("claim", visible(".task-locks"));
     name("record", visible(".reconciler/tasks"));
     name("failure", visible(".reconciler/failures"));
-    for branch in
-        world.env.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]).lines()
-    {
-        let ours = branch != "main" && !branch.starts_with("person-");
-        if ours && world.env.try_git(&["merge-base", "--is-ancestor", branch, "main"]).is_some() {
-            left.push(format!("branch {branch} holds nothing of its own"));
-        }
-    }
+    left.extend(branches_left(world));
     for process in world.env.processes() {
         let line = fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
@@ -265,6 +258,23 @@ pub(crate) fn left_behind(world: &World) -> Vec<String> {
         left.push(format!("process {stat:?} {line}"));
     }
     left
+}
+
+/// Returns the branches of ours that hold nothing of their own. With the record of a task goes all that
+/// tells whose its branch is, unless its worktree is there to tell: so each removal of a record may
+/// leave one branch of this task.
+fn branches_left(world: &World) -> Vec<String> {
+    let mut excused = world.forgotten.clone();
+    let all = world.env.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    let ours = all.lines().filter(|name| *name != "main" && !name.starts_with("person-"));
+    let empty = ours
+        .filter(|name| world.env.try_git(&["merge-base", "--is-ancestor", name, "main"]).is_some());
+    let left = empty.filter(|name| {
+        let task = name.trim_start_matches("fix/").split('-').next().unwrap_or_default();
+        let removals = excused.get_mut(task).filter(|removals| **removals > 0);
+        removals.map(|removals| *removals -= 1).is_none()
+    });
+    left.map(|name| format!("branch {name} holds nothing of its own")).collect()
 }
 
 /// Returns how much memory a process has, in kilobytes, and how many open files.

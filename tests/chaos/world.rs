@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) broken: Vec<String>,
     /// Tasks with a record that was damaged, and what a person has to remove.
     pub(crate) damaged: BTreeMap<String, BTreeSet<PathBuf>>,
+    /// How often the record of a task was removed: by that nobody knows any more whose a branch is.
+    pub(crate) forgotten: BTreeMap<String, usize>,
     /// Marks that a person destroyed.
     pub(crate) excused: BTreeSet<String>,
     /// What a person wrote, and when; it counts from one second on.
@@ -119,6 +121,7 @@ impl World {
             told: Vec::new(),
             broken: Vec::new(),
             damaged: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
             excused: BTreeSet::new(),
             fresh: Vec::new(),
             claims_were_removed: false,

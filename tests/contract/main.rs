@@ -39,6 +39,7 @@ contract! {
         a_claim_is_made_by_the_next_generation_only,
         claims_of_one_file_exclude_each_other,
         a_claim_is_renewed_and_released_by_its_holder_only,
+        a_claim_after_a_release_is_of_the_next_generation,
         a_damaged_claim_is_neither_replaced_nor_released,
         a_failure_is_noted_and_cleared;
     worktrees:

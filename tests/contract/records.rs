@@ -25,7 +25,7 @@ pub(crate) fn a_claim_is_made_by_the_next_generation_only(on: &Stage) {
     on.act(&Action::Claim(on.claim("alpha", 1, 2)), Refused);
     on.act(&Action::Claim(on.claim("alpha", 1, 1)), Done);
     on.sees("claim alpha: uid1, generation 1, until 2023-11-14T22:23:20Z");
-    on.act(&Action::Claim(on.claim("alpha", 1, 1)), Refused);
+    on.act(&Action::Claim(on.claim("alpha", 1, 2)), AlreadySo);
     on.act(&Action::Claim(on.claim("alpha", 2, 3)), Refused);
     on.act(&Action::Claim(on.claim("alpha", 2, 2)), Done);
     on.sees("claim alpha: uid2, generation 2, until 2023-11-14T22:23:20Z");
@@ -55,6 +55,13 @@ pub(crate) fn a_claim_is_renewed_and_released_by_its_holder_only(on: &Stage) {
     on.act(&release(1, 2), Refused);
     on.act(&release(1, 1), Done);
     on.act(&release(1, 1), AlreadySo);
+}
+
+pub(crate) fn a_claim_after_a_release_is_of_the_next_generation(on: &Stage) {
+    on.act(&Action::Claim(on.claim("alpha", 1, 1)), Done);
+    on.act(&Action::Release { owner: on.owner("alpha", 1), generation: 1 }, Done);
+    on.act(&Action::Claim(on.claim("alpha", 1, 1)), Refused);
+    on.act(&Action::Claim(on.claim("alpha", 2, 2)), Done);
 }
 
 pub(crate) fn a_damaged_claim_is_neither_replaced_nor_released(on: &Stage) {

@@ -201,6 +201,8 @@ impl Stage {
             expires_at: time(600),
             renewed_at: time(0),
             generation,
+            nonce: Uid::derive(generation.into(), "claim"),
+            node: "here".to_owned(),
         }
     }
 
@@ -412,6 +414,7 @@ fn lines(seen: &Observed) -> Vec<String> {
             WorktreeState::Missing => "missing",
         };
         lines.push(format!("worktree {name}: {owner}, {state}"));
+        lines.extend(one.branch.as_ref().map(|branch| format!("worktree {name} is on {branch}")));
     }
     let branches = known("branches", &seen.branches, &mut more).into_iter().flatten();
     let tasks = branches.filter(|(name, _)| name.as_str() != "main");

@@ -17,6 +17,7 @@ pub(crate) fn a_branch_that_is_elsewhere_is_left_there(on: &Stage) {
 pub(crate) fn a_worktree_is_added_once(on: &Stage) {
     on.with_worktree("alpha");
     on.sees("worktree alpha: alpha/uid1, ready");
+    on.sees("worktree alpha is on task/alpha");
     on.act(&on.add_worktree("alpha", 1), Failed);
     on.act(&on.add_worktree("alpha", 2), Failed);
 }
@@ -38,6 +39,7 @@ pub(crate) fn a_half_made_worktree_is_seen_as_such_and_repaired(on: &Stage) {
     on.act(&on.create_branch("alpha", 0), Done);
     on.deed(&on.tear("alpha", 1));
     on.sees("worktree alpha: alpha/uid1, half-made");
+    on.sees("worktree alpha is on task/alpha");
     on.act(&on.add_worktree("alpha", 1), Failed);
     on.act(&on.repair("alpha", 2, 1), Failed);
     on.act(&on.repair("alpha", 1, 1), Done);
@@ -50,6 +52,7 @@ pub(crate) fn a_lost_worktree_is_seen_as_such_and_repaired(on: &Stage) {
     on.with_worktree("alpha");
     on.deed(&Deed::Lose(on.place("alpha")));
     on.sees("worktree alpha: alpha/uid1, missing");
+    on.sees("worktree alpha is on task/alpha");
     on.act(&on.add_worktree("alpha", 1), Failed);
     on.act(&on.repair("alpha", 2, 1), Failed);
     on.act(&on.repair("alpha", 1, 1), Done);
@@ -60,6 +63,7 @@ pub(crate) fn a_lost_worktree_is_seen_as_such_and_repaired(on: &Stage) {
 pub(crate) fn the_commit_of_a_lost_detached_worktree_is_saved(on: &Stage) {
     let owner = on.with_worktree("alpha");
     on.deed(&Deed::Detach(owner.clone()));
+    on.sees_not("worktree alpha is on task/alpha");
     on.deed(&Deed::Write(owner.clone()));
     on.deed(&Deed::Commit(owner));
     on.deed(&Deed::Lose(on.place("alpha")));

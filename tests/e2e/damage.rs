@@ -84,6 +84,24 @@ fn no_work_is_lost_and_nothing_doubled_when_all_records_vanish() {
 }
 
 #[test]
+fn a_task_whose_record_vanishes_stays_on_its_branch_and_takes_that_with_it() {
+    let env = TestEnvironment::new();
+    let _running = env.start_loop();
+    env.commit_task("a", &env.waiting("a"));
+    env.wait_for_start("a", 1);
+    let branch = env.branch("a");
+    fs::remove_file(env.path(".reconciler/tasks/a.json")).unwrap();
+    // Wakes the loop.
+    env.git(&["commit", "-q", "--allow-empty", "-m", "wake"]);
+    assert_eq!(env.wait_for("its new record", || env.branch_of("a")), branch);
+    env.delete_task("a");
+    env.wait_until("the record to go", || env.branch_of("a").is_none());
+    let branches = env.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    assert_eq!(branches, "main");
+    assert_eq!(env.starts("a").len(), 1);
+}
+
+#[test]
 fn a_running_attempt_whose_records_vanish_is_ended_before_the_next_begins() {
     let env = TestEnvironment::new();
     let stubborn = "trap '' HUP TERM INT; until [ -e \"$O/a.go\" ]; do sleep 0.05; done";

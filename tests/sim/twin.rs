@@ -39,7 +39,12 @@ pub(crate) fn alike(history: &History, twin: &History) -> Result<(), String> {
     let excused = &excused(history) | &excused(twin);
     let struck = history.struck();
     // What a person removed under a running agent comes back with its next attempt.
-    let removed = [(Fault::FolderRemoved, "worktrees"), (Fault::ClaimRemoved, "claims")];
+    let removed = [
+        (Fault::FolderRemoved, "worktrees"),
+        (Fault::ClaimRemoved, "claims"),
+        // A damaged claim is removed by hand when all is healed.
+        (Fault::Damaged, "claims"),
+    ];
     let removed = removed.iter().filter(|(fault, _)| struck.contains(fault));
     let removed: Vec<&str> = removed.map(|(_, kind)| *kind).collect();
     let (ours, theirs) = (ends(history, &removed), ends(twin, &removed));

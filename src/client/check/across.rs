@@ -255,9 +255,11 @@ fn world_of(draft: &Draft) -> (Desired, Observed) {
     let observed = Observed {
         now: Timestamp::UNIX_EPOCH,
         nonce: 0,
+        node: "here".to_owned(),
         places: Places { root: "/".into() },
         tasks: Sighting::Known(BTreeMap::new()),
         claims: Sighting::Known(BTreeMap::new()),
+        generations: BTreeMap::new(),
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),

@@ -44,9 +44,11 @@ impl Scene {
             observed: Observed {
                 now: NOW,
                 nonce: 7,
+                node: "here".to_owned(),
                 places: Places { root: "/home/alice/shop".into() },
                 tasks: Sighting::Known(BTreeMap::new()),
                 claims: Sighting::Known(BTreeMap::new()),
+                generations: BTreeMap::new(),
                 sessions: Sighting::Known(Vec::new()),
                 worktrees: Sighting::Known(Vec::new()),
                 branches: Sighting::Known(BTreeMap::new()),
@@ -154,10 +156,10 @@ impl Scene {
                 let Sighting::Known(claims) = &mut self.observed.claims else { return };
                 claims.insert(claim.task.clone(), Ok(claim));
             }
-            Action::AddWorktree { owner, path, .. } => {
+            Action::AddWorktree { owner, path, branch } => {
                 let Sighting::Known(worktrees) = &mut self.observed.worktrees else { return };
                 let state = WorktreeState::Ready;
-                worktrees.push(Worktree { path, owner: Some(owner), state });
+                worktrees.push(Worktree { path, owner: Some(owner), state, branch: Some(branch) });
             }
             Action::PrepareAttempt(attempt) => {
                 let shim = ProcessId { pid: 42, start_time: 1, boot_id: "boot".to_owned() };

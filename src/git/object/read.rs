@@ -97,6 +97,12 @@ impl Reader {
         Ok(is_there.then(|| inside.collect()))
     }
 
+    /// Returns the entries at the top of a commit's tree.
+    pub(in crate::git) async fn top(&self, commit: &CommitId) -> Result<Vec<TreeEntry>, Error> {
+        let call = self.repository.read().args(["ls-tree", "-l", "-z", commit.as_str()]);
+        parse_entries(&call.run().await?)
+    }
+
     /// Returns the bytes of each blob, in the order asked, up to `limit` bytes of one.
     ///
     /// # Errors

@@ -231,3 +231,17 @@ async fn a_stray_directory_is_not_taken_over() {
     assert!(matches!(error, Error::Occupied(_)), "{error}");
     assert_eq!(read(&path.join("mine")), "mine");
 }
+
+#[tokio::test]
+async fn a_generation_is_noted_in_a_worktree_of_the_mark_alone() {
+    let scratch = Scratch::new().await;
+    let path = scratch.add("a").await;
+    let mark = owner("a");
+    scratch.repository.note_generation(&path, &mark, 7).unwrap();
+    let file = scratch.entry("a").join(super::GENERATION_FILE);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "7\n");
+    let other = owner("b");
+    assert!(scratch.repository.note_generation(&path, &other, 8).is_err());
+    assert!(scratch.repository.note_generation(scratch.root(), &mark, 8).is_err());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "7\n");
+}

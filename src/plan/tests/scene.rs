@@ -6,6 +6,7 @@ use crate::api::attempt::{
 };
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
+use crate::plan::action::Action;
 use crate::plan::check;
 use crate::plan::desired::{Desired, Entry, run_hash};
 use crate::plan::observed::{
@@ -62,9 +63,11 @@ pub(super) fn scene() -> Scene {
     let observed = Observed {
         now: at(NOW),
         nonce: 1,
+        node: "here".to_owned(),
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(BTreeMap::new()),
         claims: Sighting::Known(BTreeMap::new()),
+        generations: BTreeMap::new(),
         sessions: Sighting::Known(Vec::new()),
         worktrees: Sighting::Known(Vec::new()),
         branches: Sighting::Known(BTreeMap::new()),
@@ -200,8 +203,18 @@ impl Scene {
         owner: Option<Owner>,
     ) -> Self {
         let path = self.observed.places.worktree(&name(task));
-        known(&mut self.observed.worktrees).push(Worktree { path, owner, state });
+        let branch = owner.as_ref().map(|_| format!("fix/{task}").try_into().unwrap());
+        known(&mut self.observed.worktrees).push(Worktree { path, owner, state, branch });
         self.branch(&format!("fix/{task}"))
+    }
+
+    /// The worktree of the task has this branch checked out.
+    pub(super) fn on(mut self, task: &str, branch: Option<&str>) -> Self {
+        let path = self.observed.places.worktree(&name(task));
+        let branch = branch.map(|name| BranchName::try_from(name.to_owned()).unwrap());
+        let worktrees = known(&mut self.observed.worktrees).iter_mut();
+        worktrees.filter(|one| one.path == path).for_each(|one| one.branch.clone_from(&branch));
+        self
     }
 
     pub(super) fn branch(mut self, branch: &str) -> Self {
@@ -217,6 +230,7 @@ impl Scene {
             "taskId": task, "uid": owner.uid, "workerId": "codegen-1", "workerType": "ai_agent",
             "claimedAt": at(NOW - 5), "lockedFiles": files, "branchName": format!("fix/{task}"),
             "expiresAt": at(NOW + 3600), "renewedAt": at(NOW - 5), "generation": 4,
+            "nonce": "0".repeat(32), "node": "here",
         }));
         known(&mut self.observed.claims).insert(owner.task, Ok(claim));
         self
@@ -248,6 +262,14 @@ impl Scene {
         let broken = check::laws(&self.desired, &self.observed, &plan);
         assert!(broken.is_empty(), "{broken:?}");
         plan
+    }
+
+    /// Returns the record that is written first.
+    #[track_caller]
+    pub(super) fn registers(&self) -> TaskRecord {
+        let plan = self.plan();
+        let Some(Action::Register(record)) = plan.actions.first() else { panic!("{plan:?}") };
+        record.clone()
     }
 
     /// Returns the planned actions, one a line.

@@ -45,11 +45,43 @@ fn a_taken_branch_name_gets_the_uid() {
 }
 
 #[test]
-fn a_lost_record_takes_the_uid_of_what_it_made() {
-    let scene = scene().task("login", json!({})).worktree("login");
-    let plan = scene.plan();
-    let Action::Register(record) = &plan.actions[0] else { panic!("{:?}", plan.actions[0]) };
-    assert_eq!(record.uid, Scene::owner("login").uid);
+fn a_lost_record_takes_the_uid_of_its_worktree_and_the_branch_that_is_checked_out_there() {
+    let marked = format!("fix/login-{}", Scene::owner("login").uid.short());
+    for (state, branch) in [
+        (WorktreeState::Ready, "fix/login"),
+        (WorktreeState::Ready, &marked),
+        (WorktreeState::Missing, "fix/login"),
+    ] {
+        let scene = scene().task("login", json!({})).branch(branch);
+        let scene = scene.worktree_in("login", state, Some(Scene::owner("login")));
+        let record = scene.on("login", Some(branch)).registers();
+        assert_eq!(record.uid, Scene::owner("login").uid);
+        assert_eq!(record.branch.unwrap().as_str(), branch);
+    }
+}
+
+/// It would be dropped with the task.
+#[test]
+fn a_lost_record_takes_no_branch_that_a_person_checked_out_in_its_worktree() {
+    let marked = format!("fix/login-{}", Scene::owner("login").uid.short());
+    for branch in ["main", "develop", "fix/login-by-hand"] {
+        let scene = scene().task("login", json!({})).worktree("login").branch(branch);
+        let record = scene.on("login", Some(branch)).registers();
+        assert_eq!(record.branch.unwrap().as_str(), marked);
+    }
+}
+
+#[test]
+fn a_lost_record_takes_no_branch_of_a_worktree_without_its_mark() {
+    let other = Owner { task: name("login"), uid: Uid::derive(1, "login") };
+    for (owner, adopted) in [(None, false), (Some(other), true)] {
+        let uid = owner.as_ref().map(|owner| owner.uid.clone());
+        let scene = scene().task("login", json!({})).session("login").branch("fix/login");
+        let scene = scene.worktree_in("login", WorktreeState::Ready, owner);
+        let record = scene.on("login", Some("fix/login")).registers();
+        assert_eq!(Some(&record.uid) == uid.as_ref(), adopted);
+        assert_eq!(record.branch.unwrap().as_str() == "fix/login", adopted);
+    }
 }
 
 #[test]
@@ -103,7 +135,7 @@ fn a_spare_that_was_lost_on_its_way_to_a_task_is_repaired_when_the_task_leaves()
     let scene = scene.ended("login", 1, ExitReason::Succeeded).with(|_, observed| {
         let path = observed.places.spare();
         let owner = Some(Scene::owner("login"));
-        let lost = Worktree { path, owner, state: WorktreeState::Missing };
+        let lost = Worktree { path, owner, state: WorktreeState::Missing, branch: None };
         observed.worktrees = Sighting::Known(vec![lost]);
     });
     scene.plans(&["repair the half-made worktree login"]);
@@ -208,8 +240,7 @@ fn an_effect_that_failed_is_tried_again_later() {
 fn a_task_whose_record_was_lost_twice_gets_a_third_branch() {
     let second = format!("fix/login-{}", Scene::owner("login").uid.short());
     let scene = scene().task("login", json!({})).worktree("login").branch(&second);
-    let plan = scene.plan();
-    let Some(Action::Register(record)) = plan.actions.first() else { panic!("{:?}", plan.report) };
+    let record = scene.on("login", None).registers();
     assert_eq!(record.uid, Scene::owner("login").uid, "it is adopted");
     let third = record.branch.as_ref().unwrap().as_str();
     assert!(third != "fix/login" && third != second, "{third}");

@@ -2,6 +2,7 @@
 //! checks its precondition at the moment of doing.
 
 mod begun;
+mod ledger;
 mod observe;
 mod perform;
 mod spare;
@@ -41,6 +42,7 @@ pub struct HostWorld {
     setting: Setting,
     cache: Mutex<observe::Cache>,
     begun: begun::Begun,
+    ledger: Arc<ledger::Ledger>,
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
@@ -89,6 +91,7 @@ impl HostWorld {
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
             begun: begun::Begun::default(),
+            ledger: Arc::default(),
             wake: wake::Wake::default(),
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),

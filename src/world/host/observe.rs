@@ -51,12 +51,15 @@ impl HostWorld {
             (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
         };
         let nonce = uuid::Uuid::new_v4().as_u128();
+        let (claims, generations) = self.ownership(claims).await;
         let observed = Observed {
             now: clock::now(),
             nonce,
+            node: identity::node().to_owned(),
             places: self.places(),
             tasks,
             claims,
+            generations,
             sessions: sessions.map(sessions_seen).into(),
             worktrees,
             branches,
@@ -184,7 +187,7 @@ impl HostWorld {
                 .strip_prefix("gitdir: ")
                 .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
             let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
-            found.push(Worktree { path, owner: None, state });
+            found.push(Worktree { path, owner: None, state, branch: None });
         }
         Ok(found)
     }
@@ -322,7 +325,7 @@ fn worktree_seen(one: git::Linked) -> Worktree {
     } else {
         WorktreeState::Ready
     };
-    Worktree { path: one.path, owner: one.owner, state }
+    Worktree { path: one.path, owner: one.owner, state, branch: one.branch }
 }
 
 /// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.

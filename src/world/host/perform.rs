@@ -6,15 +6,15 @@ use super::{HostWorld, OWNER, REPO};
 use crate::api::attempt::{
     AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
 };
-use crate::api::claim::Claim;
+use crate::api::claim::{Claim, Holding};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
 use crate::fault;
 use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
-use crate::process::identity;
 use crate::process::signal::{self, Ask};
+use crate::process::{clock, identity};
 use crate::records::{self, Records};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
@@ -103,7 +103,12 @@ impl HostWorld {
     }
 
     fn claim(&self, claim: &Claim) -> Answer {
-        let before = self.held(&claim.task)?.map_or(0, |held| held.generation);
+        let held = self.held(&claim.task)?;
+        if held.as_ref().is_some_and(|held| held.is_of_same_holder(claim)) {
+            return Ok(Outcome::AlreadySo);
+        }
+        let held = held.map_or(0, |held| held.generation);
+        let before = self.ledger.generation(&claim.task).max(held);
         if before.saturating_add(1) != claim.generation {
             return refused("the claim has moved on");
         }
@@ -116,6 +121,7 @@ impl HostWorld {
             }
         }
         self.claims.publish(claim)?;
+        self.record_ownership(vec![Holding { claim: claim.clone(), released_at: None }]);
         Ok(Outcome::Done)
     }
 
@@ -134,6 +140,8 @@ impl HostWorld {
             None => Ok(Outcome::AlreadySo),
             Some(held) if held.generation == generation && held.uid == owner.uid => {
                 self.claims.remove(&owner.task)?;
+                let released_at = Some(clock::now());
+                self.record_ownership(vec![Holding { claim: held, released_at }]);
                 Ok(Outcome::Done)
             }
             Some(_) => refused("the claim is another by now"),
@@ -168,6 +176,13 @@ impl HostWorld {
             && let Some(why) = self.end_predecessor(&id.owner).await?
         {
             return refused(&why);
+        }
+        // Whatever it does from now on can be fenced off by a later generation.
+        self.ledger.publish(&self.repository).await?;
+        if let Some(claim) = self.held(&id.owner.task)?
+            && self.places().is_ours(directory)
+        {
+            self.repository.note_generation(directory, &id.owner, claim.generation)?;
         }
         self.repository.unlock(directory)?;
         let folder = self.records.folder(id).to_string_lossy().into_owned();

@@ -95,6 +95,7 @@ impl State {
             path: path.clone(),
             owner: one.owner.clone(),
             state: one.state,
+            branch: one.head.clone().filter(|_| one.owner.is_some()),
         });
         let worktrees = worktrees.collect();
         let tip = CommitId::try_from("0".repeat(40)).expect("40 digits");
@@ -110,9 +111,11 @@ impl State {
         let mut observed = Observed {
             now: self.now,
             nonce,
+            node: "here".to_owned(),
             places: places(),
             tasks: self.seen(tasks),
             claims: self.seen(claims),
+            generations: self.generations.clone(),
             sessions: self.seen(sessions),
             worktrees: self.seen(worktrees),
             branches: self.seen(branches),

@@ -56,6 +56,8 @@ struct State {
     failures: BTreeMap<TaskName, Failure>,
     attempts: BTreeMap<Owner, Attempts>,
     claims: BTreeMap<TaskName, File<Claim>>,
+    /// The last generation of each task's claims.
+    generations: BTreeMap<TaskName, u64>,
     sessions: BTreeMap<u64, Session>,
     worktrees: BTreeMap<PathBuf, SimWorktree>,
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
@@ -171,6 +173,7 @@ impl SimWorld {
             failures: BTreeMap::new(),
             attempts: BTreeMap::new(),
             claims: BTreeMap::new(),
+            generations: BTreeMap::new(),
             sessions: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),

@@ -114,7 +114,12 @@ impl State {
     }
 
     fn claim(&mut self, claim: &Claim) -> Answer {
-        let before = self.held(&claim.task)?.map_or(0, |held| held.generation);
+        let held = self.held(&claim.task)?;
+        if held.is_some_and(|held| held.is_of_same_holder(claim)) {
+            return Ok(Outcome::AlreadySo);
+        }
+        let held = held.map_or(0, |held| held.generation);
+        let before = self.generations.get(&claim.task).copied().unwrap_or(0).max(held);
         if before.saturating_add(1) != claim.generation {
             return Ok(refused("the claim has moved on"));
         }
@@ -125,6 +130,7 @@ impl State {
         if self.claims.values().filter_map(|one| one.read().ok()).any(meets) {
             return Ok(refused("another claim holds these files"));
         }
+        self.generations.insert(claim.task.clone(), claim.generation);
         self.claims.insert(claim.task.clone(), File::new(claim.clone()));
         Ok(Outcome::Done)
     }

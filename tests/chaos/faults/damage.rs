@@ -134,12 +134,24 @@ pub(super) fn removed_records(world: &mut World) -> Done {
         }
         part => folder.join(part),
     };
+    let tasks = if part == "tasks" { list(&path) } else { vec![path.clone()] };
     if path.is_dir() {
         fs::remove_dir_all(&path).ok()?;
     } else {
         fs::remove_file(&path).ok()?;
     }
+    for path in tasks {
+        forget(world, &path);
+    }
     Some(path.display().to_string())
+}
+
+/// Notes that a file was removed, if it was the record of a task.
+fn forget(world: &mut World, path: &Path) {
+    let is_record = path.parent() == Some(&world.env.path(".reconciler/tasks"));
+    if let Some(task) = path.file_stem().and_then(|name| name.to_str()).filter(|_| is_record) {
+        *world.forgotten.entry(task.to_owned()).or_default() += 1;
+    }
 }
 
 /// Root may write everywhere; only the attribute keeps it from that. Others need just the mode.
@@ -174,6 +186,7 @@ pub(crate) fn mend(world: &mut World) {
             Some(folder) => drop(fs::remove_dir_all(folder)),
             None => drop(fs::remove_file(&path)),
         }
+        forget(world, &path);
         let what = format!("a person removes {}", folder.unwrap_or(&path).display());
         world.tell(&what);
     }

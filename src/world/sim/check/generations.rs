@@ -1,6 +1,5 @@
-//! S3, fencing: the generation of a claim grows when another holds it or it holds something else,
-//! and never falls. Where there is none, because a person removed it after the
-//! loop looked, it may begin at any.
+//! S3, fencing: the generation of a task's claims grows by one when another holds it or it holds
+//! something else, also when a person removed the claim in between, and never otherwise.
 
 use super::super::State;
 use super::Deed;
@@ -9,15 +8,10 @@ use crate::plan::action::Subject;
 pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
     let Subject::Task(task) = deed.action.subject() else { return Vec::new() };
     let Some(after) = state.claims.get(&task).map(|one| &one.content) else { return Vec::new() };
-    let Some(before) = &deed.before.claim else { return Vec::new() };
-    let same = (&before.uid, &before.seat, &before.locked_files)
-        == (&after.uid, &after.seat, &after.locked_files);
-    let expected = before.generation + u64::from(!same);
-    if after.generation >= expected {
+    let same = deed.before.claim.as_ref().is_some_and(|before| before.is_of_same_holder(after));
+    let expected = deed.before.generation + u64::from(!same);
+    if after.generation == expected {
         return Vec::new();
     }
-    vec![format!(
-        "S3: the claim of {task} is of generation {}, not {expected} at least",
-        after.generation
-    )]
+    vec![format!("S3: the claim of {task} is of generation {}, not {expected}", after.generation)]
 }

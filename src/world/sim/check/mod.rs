@@ -55,6 +55,8 @@ pub(super) struct Deed<'a> {
 #[derive(Default)]
 pub(super) struct Before {
     claim: Option<Claim>,
+    /// The last generation of the task's claims.
+    generation: u64,
     record: Option<Uid>,
     session: Option<Owner>,
     worktree: Option<(Option<Owner>, WorktreeState)>,
@@ -69,6 +71,7 @@ impl Before {
         let mut before = Self { foreign, ..Self::default() };
         let Subject::Task(task) = action.subject() else { return before };
         before.claim = state.claims.get(&task).map(|one| one.content.clone());
+        before.generation = state.generations.get(&task).copied().unwrap_or(0);
         before.record = state.records.get(&task).map(|one| one.content.uid.clone());
         before.attempts = monotone::attempts(state, &task);
         if let Action::KillSession { session, .. } = action {
