@@ -292,3 +292,16 @@ fn strict_mode_can_be_left_and_what_was_disabled_is_mended() {
     scene.install();
     scene.run(&["hooks", "status"]).ok();
 }
+
+#[test]
+fn the_loop_mends_what_was_removed_and_leaves_alone_what_was_not_installed() {
+    let scene = Scene::prepared();
+    let path = scene.root.join(HOOKS).join("pre-commit");
+    std::fs::remove_file(&path).unwrap();
+    scene.run(&["run", "--once"]).ok();
+    scene.run(&["hooks", "status"]).ok();
+    assert!(scene.read(".reconciler/events.jsonl").contains("HooksMended"));
+    scene.run(&["hooks", "uninstall"]).ok();
+    scene.run(&["run", "--once"]).ok();
+    assert!(path.symlink_metadata().is_err());
+}
