@@ -85,6 +85,14 @@ impl Client {
     /// When it cannot be seen what is there.
     pub async fn plan_hooks(&self, mode: HooksMode) -> Result<HooksPlan, Error> {
         let (layout, mut plan) = (self.layout().await?, HooksPlan::default());
+        if let Layout::Closed(called) = &layout {
+            plan.notes.push(format!(
+                "core.hooksPath of this repository is {}, which is no folder of it: no hooks are \
+                 installed; take that setting away, or make it for your user, and install them again",
+                called.display()
+            ));
+            return Ok(plan);
+        }
         // What another layout left would be run beside what is written here.
         if layout != Layout::Own {
             self.plan_own_removal(&mut plan)?;
