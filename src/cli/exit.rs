@@ -108,7 +108,7 @@ impl<E: Error + 'static> From<E> for Failure {
 }
 
 /// Returns an error with its causes.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -2,22 +2,21 @@
 
 use super::context::Context;
 use super::say::{self, Done};
-use crate::client::{Hook, InitOptions};
+use crate::client::{HooksMode, InitHooks, InitOptions};
 use clap::Args;
 use std::process::ExitCode;
 
-/// Prepare this repository: a first worker and task, schemas for editors, the ref to read from.
+/// Prepare this repository: a first worker and task, schemas for editors, hooks, the ref to read.
 ///
 /// Writes only what is missing and commits nothing, so it can be run again at any time.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  reconciler init --ref main --hook")]
+#[command(after_help = "Example:\n  reconciler init --ref main")]
 pub(super) struct Init {
     /// Read desired state from this branch [default: the one that is checked out]
     #[arg(long = "ref", value_name = "REF")]
     state_ref: Option<String>,
-    /// Install the check of state files before commits, if no other hook is there
-    #[arg(long)]
-    hook: bool,
+    #[command(flatten)]
+    hooks: WhichHooks,
     /// Only show what would be done
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -26,11 +25,25 @@ pub(super) struct Init {
     yes: bool,
 }
 
+#[derive(Debug, Args)]
+struct WhichHooks {
+    /// Install no hooks; without them a commit can change what a task holds
+    #[arg(long, conflicts_with = "strict")]
+    no_hooks: bool,
+    /// Also judge every other move of a branch; see `reconciler hooks --help` for the price
+    #[arg(long)]
+    strict: bool,
+}
+
 impl Init {
     pub(super) async fn run(self, context: &Context) -> Done {
         let client = context.client().await?;
-        let hook = if self.hook { Hook::Install } else { Hook::Leave };
-        let options = InitOptions { state_ref: self.state_ref, hook };
+        let hooks = match (self.hooks.no_hooks, self.hooks.strict) {
+            (true, _) => InitHooks::Leave,
+            (false, true) => InitHooks::Of(HooksMode::Strict),
+            (false, false) => InitHooks::AsBefore,
+        };
+        let options = InitOptions { state_ref: self.state_ref, hooks };
         let plan = client.plan_init(&context.directory, &options).await?;
         say::out(format!("{}: state will be read from {}", plan.root.display(), plan.state_ref))?;
         for there in &plan.there {
@@ -62,8 +75,8 @@ impl Init {
             say::out(format!("  git commit -m \"Add reconciler\"      # on {branch}"))?;
         }
         say::out("  reconciler run")?;
-        if !self.hook {
-            say::note("to check state files before each commit: reconciler init --hook");
+        if self.hooks.no_hooks {
+            say::note("to refuse commits of what a task holds: reconciler hooks install");
         }
         Ok(ExitCode::SUCCESS)
     }

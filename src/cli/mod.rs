@@ -14,6 +14,8 @@ mod editing;
 mod events;
 mod exit;
 mod get;
+mod hook;
+mod hooks;
 mod init;
 mod listing;
 mod locks;
@@ -69,10 +71,12 @@ enum Verb {
     Run(run::Run),
     Init(init::Init),
     Demo(demo::Demo),
+    Hooks(hooks::Hooks),
     Doctor(doctor::Doctor),
     Trust(trust::Trust),
     Completion(completion::Completion),
     Shim(shim::Shim),
+    Hook(hook::Hook),
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
@@ -80,7 +84,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Look", &["status", "get", "describe", "events", "locks", "logs", "attach", "wait", "diff"]),
     ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
     ("Run", &["run"]),
-    ("Set up", &["init", "demo", "doctor", "trust", "completion"]),
+    ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
 /// Runs what the arguments ask for.
@@ -112,11 +116,13 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Schema(verb) => verb.run(),
         Verb::Run(verb) => verb.run(&context),
         Verb::Init(verb) => Context::block_on(verb.run(&context)),
+        Verb::Hooks(verb) => Context::block_on(verb.run(&context)),
         Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
         Verb::Trust(verb) => Context::block_on(verb.run(&context)),
         Verb::Completion(verb) => verb.run(),
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(&context),
+        Verb::Hook(verb) => Context::block_on(verb.run(&context)),
     }
 }
 

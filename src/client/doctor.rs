@@ -2,7 +2,9 @@
 //! but a file it writes to see whether it can, and removes at once.
 
 use super::check::judge;
-use super::{Client, Environment, Error, LoopState, REF_KEY, Snapshot, Version};
+use super::{
+    Client, Environment, Error, HookState, HooksMode, LoopState, REF_KEY, Snapshot, Version,
+};
 use crate::api::problem::Severity;
 use crate::plan::observed::{Observed, Sighting, WorktreeState};
 use crate::tmux;
@@ -63,6 +65,7 @@ impl Findings {
 
 const REPOSITORY: &str = "Repository";
 const STATE: &str = "State files";
+const HOOKS: &str = "Hooks";
 const MACHINE: &str = "Machine";
 const WORK: &str = "Tasks, sessions and worktrees";
 
@@ -79,6 +82,7 @@ pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding>
             let snapshot = client.snapshot().await;
             client.repository_health(&mut found, &snapshot).await;
             client.state_health(&mut found).await;
+            client.hooks_health(&mut found).await;
             client.trust_health(&mut found).await;
             client.disk_health(&mut found);
             unseen(&mut found, &snapshot.observed);
@@ -87,7 +91,7 @@ pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding>
         }
     }
     found.0.sort_by_key(|one| {
-        [REPOSITORY, STATE, MACHINE, WORK].iter().position(|s| *s == one.section)
+        [REPOSITORY, STATE, HOOKS, MACHINE, WORK].iter().position(|s| *s == one.section)
     });
     found.0
 }
@@ -204,6 +208,38 @@ impl Client {
                     found.warn(STATE, problem.to_string(), "nothing, if that is meant");
                 }
             }
+        }
+    }
+
+    async fn hooks_health(&self, found: &mut Findings) {
+        let status = match self.hooks_status().await {
+            Ok(status) => status,
+            Err(error) => return found.fail(HOOKS, error.to_string(), "mend what is said"),
+        };
+        let Some(mode) = status.mode else {
+            let text = "there are none of ours: a commit can change what a task holds";
+            return found.warn(HOOKS, text, "`reconciler hooks install`");
+        };
+        let install = match mode {
+            HooksMode::Default => "`reconciler hooks install`",
+            HooksMode::Strict => "`reconciler hooks install --strict`",
+        };
+        for one in status.drifted() {
+            let text = format!("{} {}", one.path.display(), one.state);
+            match one.state {
+                HookState::Outdated => found.warn(HOOKS, text, install),
+                HookState::Disabled | HookState::Replaced | HookState::Missing => {
+                    found.fail(HOOKS, text, install);
+                }
+                HookState::Ready | HookState::Behind => {}
+            }
+        }
+        if status.drifted().next().is_none() {
+            found.ok(HOOKS, format!("{} hooks stand in {}", mode.as_str(), status.place));
+        }
+        for path in &status.without {
+            let text = format!("in {} git finds no hooks at all", path.display());
+            found.warn(HOOKS, text, "do there what makes them, as `npm install` does for husky");
         }
     }
 

@@ -8,6 +8,8 @@ pub mod demo;
 mod diff;
 mod doctor;
 mod edit;
+mod hook;
+mod hooks;
 mod init;
 mod snapshot;
 mod trust;
@@ -19,7 +21,11 @@ pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
-pub use init::{Hook, InitOptions, InitPlan, Step};
+pub use hook::{BYPASS, HookCall, Objection, Refused, Ruling, judge_hook};
+pub use hooks::{
+    HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,
+};
+pub use init::{InitHooks, InitOptions, InitPlan, Step};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
 

@@ -121,6 +121,14 @@ impl HookPlace {
         Ok(names(&call.run().await?))
     }
 
+    /// Returns the paths by which the index differs from HEAD and that it has: none that is deleted.
+    ///
+    /// # Errors
+    /// When git cannot say.
+    pub async fn staged_names_there(&self) -> Result<Vec<String>, Error> {
+        Ok(names(&self.diff().args(["--cached", "--diff-filter=d", "--"]).run().await?))
+    }
+
     /// Returns the paths by which two revisions differ, both sides of a rename among them.
     ///
     /// # Errors

@@ -131,7 +131,7 @@ impl Drop for Scene {
     }
 }
 
-fn said(output: Output) -> Said {
+pub(crate) fn said(output: Output) -> Said {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Said {
         code: output.status.code().unwrap_or(-1),

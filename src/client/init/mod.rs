@@ -3,7 +3,7 @@
 
 mod examples;
 
-use super::{Client, Error, REF_KEY};
+use super::{Client, Error, HookStep, HooksMode, REF_KEY};
 use crate::agents;
 use crate::api::key::{Key, STATE_FOLDER};
 use crate::api::name::BranchName;
@@ -15,29 +15,26 @@ use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// The hook that checks state files before they are committed.
-const HOOK: &str = include_str!("../../../hooks/pre-commit");
-/// The line that does the same in a hook that is there already.
-const HOOK_LINE: &str = "reconciler check --staged || exit 1";
-
 /// What a repository is to be prepared with.
 #[derive(Debug, Clone, Default)]
 pub struct InitOptions {
     /// The ref to read from, in full or as a branch; else the recorded one, the policy's, or the
     /// branch that is checked out.
     pub state_ref: Option<String>,
-    /// Whether the check before commits is installed.
-    pub hook: Hook,
+    /// Which hooks are installed.
+    pub hooks: InitHooks,
 }
 
-/// Whether the check before commits is installed.
+/// Which hooks are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Hook {
-    /// It is only mentioned.
+pub enum InitHooks {
+    /// Those that were installed before, else the default ones.
     #[default]
+    AsBefore,
+    /// Those of this mode.
+    Of(HooksMode),
+    /// None; those that are there stay.
     Leave,
-    /// It is installed, if no other hook is in its way.
-    Install,
 }
 
 /// What would change.
@@ -69,8 +66,8 @@ pub enum Step {
     Pin(String),
     /// Approves the built-in agents on this machine.
     Approve(Vec<String>),
-    /// Installs the hook.
-    InstallHook(PathBuf),
+    /// Does a part of what installs the hooks.
+    Hook(HookStep),
 }
 
 impl fmt::Display for Step {
@@ -81,7 +78,7 @@ impl fmt::Display for Step {
             Self::Approve(_) => f.write_str(
                 "approve  the agents shell and exec, which run what tasks say, on this machine",
             ),
-            Self::InstallHook(path) => write!(f, "install  {}", path.display()),
+            Self::Hook(step) => step.fmt(f),
         }
     }
 }
@@ -122,7 +119,17 @@ impl Client {
             plan.steps.push(Step::Pin(plan.state_ref.clone()));
         }
         self.plan_approval(&mut plan)?;
-        self.plan_hook(&mut plan, options.hook).await?;
+        let mode = match options.hooks {
+            InitHooks::Leave => return Ok(plan),
+            InitHooks::Of(mode) => mode,
+            InitHooks::AsBefore => self.hooks_mode().await?.unwrap_or(HooksMode::Default),
+        };
+        let hooks = self.plan_hooks(mode).await?;
+        if hooks.steps.is_empty() {
+            plan.there.push(format!("hooks ({})", mode.as_str()));
+        }
+        plan.steps.extend(hooks.steps.into_iter().map(Step::Hook));
+        plan.notes.extend(hooks.notes);
         Ok(plan)
     }
 
@@ -141,10 +148,7 @@ impl Client {
                 }
                 Step::Pin(name) => self.repository.config_set(REF_KEY, name).await?,
                 Step::Approve(digests) => self.approve(digests)?,
-                Step::InstallHook(path) => {
-                    disk::replace(path, HOOK.as_bytes())?;
-                    set_mode(path, std::fs::Permissions::from_mode(0o755))?;
-                }
+                Step::Hook(step) => self.apply_hook(step).await?,
             }
         }
         Ok(())
@@ -238,31 +242,6 @@ impl Client {
         } else {
             let note = "state/ has files already: look at what they run, then: reconciler trust";
             plan.notes.push(note.to_owned());
-        }
-        Ok(())
-    }
-
-    /// Plans the hook, which is only ever put where none is.
-    async fn plan_hook(&self, plan: &mut InitPlan, wanted: Hook) -> Result<(), Error> {
-        let elsewhere = self.repository.config_get("core.hooksPath").await?;
-        let path = self.repository.common_dir().join("hooks/pre-commit");
-        let found = disk::read(&path, disk::RECORD_MAX)?;
-        let has_line =
-            |text: Vec<u8>| String::from_utf8_lossy(&text).contains("reconciler check --staged");
-        match (elsewhere, found, wanted) {
-            (None, Some(text), _) if has_line(text.clone()) => {
-                plan.there.push(format!("{} checks state files", path.display()));
-            }
-            (_, _, Hook::Leave) => {}
-            (Some(folder), _, Hook::Install) => plan.notes.push(format!(
-                "core.hooksPath is {folder}, so git does not look into {}: add this line to {folder}/pre-commit: {HOOK_LINE}",
-                path.display()
-            )),
-            (None, Some(_), Hook::Install) => plan.notes.push(format!(
-                "{} is there already and stays as it is: add this line to it: {HOOK_LINE}",
-                path.display()
-            )),
-            (None, None, Hook::Install) => plan.steps.push(Step::InstallHook(path)),
         }
         Ok(())
     }

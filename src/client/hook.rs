@@ -1,0 +1,434 @@
+//! Hook: may what a hook of git was called for be done? It gathers who asks and which paths
+//! change, and asks the verdict. It must be fast, and takes what cannot be seen for a refusal.
+
+use super::check::{Checked, Version};
+use super::hooks::HookName;
+use super::{Client, Environment, Error, REF_DEFAULT, REF_KEY};
+use crate::api::event::{Event, EventKind};
+use crate::api::key::STATE_FOLDER;
+use crate::api::name::{Seat, TaskName};
+use crate::api::problem::Severity;
+use crate::git::{HookPlace, Operation};
+use crate::locks::Claims;
+use crate::plan::observed::ClaimSighting;
+use crate::plan::verdict::{Author, Refusal, verdict};
+use crate::process::clock;
+use crate::records::Records;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The variable by which a person says why a lock is to be passed over, this once.
+pub const BYPASS: &str = "RECONCILER_BYPASS";
+
+/// One call of a hook.
+#[derive(Debug, Clone)]
+pub struct HookCall {
+    /// Which.
+    pub hook: HookName,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its standard input.
+    pub input: String,
+}
+
+/// What comes of a call.
+#[derive(Debug, Clone)]
+pub enum Ruling {
+    /// It may be done.
+    Passed,
+    /// It may not, and a person said why it is to be done all the same. The journal has it.
+    Bypassed(Refused),
+    /// It may not be done.
+    Refused(Refused),
+    /// State files would not be accepted.
+    Invalid(Checked),
+}
+
+/// Why something may not be done, and what can be done instead.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// What was to be done, in one word of git: `commit`, `merge`, `push`.
+    pub action: &'static str,
+    /// The command that leaves an operation that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way_out: Option<&'static str>,
+    /// The task whose worktree this is; a person's has none.
+    pub task: Option<TaskName>,
+    /// The worker that has it.
+    pub worker: Option<Seat>,
+    /// What stands in the way.
+    pub objections: Vec<Objection>,
+    /// How many paths change.
+    pub changed: usize,
+    /// The paths that nothing stands in the way of.
+    pub free: Vec<String>,
+    /// When it was judged.
+    pub now: Timestamp,
+}
+
+/// One thing that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "reason")]
+pub enum Objection {
+    /// Another task holds the path.
+    Held {
+        /// The path.
+        path: String,
+        /// The pattern that holds it.
+        pattern: String,
+        /// The task.
+        task: TaskName,
+        /// Its worker.
+        worker: Seat,
+        /// Since when.
+        since: Timestamp,
+        /// When the lock lapses unless it is renewed.
+        until: Timestamp,
+    },
+    /// The task's own lock does not cover the path.
+    Outside {
+        /// The path.
+        path: String,
+        /// What the lock covers.
+        own: Vec<String>,
+    },
+    /// The worktree works under another lock than the one that stands now.
+    Fenced {
+        /// The generation it works under.
+        generation: Option<u64>,
+        /// The generation of the lock of now; none when the task has no lock.
+        now: Option<u64>,
+    },
+    /// A lock cannot be understood: it may hold anything.
+    Damaged {
+        /// The task whose lock it is.
+        task: TaskName,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// What is to be judged.
+enum Change {
+    /// What the index has that HEAD has not.
+    Staged,
+    /// What a ref gains: from an old commit, if there was one.
+    Moved { old: Option<String>, new: String },
+}
+
+/// Judges a call of a hook, in the directory and the environment that git called it with.
+///
+/// # Errors
+/// When it cannot be told who asks, what changes or who holds what: refuse then.
+pub async fn judge_hook(
+    call: &HookCall,
+    directory: &Path,
+    environment: Environment,
+) -> Result<Ruling, Error> {
+    let is_pending = call.arguments.first().is_some_and(|state| state == "prepared");
+    if call.hook == HookName::ReferenceTransaction && !is_pending {
+        return Ok(Ruling::Passed);
+    }
+    let place = HookPlace::of(directory).await?;
+    let root = lock_root(&place)?;
+    let claims = Claims::at(&root).list()?;
+    let author = author_of(&place)?;
+    let may_hold_state = matches!(call.hook, HookName::PreCommit | HookName::PreMergeCommit);
+    if !may_hold_state && author == Author::Person && claims.is_empty() {
+        return Ok(Ruling::Passed);
+    }
+    let changes = changes_of(call, &place).await?;
+    if changes.is_empty() {
+        return Ok(Ruling::Passed);
+    }
+    let mut paths = paths_of(&changes, &place).await?;
+    if may_hold_state
+        && let Some(checked) = admission(&paths, (&place, directory), environment.clone()).await?
+    {
+        return Ok(Ruling::Invalid(checked));
+    }
+    if verdict(&author, &paths, &claims).is_empty() {
+        return Ok(Ruling::Passed);
+    }
+    keep_unsettled(&mut paths, &changes, &place).await?;
+    let refusals = verdict(&author, &paths, &claims);
+    if refusals.is_empty() {
+        return Ok(Ruling::Passed);
+    }
+    let judged = Judged { call, place: &place, author: &author, paths: &paths, claims: &claims };
+    let refused = judged.refused(&refusals)?;
+    let reason = environment.variables.get(BYPASS).map(|reason| reason.trim());
+    let Some(reason) = reason.filter(|reason| !reason.is_empty() && author == Author::Person)
+    else {
+        return Ok(Ruling::Refused(refused));
+    };
+    note_bypass(&root, &refused, reason)?;
+    Ok(Ruling::Bypassed(refused))
+}
+
+/// Returns the folder that has the locks: the main work tree, or the git directory of a bare
+/// repository or a submodule.
+fn lock_root(place: &HookPlace) -> Result<PathBuf, Error> {
+    let common = place.common_dir();
+    let is_dot_git = common.file_name().is_some_and(|name| name == ".git");
+    // A bare repository may be called `.git` too.
+    let is_bare = crate::disk::is_there(&common.join(".task-locks"))?;
+    let parent = common.parent().filter(|_| is_dot_git && !is_bare);
+    Ok(parent.unwrap_or(common).to_owned())
+}
+
+fn author_of(place: &HookPlace) -> Result<Author, Error> {
+    Ok(match place.owner()? {
+        Some(owner) => Author::Worker { owner, generation: place.generation()? },
+        None => Author::Person,
+    })
+}
+
+async fn changes_of(call: &HookCall, place: &HookPlace) -> Result<Vec<Change>, Error> {
+    let mut changes = Vec::new();
+    match call.hook {
+        HookName::PreCommit
+        | HookName::PrepareCommitMsg
+        | HookName::PreMergeCommit
+        | HookName::PreApplypatch => changes.push(Change::Staged),
+        HookName::PrePush => {
+            for line in call.input.lines() {
+                changes.extend(pushed(place, line).await?);
+            }
+        }
+        HookName::ReferenceTransaction => {
+            for line in call.input.lines() {
+                changes.extend(moved(place, line).await?);
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Returns what a branch gains by a push, from `LOCAL-REF NEW REMOTE-REF OLD`.
+async fn pushed(place: &HookPlace, line: &str) -> Result<Option<Change>, Error> {
+    let [_, new, name, old] = words(line);
+    if !is_branch(name) || !is_commit(new) {
+        return Ok(None);
+    }
+    // What the remote has may not be here.
+    let old = if is_commit(old) { place.commit(old).await? } else { None };
+    Ok(Some(Change::Moved { old, new: new.to_owned() }))
+}
+
+/// Returns what a branch gains that is moved here, from `OLD NEW REF`. Who names no old commit may
+/// still move a branch; a new one at a commit that some branch has gains nothing.
+async fn moved(place: &HookPlace, line: &str) -> Result<Option<Change>, Error> {
+    let [old, new, name, _] = words(line);
+    if !is_branch(name) || !is_commit(new) {
+        return Ok(None);
+    }
+    let old = if is_commit(old) { Some(old.to_owned()) } else { place.commit(name).await? };
+    if old.as_deref() == Some(new) || (old.is_none() && !place.is_on_no_branch(new).await?) {
+        return Ok(None);
+    }
+    Ok(Some(Change::Moved { old, new: new.to_owned() }))
+}
+
+/// Returns the first four words of a line; those that are missing are empty.
+fn words(line: &str) -> [&str; 4] {
+    let mut words = line.split(' ');
+    [(); 4].map(|()| words.next().unwrap_or_default())
+}
+
+fn is_branch(name: &str) -> bool {
+    name.starts_with("refs/heads/")
+}
+
+/// Returns whether this is an id, and not the zeros that stand for none.
+fn is_commit(id: &str) -> bool {
+    !id.is_empty()
+        && id.bytes().all(|digit| digit.is_ascii_hexdigit())
+        && id.bytes().any(|digit| digit != b'0')
+}
+
+async fn paths_of(changes: &[Change], place: &HookPlace) -> Result<Vec<String>, Error> {
+    let mut paths = BTreeSet::new();
+    for change in changes {
+        paths.extend(match change {
+            Change::Staged => place.staged_names(None).await?,
+            Change::Moved { old: Some(old), new } => place.names_between(old, new).await?,
+            Change::Moved { old: None, new } => {
+                let pinned = pinned(place).await?;
+                match place.names_since(&pinned, new).await {
+                    Ok(names) => names,
+                    // They have nothing in common.
+                    Err(_) => place.names_of(new).await?,
+                }
+            }
+        });
+    }
+    Ok(paths.into_iter().collect())
+}
+
+/// Keeps the paths whose content is not what the pinned ref has already, here or where it is
+/// published: to take that over changes nothing for anybody.
+async fn keep_unsettled(
+    paths: &mut Vec<String>,
+    changes: &[Change],
+    place: &HookPlace,
+) -> Result<(), Error> {
+    let pinned = pinned(place).await?;
+    for settled in [format!("{pinned}@{{upstream}}"), pinned] {
+        let Some(settled) = place.commit(&settled).await? else { continue };
+        let mut differ = BTreeSet::new();
+        for change in changes {
+            differ.extend(match change {
+                Change::Staged => place.staged_names(Some(&settled)).await?,
+                Change::Moved { new, .. } => place.names_between(&settled, new).await?,
+            });
+        }
+        paths.retain(|path| differ.contains(path));
+    }
+    Ok(())
+}
+
+async fn pinned(place: &HookPlace) -> Result<String, Error> {
+    Ok(place.setting(REF_KEY).await?.unwrap_or_else(|| REF_DEFAULT.to_owned()))
+}
+
+/// Returns what is wrong with the state files that the commit to be changes.
+async fn admission(
+    paths: &[String],
+    (place, directory): (&HookPlace, &Path),
+    environment: Environment,
+) -> Result<Option<Checked>, Error> {
+    let is_state = |path: &String| {
+        path.strip_prefix(STATE_FOLDER).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if !paths.iter().any(is_state) {
+        return Ok(None);
+    }
+    let index = environment.path("GIT_INDEX_FILE").map(std::path::absolute).transpose();
+    let index = index.map_err(|error| crate::disk::Error::new("find", directory, error))?;
+    let client = Client::open(directory, environment).await?;
+    let mut checked = client.check(directory, &Version::Staged(index)).await?;
+    // What this commit does not touch is not its fault, as a task that waits for a deleted one. A
+    // circle is told in one file, and names the others.
+    let there = place.staged_names_there().await?;
+    checked.problems.retain(|problem| {
+        let help = problem.help.as_deref().unwrap_or_default();
+        paths.contains(&problem.path) || there.iter().any(|path| help.contains(path.as_str()))
+    });
+    Ok((checked.count(Severity::Error) > 0).then_some(checked))
+}
+
+/// All that a refusal is told from.
+struct Judged<'a> {
+    call: &'a HookCall,
+    place: &'a HookPlace,
+    author: &'a Author,
+    paths: &'a [String],
+    claims: &'a BTreeMap<TaskName, ClaimSighting>,
+}
+
+impl Judged<'_> {
+    fn refused(&self, refusals: &[Refusal<'_>]) -> Result<Refused, Error> {
+        let task = match self.author {
+            Author::Worker { owner, .. } => Some(owner.task.clone()),
+            Author::Person => None,
+        };
+        let own = task.as_ref().and_then(|task| self.claims.get(task)?.as_ref().ok());
+        let refused: BTreeSet<&str> = refusals.iter().filter_map(Refusal::path).collect();
+        let whole = refusals.iter().any(|one| one.path().is_none());
+        let free = self.paths.iter().filter(|path| !whole && !refused.contains(path.as_str()));
+        let (action, way_out) = action(self.call.hook, self.operation()?);
+        Ok(Refused {
+            action,
+            way_out,
+            worker: own.map(|claim| claim.seat.clone()),
+            task,
+            objections: refusals.iter().map(objection).collect(),
+            changed: self.paths.len(),
+            free: free.cloned().collect(),
+            now: clock::now(),
+        })
+    }
+}
+
+impl Judged<'_> {
+    /// Returns what is under way. A merge leaves its traces only when it was refused.
+    fn operation(&self) -> Result<Operation, Error> {
+        let is_merge = match self.call.hook {
+            HookName::PreMergeCommit => true,
+            HookName::PrepareCommitMsg => {
+                self.call.arguments.first().is_some_and(|file| file.ends_with("MERGE_MSG"))
+            }
+            HookName::PreCommit
+            | HookName::PreApplypatch
+            | HookName::PrePush
+            | HookName::ReferenceTransaction => false,
+        };
+        Ok(if is_merge { Operation::Merge } else { self.place.operation()? })
+    }
+}
+
+fn objection(refusal: &Refusal<'_>) -> Objection {
+    match refusal {
+        Refusal::Held { path, pattern, by } => Objection::Held {
+            path: (*path).to_owned(),
+            pattern: pattern.as_str().to_owned(),
+            task: by.task.clone(),
+            worker: by.seat.clone(),
+            since: by.claimed_at,
+            until: by.expires_at,
+        },
+        Refusal::Outside { path, own } => {
+            let own = own.locked_files.iter().map(|one| one.as_str().to_owned()).collect();
+            Objection::Outside { path: (*path).to_owned(), own }
+        }
+        Refusal::Fenced { generation, now, .. } => {
+            Objection::Fenced { generation: *generation, now: now.map(|claim| claim.generation) }
+        }
+        Refusal::Damaged { task, why } => {
+            Objection::Damaged { task: (*task).clone(), why: (*why).to_owned() }
+        }
+    }
+}
+
+/// Returns what was to be done, and the command that leaves what is under way.
+fn action(hook: HookName, operation: Operation) -> (&'static str, Option<&'static str>) {
+    match (hook, operation) {
+        (HookName::PrePush, _) => ("push", None),
+        (HookName::ReferenceTransaction, Operation::Commit) => ("update of a branch", None),
+        (_, Operation::Commit) => ("commit", None),
+        (_, Operation::Merge) => ("merge", Some("git merge --abort")),
+        (_, Operation::CherryPick) => ("cherry-pick", Some("git cherry-pick --abort")),
+        // git knows no `--abort` for a revert that was clean.
+        (_, Operation::Revert) => ("revert", Some("git reset --merge")),
+        (_, Operation::Rebase) => ("rebase", Some("git rebase --abort")),
+        (_, Operation::Am) => ("patch", Some("git am --abort")),
+    }
+}
+
+/// Writes into the journal that a person passed over locks, and why.
+fn note_bypass(root: &Path, refused: &Refused, reason: &str) -> Result<(), Error> {
+    let mut told = BTreeSet::new();
+    for objection in &refused.objections {
+        let task = match objection {
+            Objection::Held { task, .. } | Objection::Damaged { task, .. } => task,
+            Objection::Outside { .. } | Objection::Fenced { .. } => continue,
+        };
+        if told.insert(task) {
+            Records::at(root).append(&Event {
+                time: refused.now,
+                object: format!("task/{task}"),
+                kind: EventKind::Warning,
+                reason: "LockBypassed".to_owned(),
+                message: format!(
+                    "a person passed over its lock with a {}: {reason}",
+                    refused.action
+                ),
+            })?;
+        }
+    }
+    Ok(())
+}
