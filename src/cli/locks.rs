@@ -5,7 +5,7 @@ use super::exit::{Code, Failure};
 use super::get::Get;
 use super::print::{self, Long, Row, Table, Tone, printable};
 use crate::api::claim::Holding;
-use crate::client::{Audit, AuditFinding};
+use crate::client::{Audit, AuditFinding, Ruling, judge_paths};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
@@ -19,6 +19,7 @@ const PATHS_MAX: usize = 10;
 #[command(after_help = "\
 Examples:
   reconciler locks                        who holds what; the same as: reconciler get locks
+  reconciler locks check src/auth/        may I change this? who holds it?
   reconciler locks log                    every claim there was, the newest last
   reconciler locks audit origin/main..    in CI: fails when a commit changed what another task held")]
 pub(super) struct Locks {
@@ -28,6 +29,14 @@ pub(super) struct Locks {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Say whether whoever works here may change these paths; exit code 1 when not.
+    ///
+    /// The answer is that of the commit hooks: it goes by the worktree in which it is asked.
+    Check {
+        /// Paths, from here.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+    },
     /// List every claim there was, the newest last.
     Log,
     /// Judge commits by what was held when they were made.
@@ -47,10 +56,19 @@ impl Locks {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self.what {
             None => Get::locks().run(context),
+            Some(What::Check { paths }) => Context::block_on(check(&paths, context)),
             Some(What::Log) => Context::block_on(log(context)),
             Some(What::Audit { range }) => Context::block_on(audit(&range, context)),
         }
     }
+}
+
+async fn check(paths: &[String], context: &Context) -> Result<ExitCode, Failure> {
+    let ruling = judge_paths(paths, &context.directory).await?;
+    if matches!(ruling, Ruling::Passed) {
+        context.note("nobody else holds any of it");
+    }
+    super::hook::pronounce(&ruling, context)
 }
 
 async fn log(context: &Context) -> Result<ExitCode, Failure> {

@@ -44,7 +44,7 @@ impl Scene {
         let claim = json!({
             "taskId": task, "uid": uid(task), "workerId": "codegen-1", "workerType": "ai_agent",
             "claimedAt": time, "lockedFiles": files, "expiresAt": time, "renewedAt": time,
-            "generation": generation,
+            "generation": generation, "nonce": uid(task), "node": "here",
         });
         self.write(".task-locks/.gitignore", "*\n");
         self.write(&format!(".task-locks/{task}.lock"), &claim.to_string());
