@@ -39,6 +39,11 @@ pub(super) struct Get {
 }
 
 impl Get {
+    /// Lists the locks.
+    pub(super) fn locks() -> Self {
+        Self { what: vec!["locks".to_owned()], selector: None, status: Vec::new(), watch: false }
+    }
+
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let (kind, names) = reference::parse(&self.what)?;

@@ -44,38 +44,40 @@ impl Hook {
         let input = String::from_utf8_lossy(&input).into_owned();
         let call = HookCall { hook: self.name, arguments: self.arguments, input };
         let ruling = judge_hook(&call, &context.directory, context.environment.clone()).await;
-        let ruling = match ruling {
-            Ok(ruling) => ruling,
+        match ruling {
+            Ok(ruling) => pronounce(&ruling, context),
             Err(error) => {
                 let why = printable(&chain(&error));
                 let fix = "see what is wrong: reconciler doctor";
                 say::note(format!(
                     "reconciler: refused, as nobody can tell who holds what: {why}; {fix}"
                 ));
-                return Ok(ExitCode::FAILURE);
+                Ok(ExitCode::FAILURE)
             }
-        };
-        match ruling {
-            Ruling::Passed => return Ok(ExitCode::SUCCESS),
-            Ruling::Bypassed(refused) => {
-                let what = refused.action;
-                say::note(format!(
-                    "reconciler: {BYPASS} is set: {what} passes over a lock (noted)"
-                ));
-                return Ok(ExitCode::SUCCESS);
-            }
-            Ruling::Refused(refused) => {
-                for line in lines(&refused, &context.zone) {
-                    say::note(line);
-                }
-                if !io::stderr().is_terminal() {
-                    say::note(serde_json::to_string(&refused)?);
-                }
-            }
-            Ruling::Invalid(checked) => tell(&checked),
         }
-        Ok(ExitCode::FAILURE)
     }
+}
+
+/// Says what was judged.
+pub(super) fn pronounce(ruling: &Ruling, context: &Context) -> Done {
+    match ruling {
+        Ruling::Passed => return Ok(ExitCode::SUCCESS),
+        Ruling::Bypassed(refused) => {
+            let what = refused.action;
+            say::note(format!("reconciler: {BYPASS} is set: {what} passes over a lock (noted)"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Ruling::Refused(refused) => {
+            for line in lines(refused, &context.zone) {
+                say::note(line);
+            }
+            if !io::stderr().is_terminal() {
+                say::note(serde_json::to_string(refused)?);
+            }
+        }
+        Ruling::Invalid(checked) => tell(checked),
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// Says what is wrong with state files, as `check` does.
@@ -114,7 +116,7 @@ fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
     let width = ways.iter().map(|(what, _)| what.len()).max().unwrap_or_default();
     lines.extend(ways.iter().map(|(what, how)| format!("  {what:<width$}   {how}")));
     if refused.task.is_some() {
-        let never = "agents: do not go around this; what another task holds will not be merged.";
+        let never = "agents: do not go around this: `reconciler locks audit` finds what was changed past a lock.";
         lines.push(never.to_owned());
     }
     lines.push("more: reconciler hooks --help".to_owned());
@@ -284,7 +286,7 @@ mod tests {
              commit the other 2 files   git commit -m \"...\" -- docs/a.md 'docs/it'\\''s.md'\n  \
              wait for fix-login         reconciler wait fix-login --for done\n  \
              ask fix-login              reconciler attach fix-login\n\
-             agents: do not go around this; what another task holds will not be merged.\n\
+             agents: do not go around this: `reconciler locks audit` finds what was changed past a lock.\n\
              more: reconciler hooks --help"
         );
     }

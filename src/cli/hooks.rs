@@ -26,7 +26,7 @@ worktree. What the pinned ref has already, here or at its remote, is no change.
   -c core.hooksPath=... with any of them  passes    passes   passes
 
 Price of strict: a look at each move of a branch, some 10 ms each, and a short script at each move
-of any ref. Whatever passes is seen by the loop when the branch is to be merged.
+of any ref. What went past the hooks is found by `reconciler locks audit`.
 If the program is gone, everything is refused as long as there are locks. A person who must pass
 over a lock: RECONCILER_BYPASS=\"why\" git ...; the journal notes it. Workers of tasks cannot.
 

@@ -18,6 +18,7 @@ mod hook;
 mod hooks;
 mod init;
 mod listing;
+mod locks;
 mod logs;
 mod new;
 mod print;
@@ -56,6 +57,7 @@ enum Verb {
     Get(get::Get),
     Describe(describe::Describe),
     Events(events::Events),
+    Locks(locks::Locks),
     Logs(logs::Logs),
     Attach(attach::Attach),
     Wait(wait::Wait),
@@ -79,7 +81,7 @@ enum Verb {
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Look", &["status", "get", "describe", "events", "logs", "attach", "wait", "diff"]),
+    ("Look", &["status", "get", "describe", "events", "locks", "logs", "attach", "wait", "diff"]),
     ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
     ("Run", &["run"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
@@ -101,6 +103,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Get(verb) => verb.run(&context),
         Verb::Describe(verb) => verb.run(&context),
         Verb::Events(verb) => verb.run(&context),
+        Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
         Verb::Wait(verb) => verb.run(&context),

@@ -7,6 +7,7 @@ use super::{Client, Environment, Error, REF_DEFAULT, REF_KEY};
 use crate::api::event::{Event, EventKind};
 use crate::api::key::STATE_FOLDER;
 use crate::api::name::{Seat, TaskName};
+use crate::api::path::PathPattern;
 use crate::api::problem::Severity;
 use crate::git::{HookPlace, Operation};
 use crate::locks::Claims;
@@ -167,6 +168,67 @@ pub async fn judge_hook(
     };
     note_bypass(&root, &refused, reason)?;
     Ok(Ruling::Bypassed(refused))
+}
+
+/// Judges whether whoever works in a directory may change these paths; they are meant from there.
+///
+/// # Errors
+/// When it cannot be told who asks or who holds what, or a path leads out of the work tree.
+pub async fn judge_paths(paths: &[String], directory: &Path) -> Result<Ruling, Error> {
+    let place = HookPlace::of(directory).await?;
+    let prefix = place.prefix().await?;
+    let claims = Claims::at(&lock_root(&place)?).list()?;
+    let mut all = Vec::new();
+    for path in paths {
+        let from_top = from_top(&prefix, path)?;
+        if path.ends_with('/') || is_folder(&directory.join(path)) {
+            all.extend(witnesses(&from_top, &claims));
+        } else {
+            all.push(from_top);
+        }
+    }
+    let (paths, author) = (all, author_of(&place)?);
+    let refusals = verdict(&author, &paths, &claims);
+    if refusals.is_empty() {
+        return Ok(Ruling::Passed);
+    }
+    let call = HookCall { hook: HookName::PreCommit, arguments: Vec::new(), input: String::new() };
+    let judged =
+        Judged { call: &call, place: &place, author: &author, paths: &paths, claims: &claims };
+    Ok(Ruling::Refused(Refused { action: "change", ..judged.refused(&refusals)? }))
+}
+
+fn is_folder(path: &Path) -> bool {
+    // What cannot be seen is judged as the name of a file.
+    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+}
+
+/// Returns a path in a folder for each pattern that holds something there.
+fn witnesses(folder: &str, claims: &BTreeMap<TaskName, ClaimSighting>) -> Vec<String> {
+    let whole = if folder.is_empty() { "**".to_owned() } else { format!("{folder}/") };
+    let Ok(whole) = PathPattern::parse(&whole) else { return vec![folder.to_owned()] };
+    let held = claims.values().filter_map(|claim| claim.as_ref().ok());
+    held.flat_map(|claim| &claim.locked_files).filter_map(|held| whole.overlap(held)).collect()
+}
+
+/// Returns a path as git has it, from the top of the work tree.
+fn from_top(prefix: &str, path: &str) -> Result<String, Error> {
+    let mut parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part != ".." {
+            parts.push(part);
+        } else if parts.pop().is_none() {
+            return Err(outside(path));
+        }
+    }
+    if path.starts_with('/') { Err(outside(path)) } else { Ok(parts.join("/")) }
+}
+
+fn outside(path: &str) -> Error {
+    Error::Refused {
+        what: format!("`{path}` does not lie in this work tree"),
+        help: "name it from here, as src/auth/login.rs".to_owned(),
+    }
 }
 
 /// Returns the folder that has the locks: the main work tree, or the git directory of a bare

@@ -1,6 +1,7 @@
 //! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
 //! what one of them can do, all can.
 
+mod audit;
 mod check;
 mod control;
 pub mod demo;
@@ -14,12 +15,13 @@ mod snapshot;
 mod trust;
 pub mod view;
 
+pub use audit::{Audit, Finding as AuditFinding};
 pub use check::{Checked, Version};
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
-pub use hook::{BYPASS, HookCall, Objection, Refused, Ruling, judge_hook};
+pub use hook::{BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths};
 pub use hooks::{
     HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,
 };

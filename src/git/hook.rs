@@ -63,6 +63,15 @@ impl HookPlace {
         &self.common_dir
     }
 
+    /// Returns where this directory lies in the work tree, as `src/auth/`; at its top, nothing.
+    ///
+    /// # Errors
+    /// When git cannot say, as in a git directory.
+    pub async fn prefix(&self) -> Result<String, Error> {
+        let answer = call(&self.directory).args(["rev-parse", "--show-prefix"]).run().await?;
+        Ok(String::from_utf8_lossy(&answer).trim_end_matches('\n').to_owned())
+    }
+
     /// Returns whose worktree this is, by its mark; `None` when it bears none of ours.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod command;
 mod commit;
 mod hook;
 mod init;
+mod landed;
 mod object;
 mod refs;
 mod repair;
@@ -24,6 +25,7 @@ mod worktree;
 
 pub use commit::Staged;
 pub use hook::{GENERATION_FILE, HookPlace, Operation};
+pub use landed::Landed;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};

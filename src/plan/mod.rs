@@ -2,6 +2,7 @@
 //! log or randomness; the same values always give the same plan, and it cannot fail.
 
 pub mod action;
+pub mod audit;
 pub mod backoff;
 pub mod check;
 pub mod desired;

@@ -70,3 +70,48 @@ fn a_ledger_that_was_lost_is_written_again_from_the_claims() {
     env.wait_for_completed(&["a"]);
     drop(running);
 }
+
+#[test]
+fn an_audit_finds_the_commit_that_changed_what_a_running_task_holds_and_no_other() {
+    let env = TestEnvironment::new();
+    let running = env.start_loop();
+    let mut spec = env.waiting("a");
+    spec["files"] = json!(["src/"]);
+    env.commit_task("a", &spec);
+    env.wait_for_start("a", 1);
+    let before = env.git(&["rev-parse", "HEAD"]);
+    let range = format!("{}..HEAD", before.trim());
+    let commit = |path: &str| {
+        fs::create_dir_all(env.path(path).parent().unwrap()).unwrap();
+        fs::write(env.path(path), "by a person").unwrap();
+        env.git(&["add", "--", path]);
+        env.git(&["commit", "-q", "--no-verify", "-m", path]);
+    };
+    commit("docs/free.md");
+    let said = env.run(&["locks", "audit", &range]);
+    assert!(said.status.success() && said.stdout.is_empty(), "{said:?}");
+    commit("src/held.rs");
+    let said = env.run(&["locks", "audit", &range]);
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert!(
+        said.stdout.contains("src/held.rs\n  src/held.rs  held by task/a (codegen-1)"),
+        "{said:?}"
+    );
+    assert!(!said.stdout.contains("free.md"), "{said:?}");
+
+    // What the task itself commits on its branch is its own work.
+    let at = env.worktree("a");
+    fs::create_dir_all(at.join("src")).unwrap();
+    fs::write(at.join("src/own.rs"), "by the task").unwrap();
+    let at = at.to_str().unwrap();
+    env.git(&["-C", at, "add", "src/own.rs"]);
+    env.git(&["-C", at, "commit", "-q", "-m", "own"]);
+    let own = format!("{}..{}", before.trim(), env.branch("a"));
+    let said = env.run(&["locks", "audit", &own]);
+    assert!(said.status.success(), "{said:?}");
+    env.let_go("a");
+    env.wait_for_completed(&["a"]);
+    let said = env.run(&["locks", "log"]);
+    assert!(said.stdout.contains("a     1           codegen-1  src/"), "{said:?}");
+    drop(running);
+}

@@ -192,3 +192,21 @@ fn a_table_of_locks_that_cannot_be_read_refuses_with_one_line() {
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
     assert!(said.contains(".task-locks") && said.contains("reconciler doctor"), "{said}");
 }
+
+#[test]
+fn whether_paths_may_be_changed_is_told_before_they_are() {
+    let scene = shop();
+    scene.lock("login", 1, &["src/auth/"]);
+    scene.run(&["locks", "check", "docs/a.md", "src/author.rs"]).ok();
+    for held in ["src/auth/new.rs", "src/auth", "src", "."] {
+        let said = scene.run(&["locks", "check", "docs/a.md", held]).fails(1);
+        assert!(said.contains("change refused") && said.contains("task/login"), "{held}: {said}");
+    }
+    let said = scene.run(&["locks", "check", "../elsewhere"]).fails(1);
+    assert!(said.contains("does not lie in this work tree"), "{said}");
+    let place = scene.worktree("login", 1);
+    let place = place.to_str().unwrap();
+    scene.run(&["-C", place, "locks", "check", "src/auth/new.rs"]).ok();
+    let said = scene.run(&["-C", place, "locks", "check", "docs/a.md"]).fails(1);
+    assert!(said.contains("your lock covers only src/auth/"), "{said}");
+}

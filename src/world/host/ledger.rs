@@ -13,8 +13,8 @@ use crate::world::ActionError;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The ref of the ledger.
-const LOCKS: &str = "refs/reconciler/locks";
+/// The ref of the ledger: its tree says who holds what or held it last, its commits are the changes.
+pub const LOCKS: &str = "refs/reconciler/locks";
 /// How often a commit is tried that others overtake.
 const TRIES: usize = 5;
 

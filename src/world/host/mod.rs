@@ -8,6 +8,8 @@ mod perform;
 mod spare;
 mod wake;
 
+pub use ledger::LOCKS;
+
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
 use crate::locks::Claims;
