@@ -339,7 +339,9 @@ async fn keep_unsettled(
     place: &HookPlace,
 ) -> Result<(), Error> {
     let pinned = pinned(place).await?;
-    for settled in [format!("{pinned}@{{upstream}}"), pinned] {
+    // git knows the upstream of a branch by its short name alone.
+    let branch = pinned.strip_prefix("refs/heads/").unwrap_or(&pinned);
+    for settled in [format!("{branch}@{{upstream}}"), pinned.clone()] {
         let Some(settled) = place.commit(&settled).await? else { continue };
         let mut differ = BTreeSet::new();
         for change in changes {

@@ -98,6 +98,31 @@ fn what_the_pinned_ref_has_already_is_no_change() {
 }
 
 #[test]
+fn what_others_have_published_can_be_pulled() {
+    let scene = shop();
+    let clone = scene.outside("clone");
+    let at = clone.to_str().unwrap();
+    scene.git(&["clone", "-q", scene.root.to_str().unwrap(), at]);
+    scene.write("src/auth/token.rs", "by others\n");
+    scene.git(&["commit", "-q", "-a", "-m", "others"]);
+    scene.run(&["-C", at, "hooks", "install", "--strict"]).ok();
+    std::fs::create_dir(clone.join(".task-locks")).unwrap();
+    scene.lock("login", 1, &["src/auth/"]);
+    let lock = ".task-locks/login.lock";
+    std::fs::copy(scene.root.join(lock), clone.join(lock)).unwrap();
+    scene.git(&["-C", at, "pull", "-q", "--ff-only"]);
+
+    scene.write("src/auth/token.rs", "by others again\n");
+    scene.git(&["commit", "-q", "-a", "-m", "others"]);
+    std::fs::write(clone.join("b.txt"), "mine\n").unwrap();
+    scene.git(&["-C", at, "commit", "-q", "-m", "mine", "--", "b.txt"]);
+    scene.git(&["-C", at, "pull", "-q", "--no-rebase", "--no-edit"]);
+    let around = ["-c", "core.hooksPath=/dev/null"];
+    scene.git(&[&["-C", at][..], &around, &["reset", "-q", "--hard", "HEAD~1"]].concat());
+    scene.git(&["-C", at, "pull", "-q", "--rebase"]);
+}
+
+#[test]
 fn a_commit_in_a_subfolder_and_in_a_bare_environment_is_judged_the_same() {
     let scene = shop();
     scene.install();
