@@ -30,7 +30,13 @@ pub(super) struct Hook {
 }
 
 impl Hook {
-    pub(super) async fn run(self, context: &Context) -> Done {
+    pub(super) fn run(self, context: &Context) -> Done {
+        // One thread is enough, and starts sooner.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.judge(context))
+    }
+
+    async fn judge(self, context: &Context) -> Done {
         let mut input = Vec::new();
         if self.name.has_input() {
             io::stdin().lock().take(INPUT_MAX).read_to_end(&mut input)?;
@@ -110,7 +116,7 @@ fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
     let width = ways.iter().map(|(what, _)| what.len()).max().unwrap_or_default();
     lines.extend(ways.iter().map(|(what, how)| format!("  {what:<width$}   {how}")));
     if refused.task.is_some() {
-        let never = "agents: do not go around this; what another task holds will not be merged.";
+        let never = "agents: do not go around this: `reconciler locks audit` finds what was changed past a lock.";
         lines.push(never.to_owned());
     }
     lines.push("more: reconciler hooks --help".to_owned());
@@ -280,7 +286,7 @@ mod tests {
              commit the other 2 files   git commit -m \"...\" -- docs/a.md 'docs/it'\\''s.md'\n  \
              wait for fix-login         reconciler wait fix-login --for done\n  \
              ask fix-login              reconciler attach fix-login\n\
-             agents: do not go around this; what another task holds will not be merged.\n\
+             agents: do not go around this: `reconciler locks audit` finds what was changed past a lock.\n\
              more: reconciler hooks --help"
         );
     }
@@ -289,7 +295,7 @@ mod tests {
     fn many_files_are_ten_and_a_number_and_names_cannot_steer_the_terminal() {
         let many = (0..14).map(|n| held(&format!("src/auth/\u{1b}[2J{n}\n"))).collect();
         let lines = lines(&refused(many), &TimeZone::UTC);
-        assert_eq!(lines.iter().filter(|line| line.contains("holds")).count(), 10);
+        assert_eq!(lines.iter().filter(|line| line.contains("holds src")).count(), 10);
         assert!(lines.contains(&"  and 4 more".to_owned()), "{lines:?}");
         assert!(lines.iter().all(|line| !line.contains(['\u{1b}', '\n'])), "{lines:?}");
     }

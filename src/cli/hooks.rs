@@ -17,14 +17,16 @@ worktree. What the pinned ref has already, here or at its remote, is no change.
   what somebody does                      no hooks  default  strict
   commit, -a, PATH, -p, --amend           passes    refused  refused
   commit --no-verify                      passes    refused  refused
-  cherry-pick, revert, rebase, merge      passes    refused  refused
+  cherry-pick, revert, rebase             passes    refused  refused
+  merge, also --squash or --no-verify     passes    refused  refused
   am                                      passes    refused  refused
-  push of it                              passes    refused  refused
-  merge --ff-only, reset, update-ref      passes    passes   refused
+  push                                    passes    refused  refused
+  merge --ff-only, reset                  passes    passes   refused
+  commit-tree with update-ref or branch   passes    passes   refused
   -c core.hooksPath=... with any of them  passes    passes   passes
 
 Price of strict: a look at each move of a branch, some 10 ms each, and a short script at each move
-of any ref. Whatever passes is seen by the loop when the branch is to be merged.
+of any ref. What went past the hooks is found by `reconciler locks audit`.
 If the program is gone, everything is refused as long as there are locks. A person who must pass
 over a lock: RECONCILER_BYPASS=\"why\" git ...; the journal notes it. Workers of tasks cannot.
 

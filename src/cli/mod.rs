@@ -122,7 +122,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Completion(verb) => verb.run(),
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(&context),
-        Verb::Hook(verb) => Context::block_on(verb.run(&context)),
+        Verb::Hook(verb) => verb.run(&context),
     }
 }
 

@@ -112,6 +112,15 @@ impl Client {
         };
         let setting = setting(&self.environment, Role::Loop, empty_state);
         let world = HostWorld::new(repository, self.state_ref.clone(), setting);
+        match self.mend_hooks().await {
+            Ok(Some(event)) => {
+                if let Err(error) = world.records().append(&event) {
+                    tracing::warn!(%error, "the journal was not written");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the hooks were not mended"),
+        }
         if let Err(error) = world.follow_move() {
             tracing::warn!(%error, "worktrees of a moved repository are not followed");
         }

@@ -4,8 +4,8 @@
 use super::observed::ClaimSighting;
 use crate::api::claim::Claim;
 use crate::api::name::{Owner, TaskName};
-use crate::api::path::PathPattern;
-use std::collections::BTreeMap;
+use crate::api::path::{PathPattern, PatternIndex};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who wants to change something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,19 +81,19 @@ pub fn verdict<'a>(
         Author::Worker { owner, .. } => Some(&owner.task),
         Author::Person => None,
     };
-    for (task, claim) in claims.iter().filter(|(task, _)| Some(*task) != itself) {
-        match claim {
-            Ok(by) => found.extend(held(paths, by)),
-            Err(why) if !paths.is_empty() => found.push(Refusal::Damaged { task, why }),
-            Err(_) => {}
+    let others = || claims.iter().filter(|(task, _)| Some(*task) != itself);
+    for (task, claim) in others() {
+        if let (Err(why), false) = (claim, paths.is_empty()) {
+            found.push(Refusal::Damaged { task, why });
         }
     }
+    let held = held(paths, others().filter_map(|(_, claim)| claim.as_ref().ok()));
+    let told: BTreeSet<&str> = held.iter().filter_map(Refusal::path).collect();
+    found.extend(held);
     if let Some(own) = own.filter(|own| !own.locked_files.is_empty()) {
-        let outside = |path: &&String| !own.locked_files.iter().any(|one| one.covers(path));
-        let held: Vec<&str> = found.iter().filter_map(Refusal::path).collect();
-        let told = |path: &&String| !held.contains(&path.as_str());
-        let more: Vec<_> = paths.iter().filter(outside).filter(told).collect();
-        found.extend(more.into_iter().map(|path| Refusal::Outside { path, own }));
+        let is_own = |path: &str| own.locked_files.iter().any(|one| one.covers(path));
+        let outside = paths.iter().filter(|path| !told.contains(path.as_str()) && !is_own(path));
+        found.extend(outside.map(|path| Refusal::Outside { path, own }));
     }
     found
 }
@@ -116,11 +116,25 @@ fn own<'a>(
     }
 }
 
-fn held<'a>(paths: &'a [String], by: &'a Claim) -> impl Iterator<Item = Refusal<'a>> {
-    paths.iter().filter_map(move |path| {
-        let pattern = by.locked_files.iter().find(|pattern| pattern.covers(path))?;
-        Some(Refusal::Held { path, pattern, by })
-    })
+/// Returns which paths other claims hold, without comparing each with each.
+fn held<'a>(paths: &'a [String], claims: impl Iterator<Item = &'a Claim>) -> Vec<Refusal<'a>> {
+    let of = |by: &'a Claim| by.locked_files.iter().map(move |pattern| (by, pattern));
+    let patterns: Vec<(&Claim, &PathPattern)> = claims.flat_map(of).collect();
+    let mut index = PatternIndex::default();
+    for (number, (_, pattern)) in patterns.iter().enumerate() {
+        index.insert(number, pattern);
+    }
+    let mut found = Vec::new();
+    for path in paths {
+        let mut last = None;
+        for &(by, pattern) in index.above(path).filter_map(|number| patterns.get(number)) {
+            if last != Some(&by.task) && pattern.covers(path) {
+                last = Some(&by.task);
+                found.push(Refusal::Held { path, pattern, by });
+            }
+        }
+    }
+    found
 }
 
 impl<'a> Refusal<'a> {
@@ -194,6 +208,21 @@ mod tests {
         assert_eq!(judged(&stale, &["src/auth/a.rs"], &claims), "fenced Some(1) Some(2)");
         assert_eq!(judged(&worker("gone", Some(1)), &["x"], &claims), "fenced Some(1) None");
         assert_eq!(judged(&worker("login", None), &["src/auth/a.rs"], &claims), "");
+    }
+
+    #[test]
+    fn what_the_index_leaves_out_is_held_by_no_pattern() {
+        let patterns =
+            ["src/", "src/a", "src/*/b.rs", "**/b.rs", "{src,docs}/a", "?rc/**", "*", "src/a/b.rs"];
+        let paths = ["src", "src/a", "src/a/b.rs", "docs/a/x", "b.rs", "src/ab", "a/src/a", "x"];
+        for pattern in patterns {
+            let claims = table(&[claim("other", 1, &[pattern])]);
+            let held: PathPattern = PathPattern::parse(pattern).unwrap();
+            for path in paths {
+                let said = judged(&Author::Person, &[path], &claims);
+                assert_eq!(!said.is_empty(), held.covers(path), "{pattern} {path}");
+            }
+        }
     }
 
     #[test]

@@ -174,3 +174,31 @@ fn what_holds_no_locked_path_passes_in_strict_mode_too() {
     scene.git(&["checkout", "-q", "main"]);
     scene.git(&["reset", "-q", "--hard", "HEAD~1"]);
 }
+
+#[test]
+fn the_help_has_the_table_that_is_tried() {
+    let help = shop().run(&["hooks", "--help"]).ok();
+    let row = |name: &str| match name {
+        "commit --no-verify" => "commit --no-verify",
+        "merge --ff-only" | "reset" => "merge --ff-only, reset",
+        name if name.starts_with("commit-tree") => "commit-tree with update-ref or branch",
+        name if name.starts_with("commit") => "commit, -a, PATH, -p, --amend",
+        name if name.starts_with("merge") => "merge, also --squash or --no-verify",
+        "cherry-pick" | "revert" => "cherry-pick, revert, rebase",
+        name if name.starts_with("rebase") => "cherry-pick, revert, rebase",
+        "-c core.hooksPath=" => "-c core.hooksPath=... with any of them",
+        "am" => "am ",
+        "push" => "push ",
+        other => panic!("{other} has no row"),
+    };
+    for (name, stops, _) in WAYS {
+        let line = help.lines().find(|line| line.trim_start().starts_with(row(name)));
+        let words: Vec<&str> = line.unwrap().split_whitespace().rev().take(3).collect();
+        let expected = match stops {
+            Stops::Both => ["refused", "refused", "passes"],
+            Stops::Strict => ["refused", "passes", "passes"],
+            Stops::Nothing => ["passes", "passes", "passes"],
+        };
+        assert_eq!(words, expected, "{name}");
+    }
+}

@@ -183,6 +183,17 @@ fn a_damaged_lock_and_a_missing_program_refuse_and_say_what_to_do() {
 }
 
 #[test]
+fn a_table_of_locks_that_cannot_be_read_refuses_with_one_line() {
+    let scene = shop();
+    scene.run(&["hooks", "install", "--strict"]).ok();
+    scene.write(".task-locks", "no folder\n");
+    scene.write("b.txt", "edited\n");
+    let said = refused(scene.try_git(&["commit", "-m", "x", "--", "b.txt"]));
+    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    assert!(said.contains(".task-locks") && said.contains("reconciler doctor"), "{said}");
+}
+
+#[test]
 fn whether_paths_may_be_changed_is_told_before_they_are() {
     let scene = shop();
     scene.lock("login", 1, &["src/auth/"]);

@@ -292,3 +292,33 @@ fn strict_mode_can_be_left_and_what_was_disabled_is_mended() {
     scene.install();
     scene.run(&["hooks", "status"]).ok();
 }
+
+#[test]
+fn the_loop_mends_what_was_removed_and_leaves_alone_what_was_not_installed() {
+    let scene = Scene::prepared();
+    let path = scene.root.join(HOOKS).join("pre-commit");
+    std::fs::remove_file(&path).unwrap();
+    scene.run(&["run", "--once"]).ok();
+    scene.run(&["hooks", "status"]).ok();
+    assert!(scene.read(".reconciler/events.jsonl").contains("HooksMended"));
+    scene.run(&["hooks", "uninstall"]).ok();
+    scene.run(&["run", "--once"]).ok();
+    assert!(path.symlink_metadata().is_err());
+}
+
+#[test]
+fn hooks_that_are_turned_off_or_shared_with_other_repositories_stay_so_and_it_is_told() {
+    let scene = shop();
+    let shared = scene.outside("shared");
+    std::fs::create_dir(&shared).unwrap();
+    for path in ["/dev/null", shared.to_str().unwrap()] {
+        scene.git(&["config", "core.hooksPath", path]);
+        let said = scene.run(&["hooks", "install"]);
+        assert!(said.err.contains("which is no folder of it: no hooks are installed"), "{said:?}");
+        assert_eq!(said.ok(), "nothing to do\n");
+        scene.run(&["hooks", "status"]).fails(1);
+        scene.run(&["init"]).ok();
+        assert!(scene.run(&["doctor"]).out.contains("there are none of ours"));
+    }
+    assert_eq!(std::fs::read_dir(shared).unwrap().count(), 0);
+}

@@ -24,6 +24,15 @@ impl PatternIndex {
         }
     }
 
+    /// Returns the numbers of all patterns that could hold a path, in order; some of them may not.
+    pub fn above(&self, path: &str) -> impl Iterator<Item = usize> + use<'_> {
+        let whole = format!("{path}/");
+        let ends = whole.match_indices('/').map(|(at, _)| at + 1);
+        let folders = [0].into_iter().chain(ends).filter_map(|end| whole.get(..end));
+        let lists = folders.filter_map(|folder| self.by_folder.get(folder)).map(Vec::as_slice);
+        merged(lists.collect())
+    }
+
     /// Returns the numbers of all patterns that could meet one of these, in order; some of them
     /// may not. Each is looked for when it is asked for.
     pub fn near<'i, 'p, I>(&'i self, patterns: I) -> impl Iterator<Item = usize> + use<'i, 'p, I>

@@ -25,6 +25,8 @@ pub(super) enum Layout {
     },
     /// Where the user or the system says for all repositories: ours cannot be there.
     Outside(PathBuf),
+    /// Where the repository says, and nothing can be written: no folder, or one of others too.
+    Closed(PathBuf),
     /// In a folder of ours, which runs those of the user or the system.
     Behind,
 }
@@ -152,6 +154,14 @@ impl Client {
         if scope == Scope::Outside {
             return Ok(Layout::Outside(called));
         }
+        let is_ours =
+            [self.root(), self.repository.common_dir()].iter().any(|one| called.starts_with(one));
+        let is_file = disk::is_there(&called)? && !is_folder(&called)?;
+        // A submodule's work tree is not at its root, which is where a relative path begins.
+        let is_adrift = written.is_relative() && self.root() == self.repository.common_dir();
+        if is_file || is_adrift || !is_ours {
+            return Ok(Layout::Closed(called));
+        }
         // husky calls, from a folder of its own, the hooks that people write in the one above.
         let is_husky = called.file_name().is_some_and(|name| name == "_");
         let above = called.parent().filter(|_| is_husky);
@@ -172,7 +182,9 @@ impl Client {
         let gate = |folder: PathBuf| folder.join(hook.as_str());
         match layout {
             Layout::Own => Slot { gate: gate(self.own_folder()), caller: None },
-            Layout::Outside(_) | Layout::Behind => Slot { gate: gate(self.gates()), caller: None },
+            Layout::Outside(_) | Layout::Closed(_) | Layout::Behind => {
+                Slot { gate: gate(self.gates()), caller: None }
+            }
             Layout::Lines { folder, called, .. } => {
                 // husky does not know it, so nothing there would call it.
                 let is_strict = hook == HookName::ReferenceTransaction;
@@ -196,6 +208,10 @@ impl Client {
                 "{} (core.hooksPath of the user or the system, which is not ours to write to)",
                 called.display()
             ),
+            Layout::Closed(called) => format!(
+                "{} (core.hooksPath of this repository), where nothing of ours can be",
+                called.display()
+            ),
             Layout::Behind => format!(
                 "{} (it runs the hooks of core.hooksPath of the user or the system)",
                 self.gates().display()
@@ -206,7 +222,7 @@ impl Client {
     fn hook_state(&self, hook: HookName, slot: &Slot, layout: &Layout) -> Result<HookState, Error> {
         let state = self.gate_state(hook, &slot.gate)?;
         let Some(caller) = &slot.caller else {
-            let is_called = !matches!(layout, Layout::Outside(_));
+            let is_called = !matches!(layout, Layout::Outside(_) | Layout::Closed(_));
             return Ok(if is_called { state } else { HookState::Missing });
         };
         let text = disk::read(caller, disk::RECORD_MAX)?;
@@ -244,6 +260,11 @@ pub(super) fn beside(path: &Path, behind: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(behind);
     PathBuf::from(name)
+}
+
+fn is_folder(path: &Path) -> Result<bool, disk::Error> {
+    let meta = path.metadata().map_err(|source| disk::Error::new("look at", path, source))?;
+    Ok(meta.is_dir())
 }
 
 pub(super) fn is_executable(path: &Path) -> Result<bool, disk::Error> {

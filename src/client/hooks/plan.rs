@@ -3,8 +3,10 @@
 
 use super::layout::{Layout, beside, is_executable};
 use super::{HookName, HooksMode, MODE_KEY, script};
+use crate::api::event::{Event, EventKind};
 use crate::client::{Client, Error};
 use crate::disk;
+use crate::process::clock;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -83,6 +85,14 @@ impl Client {
     /// When it cannot be seen what is there.
     pub async fn plan_hooks(&self, mode: HooksMode) -> Result<HooksPlan, Error> {
         let (layout, mut plan) = (self.layout().await?, HooksPlan::default());
+        if let Layout::Closed(called) = &layout {
+            plan.notes.push(format!(
+                "core.hooksPath of this repository is {}, which is no folder of it: no hooks are \
+                 installed; take that setting away, or make it for your user, and install them again",
+                called.display()
+            ));
+            return Ok(plan);
+        }
         // What another layout left would be run beside what is written here.
         if layout != Layout::Own {
             self.plan_own_removal(&mut plan)?;
@@ -160,6 +170,31 @@ impl Client {
             disk::remove_folder(&self.gates())?;
         }
         Ok(())
+    }
+
+    /// Installs again the hooks that were installed and do not stand any more. Files of somebody
+    /// else are left to the person: doctor tells.
+    ///
+    /// # Errors
+    /// When it cannot be seen what is there, or it cannot be mended.
+    pub(in crate::client) async fn mend_hooks(&self) -> Result<Option<Event>, Error> {
+        let Some(mode) = self.hooks_mode().await? else { return Ok(None) };
+        let plan = self.plan_hooks(mode).await?;
+        let is_foreign = |step: &HookStep| {
+            matches!(step, HookStep::Write { permissions: Permissions::Keep, .. })
+        };
+        if plan.steps.is_empty() || plan.steps.iter().any(is_foreign) {
+            return Ok(None);
+        }
+        self.apply_hooks(&plan).await?;
+        let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
+        Ok(Some(Event {
+            time: clock::now(),
+            object: "repository/hooks".to_owned(),
+            kind: EventKind::Warning,
+            reason: "HooksMended".to_owned(),
+            message: format!("hooks did not stand as they were installed: {}", steps.join("; ")),
+        }))
     }
 
     /// Does one step.
@@ -365,7 +400,10 @@ impl HooksPlan {
     }
 
     fn remove(&mut self, path: PathBuf) {
-        self.steps.push(HookStep::Remove(path));
+        let step = HookStep::Remove(path);
+        if !self.steps.contains(&step) {
+            self.steps.push(step);
+        }
     }
 
     fn remove_if_there(&mut self, path: PathBuf) -> Result<(), Error> {

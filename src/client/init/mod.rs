@@ -125,7 +125,7 @@ impl Client {
             InitHooks::AsBefore => self.hooks_mode().await?.unwrap_or(HooksMode::Default),
         };
         let hooks = self.plan_hooks(mode).await?;
-        if hooks.steps.is_empty() {
+        if hooks.steps.is_empty() && hooks.notes.is_empty() {
             plan.there.push(format!("hooks ({})", mode.as_str()));
         }
         plan.steps.extend(hooks.steps.into_iter().map(Step::Hook));
