@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Claims {
     folder: PathBuf,
+    pub(super) index: PathBuf,
 }
 
 impl Claims {
     /// Returns the claims of the repository whose main work tree is here. Touches no disk.
     pub fn at(root: &Path) -> Self {
-        Self { folder: root.join(".task-locks") }
+        let index = root.join(".reconciler/locks.index");
+        Self { folder: root.join(".task-locks"), index }
     }
 
     /// Returns every claim; one that cannot be understood stands there with what is wrong.
@@ -25,16 +27,15 @@ impl Claims {
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn list(&self) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
-        let mut found = BTreeMap::new();
-        for name in disk::list_records(&self.folder)? {
-            let task = name.strip_suffix(".lock").and_then(|stem| stem.parse::<TaskName>().ok());
-            if let Some(task) = task
-                && let Some(claim) = self.get(&task)
-            {
-                found.insert(task, claim);
-            }
-        }
-        Ok(found)
+        let tasks = self.tasks()?.into_iter();
+        Ok(tasks.filter_map(|task| Some((task.clone(), self.get(&task)?))).collect())
+    }
+
+    /// Returns the tasks that have a lock, sorted.
+    pub(super) fn tasks(&self) -> Result<Vec<TaskName>, disk::Error> {
+        let names = disk::list_records(&self.folder)?;
+        let task = |name: &String| name.strip_suffix(".lock")?.parse().ok();
+        Ok(names.iter().filter_map(task).collect())
     }
 
     /// Returns the claim of a task; `None` when there is none.
@@ -69,7 +70,7 @@ impl Claims {
         disk::remove(&self.path(task))
     }
 
-    fn path(&self, task: &TaskName) -> PathBuf {
+    pub(super) fn path(&self, task: &TaskName) -> PathBuf {
         self.folder.join(format!("{task}.lock"))
     }
 }

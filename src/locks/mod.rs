@@ -3,6 +3,7 @@
 
 mod file;
 mod guard;
+mod index;
 
 pub use file::Claims;
 pub use guard::{Guard, Held, Holder, Taken};
