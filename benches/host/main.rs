@@ -25,8 +25,13 @@ const IDLE: Duration = Duration::from_secs(30);
 fn main() {
     // `ONLY=create` measures one group of rows.
     let only = std::env::var("ONLY").unwrap_or_default();
-    let groups: [(&str, fn()); 4] =
-        [("plan", scale::report), ("create", create), ("retire", retire), ("many", many)];
+    let groups: [(&str, fn()); 5] = [
+        ("plan", scale::report),
+        ("create", create),
+        ("retire", retire),
+        ("many", many),
+        ("commit", commit),
+    ];
     println!("{:56} {:>9} {:>9} {:>6}  {:9}  met", "what", "raw ms", "ours ms", "ratio", "target");
     for (_, measure) in groups.iter().filter(|(name, _)| name.contains(&only)) {
         measure();
@@ -84,6 +89,21 @@ fn retire() {
             (scene.raw_retire(&name), scene.retire(&format!("r{name}")))
         });
         row(&format!("retire, {files} files, nothing unsaved"), Some(raw), ours, "ratio 0.1");
+    }
+}
+
+/// What the hooks add to a commit of one file.
+fn commit() {
+    let scene = Scene::new(300);
+    for locks in [0, 100, 1_000, 5_000] {
+        scene.hold(locks);
+        scene.commit_with_hooks("warm");
+        let (raw, ours) = in_turn(ROUNDS, |name| {
+            (scene.commit_without_hooks(&name), scene.commit_with_hooks(&name))
+        });
+        let added: Vec<f64> = raw.iter().zip(&ours).map(|(raw, ours)| ours - raw).collect();
+        row(&format!("commit, {locks} locks: with the hooks"), Some(raw), ours, "-");
+        row(&format!("commit, {locks} locks: what they add"), None, added, "< 5");
     }
 }
 

@@ -95,6 +95,46 @@ impl Scene {
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
     }
 
+    /// Lets so many tasks hold a folder each, and installs the hooks.
+    pub(crate) fn hold(&self, locks: usize) {
+        self.ok(&["hooks", "install"]);
+        let folder = self.repo().join(".task-locks");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(".gitignore"), "*\n").unwrap();
+        let time = "2026-01-01T00:00:00Z";
+        for number in 0..locks {
+            let task = format!("t{number}");
+            let claim = serde_json::json!({
+                "taskId": task, "uid": Uid::derive(1, &task), "workerId": "w-1",
+                "workerType": "ai_agent", "claimedAt": time,
+                "lockedFiles": [format!("held/{task}/")], "expiresAt": time, "renewedAt": time,
+                "generation": 1, "nonce": Uid::derive(2, &task), "node": "here",
+            });
+            fs::write(folder.join(format!("{task}.lock")), claim.to_string()).unwrap();
+        }
+    }
+
+    /// Returns how long a commit takes, in milliseconds.
+    pub(crate) fn commit_with_hooks(&self, name: &str) -> f64 {
+        self.commit_edit(name, &[])
+    }
+
+    /// Returns how long a commit takes without any hook, in milliseconds.
+    pub(crate) fn commit_without_hooks(&self, name: &str) -> f64 {
+        self.commit_edit(name, &["-c", "core.hooksPath=/dev/null"])
+    }
+
+    fn commit_edit(&self, text: &str, options: &[&str]) -> f64 {
+        fs::write(self.repo().join("src/m0/f0.txt"), format!("{text} {options:?}")).unwrap();
+        let commit = ["commit", "--quiet", "--all", "--message=edit"];
+        took(|| self.git(&[options, &commit].concat()))
+    }
+
+    fn ok(&self, args: &[&str]) {
+        let out = self.command(PROGRAM).args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+
     fn raw_tmux(&self, args: &[&str]) {
         let done = self.command("tmux").args(["-L", "raw"]).args(args).output().unwrap();
         assert!(done.status.success(), "{done:?}");

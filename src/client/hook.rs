@@ -135,10 +135,9 @@ pub async fn judge_hook(
     }
     let place = HookPlace::of(directory).await?;
     let root = lock_root(&place)?;
-    let claims = Claims::at(&root).list()?;
-    let author = author_of(&place)?;
+    let (locks, author) = (Claims::at(&root), author_of(&place)?);
     let may_hold_state = matches!(call.hook, HookName::PreCommit | HookName::PreMergeCommit);
-    if !may_hold_state && author == Author::Person && claims.is_empty() {
+    if !may_hold_state && author == Author::Person && locks.is_empty()? {
         return Ok(Ruling::Passed);
     }
     let changes = changes_of(call, &place).await?;
@@ -151,6 +150,11 @@ pub async fn judge_hook(
     {
         return Ok(Ruling::Invalid(checked));
     }
+    let own = match &author {
+        Author::Worker { owner, .. } => Some(&owner.task),
+        Author::Person => None,
+    };
+    let claims = locks.near(&paths, own)?;
     if verdict(&author, &paths, &claims).is_empty() {
         return Ok(Ruling::Passed);
     }

@@ -31,6 +31,14 @@ impl Claims {
         Ok(tasks.filter_map(|task| Some((task.clone(), self.get(&task)?))).collect())
     }
 
+    /// Returns whether there is no lock.
+    ///
+    /// # Errors
+    /// When the folder cannot be read: then it is unknown what is held.
+    pub fn is_empty(&self) -> Result<bool, disk::Error> {
+        Ok(self.tasks()?.is_empty())
+    }
+
     /// Returns the tasks that have a lock, sorted.
     pub(super) fn tasks(&self) -> Result<Vec<TaskName>, disk::Error> {
         let names = disk::list_records(&self.folder)?;
