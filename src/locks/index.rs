@@ -3,10 +3,10 @@
 //! who holds a path: that is for the locks themselves.
 
 use super::Claims;
+use crate::api::claim::Claim;
 use crate::api::name::TaskName;
 use crate::api::path::PathPattern;
 use crate::disk;
-use crate::plan::observed::ClaimSighting;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -46,7 +46,7 @@ impl Claims {
         &self,
         paths: &[String],
         own: Option<&TaskName>,
-    ) -> Result<BTreeMap<TaskName, ClaimSighting>, disk::Error> {
+    ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
         let bytes = disk::read(&self.index, INDEX_MAX).ok().flatten().unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
         let known: BTreeMap<&str, Known<'_>> = text.split("\0\0").filter_map(record).collect();
@@ -99,7 +99,6 @@ fn may_hold(pattern: &str, paths: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::claim::Claim;
     use crate::api::name::Uid;
     use serde_json::json;
 
