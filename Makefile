@@ -37,7 +37,7 @@ check: ## Check types and the laws of the house: the fast inner loop
 	$(CARGO) test --locked --quiet --test architecture
 
 sim: ## Simulate SEEDS=1000000 worlds with faults, or tell the history of SEED=n
-	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) $(CARGO) test --locked --release --test sim -- --nocapture
+	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) $(if $(FROM),FROM=$(FROM)) $(CARGO) test --locked --release --test sim -- --nocapture
 
 mutants: ## Put bugs into the planner, one at a time; the simulation must catch each (ONLY=text)
 	$(CARGO) test --locked --test mutants -- --ignored --nocapture

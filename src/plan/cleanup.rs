@@ -184,9 +184,17 @@ fn outlived(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<A
     if old.is_empty() || tasks.values().any(|task| task.record.is_err()) {
         return actions;
     }
+    // One that lost its record is found again by its session or its worktree, with all its attempts.
+    let (Some(sessions), Some(worktrees)) =
+        (scene.observed.sessions.known(), scene.observed.worktrees.known())
+    else {
+        return actions;
+    };
     let records = tasks.values().filter_map(|task| task.record.as_ref().ok());
-    let in_use: BTreeSet<String> =
-        records.map(|record| AttemptId::folder(&record.owner())).collect();
+    let sessions = sessions.iter().filter_map(|one| one.owner.clone());
+    let worktrees = worktrees.iter().filter_map(|one| one.owner.clone());
+    let in_use = records.map(TaskRecord::owner).chain(sessions).chain(worktrees);
+    let in_use: BTreeSet<String> = in_use.map(|owner| AttemptId::folder(&owner)).collect();
     let unused = old.into_iter().filter(|folder| !in_use.contains(*folder));
     actions.extend(unused.map(|folder| Action::SweepAttempts { folder: folder.clone() }));
     actions

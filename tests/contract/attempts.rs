@@ -42,9 +42,10 @@ pub(crate) fn records_are_swept(on: &Stage) {
     on.act(&on.record("alpha", 1), Done);
     on.act(&on.attempt("alpha", 1), Done);
     on.act(&on.close("alpha", 1), Done);
+    let sweep = Action::SweepAttempts { folder: AttemptId::folder(&on.owner("alpha", 1)) };
+    on.act(&sweep, Refused);
     on.act(&Action::Forget(on.owner("alpha", 1)), Done);
     on.sees("attempts alpha.uid1");
-    let sweep = Action::SweepAttempts { folder: AttemptId::folder(&on.owner("alpha", 1)) };
     on.act(&sweep, Done);
     on.sees_not("attempts alpha.uid1");
     on.act(&sweep, AlreadySo);

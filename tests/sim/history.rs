@@ -161,7 +161,7 @@ impl History {
             if left.is_empty() {
                 continue;
             }
-            if self.world.poisoned().is_none() && !left.iter().all(|one| self.waits_its_time(one)) {
+            if self.world.poisoned().is_none() && !self.wait_their_time(&left) {
                 return Err(format!("L0 reached and lost again: {left:?}"));
             }
             // A task that cannot start takes and leaves its seat for ever: others wait for it, but
@@ -169,6 +169,16 @@ impl History {
             self.reach().await?;
         }
         Ok(())
+    }
+
+    /// Returns whether all that is left waits its time, or for another that does.
+    fn wait_their_time(&self, left: &[String]) -> bool {
+        let others = [Reason::LimitReached, Reason::WorkersBusy, Reason::FilesHeld];
+        let waits_for = |one: &String| {
+            others.iter().any(|reason| one.contains(&format!("is not done: {reason}: ")))
+        };
+        left.iter().any(|one| self.waits_its_time(one))
+            && left.iter().all(|one| self.waits_its_time(one) || waits_for(one))
     }
 
     /// Returns whether what is left is only to wait, and for what went wrong before: for a retry of an

@@ -2,7 +2,8 @@
 //! faults strike and no property may break; then they stop, and what is wanted must be reached and
 //! kept, as if there had been none.
 //!
-//! `SEEDS=100000 cargo test --release --test sim` runs more of them. What fails is made small, told,
+//! `SEEDS=100000 cargo test --release --test sim` runs more of them, and `FROM=n` later ones. What
+//! fails is made small, told,
 //! and kept as a tape; `SEED=17` and `TAPE=file` tell one history.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -19,6 +20,7 @@ mod wanted;
 use history::{History, block_on};
 use reconciler::world::sim::{Rng, Tape};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Returns what went wrong in one history, or in the one without faults beside it.
@@ -47,7 +49,8 @@ fn every_seed_keeps_the_properties_and_reaches_what_is_wanted() {
     }
     let count = asked("SEEDS").map_or(400, |seeds| seeds.parse().unwrap());
     let began = reconciler::process::clock::since_boot();
-    let failed = run_all(count);
+    let first = asked("FROM").map_or(0, |seed| seed.parse().unwrap());
+    let failed = run_all(first..first + count);
     let took = reconciler::process::clock::since_boot().saturating_sub(began);
     eprintln!("{count} seeds in {:.1} s: {:.0}/s", took.as_secs_f64(), rate(count, took));
     let mut kinds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -66,12 +69,13 @@ fn every_seed_keeps_the_properties_and_reaches_what_is_wanted() {
 }
 
 /// Returns the seeds that fail, and for what.
-fn run_all(count: u64) -> Vec<(u64, String)> {
+fn run_all(seeds: Range<u64>) -> Vec<(u64, String)> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let fails = |seed: u64| judge(&mut History::new(Rng::new(seed))).err().map(|what| (seed, what));
     std::thread::scope(|scope| {
         let share = |thread: u64| {
-            let seeds = (thread..count).step_by(usize::try_from(threads).unwrap());
+            let seeds =
+                (seeds.start + thread..seeds.end).step_by(usize::try_from(threads).unwrap());
             seeds.filter_map(fails).collect::<Vec<_>>()
         };
         let shares: Vec<_> =

@@ -2,7 +2,9 @@
 
 use super::scene::{NOW, Scene, at, scene};
 use crate::api::attempt::ExitReason;
-use crate::plan::observed::{EmptyState, Leftovers, Sighting, WorktreeState};
+use crate::plan::action::Action;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{EmptyState, Leftovers, Observed, Sighting, WorktreeState};
 use serde_json::json;
 
 #[test]
@@ -119,6 +121,28 @@ fn trash_and_records_are_kept_for_their_time() {
         },
     );
     scene.plans(&["delete old from the trash", "delete the records of gone.12345678"]);
+}
+
+/// Found by the simulation: the attempts of a task whose record had been removed were deleted in the
+/// plan that registered it anew.
+#[test]
+fn attempts_that_a_session_or_a_worktree_still_names_are_kept() {
+    let old = |_: &mut Desired, observed: &mut Observed| {
+        let folder = crate::api::attempt::AttemptId::folder(&Scene::owner("login"));
+        let attempts = vec![(folder, at(NOW - 90 * 86_400))];
+        observed.leftovers = Sighting::Known(Leftovers { trash: Vec::new(), attempts });
+    };
+    let sweeps = |scene: Scene| {
+        let plan = scene.with(old).plan();
+        plan.actions.iter().any(|one| matches!(one, Action::SweepAttempts { .. }))
+    };
+    assert!(sweeps(scene()));
+    assert!(!sweeps(scene().task("login", json!({})).worktree("login")));
+    assert!(!sweeps(scene().task("login", json!({})).session("login")));
+    let blind = |_: &mut Desired, observed: &mut Observed| {
+        observed.sessions = Sighting::Unknown("tmux hangs".to_owned());
+    };
+    assert!(!sweeps(scene().with(blind)));
 }
 
 #[test]

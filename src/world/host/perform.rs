@@ -371,6 +371,10 @@ impl HostWorld {
     fn sweep(&self, folder: &str) -> Answer {
         let found = self.records.attempts_folders()?.into_iter().find(|one| one.name() == folder);
         let Some(found) = found else { return Ok(Outcome::AlreadySo) };
+        let is_of = |record: &TaskRecord| AttemptId::folder(&record.owner()) == folder;
+        if self.records.tasks()?.values().any(|one| one.as_ref().map_or(true, is_of)) {
+            return refused("it is of a task that has a record");
+        }
         self.records.sweep(&found)?;
         Ok(Outcome::Done)
     }

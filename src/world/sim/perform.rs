@@ -164,6 +164,9 @@ impl State {
         let of = |owner: &Owner| AttemptId::folder(owner) == folder;
         let found = self.attempts.keys().find(|owner| of(owner)).cloned();
         let Some(owner) = found else { return Ok(Outcome::AlreadySo) };
+        if self.records.values().any(|one| one.damaged || one.content.owner() == owner) {
+            return Ok(refused("it is of a task that has a record"));
+        }
         if torn {
             // Files go before their folder, the first attempt before the others.
             if let Some(attempts) = self.attempts.get_mut(&owner) {
