@@ -70,7 +70,7 @@ fn a_hook_that_forbids_the_branch_is_told_and_nothing_starts() {
 fn a_hook_that_forbids_the_rescue_keeps_the_worktree_until_it_lets_it_through() {
     let env = TestEnvironment::new();
     env.commit_task("a", &env.doing("a", "echo unsaved > edit.txt"));
-    let text = "[ $1 = prepared ] && grep -q refs/reconciler/ && exit 1; exit 0";
+    let text = "[ $1 = prepared ] && grep -q refs/reconciler/rescue/ && exit 1; exit 0";
     hook(&env, "reference-transaction", text);
     let _running = env.start_loop();
     env.wait_for_reason("a", Reason::EffectFailed);

@@ -5,6 +5,9 @@ use crate::common::TestEnvironment;
 use std::fs;
 use std::path::Path;
 
+/// The ref that tells who holds what.
+const LOCKS: &str = "refs/reconciler/locks";
+
 /// Returns the end state of a world.
 pub(crate) fn digest(env: &TestEnvironment) -> Vec<String> {
     let mut lines = Vec::new();
@@ -66,11 +69,26 @@ fn refs(env: &TestEnvironment) -> Vec<String> {
     let all = env.git(&["for-each-ref", "--format=%(refname)"]);
     let mut lines = Vec::new();
     for name in all.lines() {
+        if name == LOCKS {
+            lines.extend(ledger(env));
+            continue;
+        }
         let tree = env.git(&["ls-tree", "-r", name]);
         let tree: Vec<&str> = tree.lines().filter(|line| !line.contains("\tstate/")).collect();
         lines.push(format!("ref {} {}", named(name), tree.join(", ")));
     }
     lines
+}
+
+/// Who holds something, and who held it last. How often a claim was taken is the fault's to say.
+fn ledger(env: &TestEnvironment) -> Vec<String> {
+    let names = env.git(&["ls-tree", "--name-only", LOCKS]);
+    let line = |name: &str| {
+        let text = env.git(&["cat-file", "blob", &format!("{LOCKS}:{name}")]);
+        let released = text.contains("\"releasedAt\"");
+        format!("ledger {name} {}", if released { "released" } else { "held" })
+    };
+    names.lines().map(line).collect()
 }
 
 /// The retired worktrees by the name of their task, with their files.
