@@ -50,11 +50,6 @@ impl Start<'_, '_> {
         report.attempt = Some(self.number);
         report.reason = Reason::Starting;
         report.message = format!("attempt {} starts on {}", self.number, self.seat);
-        if let Some(why) = self.scene.observed.sessions.why_unknown() {
-            let message = format!("tmux cannot be seen: {why}");
-            (report.reason, report.message) = (Reason::Unknown, message);
-            return;
-        }
         let directory = match self.directory() {
             Ok((actions, directory)) => {
                 steps.extend(self.claim(claim));
