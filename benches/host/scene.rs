@@ -100,6 +100,8 @@ impl Scene {
         self.ok(&["hooks", "install"]);
         let folder = self.repo().join(".task-locks");
         fs::create_dir_all(&folder).unwrap();
+        // Where the loop runs this is there, and the index of the locks in it.
+        fs::create_dir_all(self.repo().join(".reconciler")).unwrap();
         fs::write(folder.join(".gitignore"), "*\n").unwrap();
         let time = "2026-01-01T00:00:00Z";
         for number in 0..locks {
