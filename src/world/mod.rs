@@ -2,6 +2,7 @@
 //! this room turns an action into a deed; the real world and the simulated one pass one suite.
 
 pub mod host;
+pub mod ledger;
 pub mod sim;
 
 use crate::plan::action::Action;

@@ -2,13 +2,11 @@
 //! checks its precondition at the moment of doing.
 
 mod begun;
-mod ledger;
 mod observe;
+mod ownership;
 mod perform;
 mod spare;
 mod wake;
-
-pub use ledger::LOCKS;
 
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
@@ -20,6 +18,7 @@ use crate::process::clock;
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
+use crate::world::ledger::Ledger;
 use crate::world::{ActionError, Look, Outcome, World};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,7 +43,7 @@ pub struct HostWorld {
     setting: Setting,
     cache: Mutex<observe::Cache>,
     begun: begun::Begun,
-    ledger: Arc<ledger::Ledger>,
+    ledger: Arc<Ledger>,
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,

@@ -2,16 +2,15 @@
 //! and whose commits are every change of that. The files in `.task-locks` decide, under the guard;
 //! what they say is committed here before anything works under it. It never forgets a generation.
 
-use super::{HostWorld, Role};
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::{CommitId, TaskName};
 use crate::api::to_json;
 use crate::git::{self, Committed, Repository};
-use crate::plan::observed::{ClaimSighting, Sighting};
+use crate::plan::observed::ClaimSighting;
 use crate::process::clock;
 use crate::world::ActionError;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The ref of the ledger: its tree says who holds what or held it last, its commits are the changes.
 pub const LOCKS: &str = "refs/reconciler/locks";
@@ -20,7 +19,7 @@ const TRIES: usize = 5;
 
 /// What is known of the ledger, and what is to be added to it.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub struct Ledger {
     /// Whoever commits holds it.
     committing: tokio::sync::Mutex<()>,
     /// What it said when it was read or written last; `None` before.
@@ -34,66 +33,26 @@ struct Known {
     holdings: BTreeMap<TaskName, Holding>,
 }
 
-/// The claims, and the last generation of each task's.
-type Ownership = (Sighting<BTreeMap<TaskName, ClaimSighting>>, BTreeMap<TaskName, u64>);
-
-impl HostWorld {
-    /// Completes the claims by the generations of the ledger. The loop also sees to it that the ledger
-    /// says what the claims do, whatever was lost of either.
-    pub(super) async fn ownership(
-        &self,
-        claims: Sighting<BTreeMap<TaskName, ClaimSighting>>,
-    ) -> Ownership {
-        let Sighting::Known(claims) = claims else { return (claims, BTreeMap::new()) };
-        if self.setting.role == Role::Visitor {
-            return (Sighting::Known(claims), BTreeMap::new());
-        }
-        if let Err(error) = self.ledger.read(&self.repository).await {
-            let why = format!("the ledger of claims cannot be read: {error}");
-            return (Sighting::Unknown(why), BTreeMap::new());
-        }
-        let (generations, missing) = {
-            let known = self.ledger.known();
-            let holdings = known.iter().flat_map(|known| &known.holdings);
-            let holdings: BTreeMap<&TaskName, &Holding> = holdings.collect();
-            let last =
-                |(task, one): (&&TaskName, &&Holding)| ((*task).clone(), one.claim.generation);
-            (holdings.iter().map(last).collect(), missing(&holdings, &claims))
-        };
-        if !missing.is_empty() {
-            self.record_ownership(missing);
-        }
-        (Sighting::Known(claims), generations)
-    }
-
-    /// Has changes of ownership committed while the loop goes on.
-    pub(super) fn record_ownership(&self, changes: Vec<Holding>) {
-        self.ledger.note(changes);
-        let (ledger, repository) = (Arc::clone(&self.ledger), self.repository.clone());
-        self.chores().spawn(async move {
-            if let Err(error) = ledger.publish(&repository).await {
-                tracing::warn!(error = error.0, "a change of ownership is not recorded yet");
-            }
-        });
-    }
-}
-
 impl Ledger {
     /// Returns the last generation of a task's claims that is known.
-    pub(super) fn generation(&self, task: &TaskName) -> u64 {
+    pub fn generation(&self, task: &TaskName) -> u64 {
         let known = self.known();
         let recorded = known.as_ref().and_then(|known| known.holdings.get(task));
         let recorded = recorded.map_or(0, |one| one.claim.generation);
         self.pending().get(task).map_or(0, |one| one.claim.generation).max(recorded)
     }
 
-    fn note(&self, changes: Vec<Holding>) {
+    /// Notes changes of ownership; they are recorded by the next [`Self::publish`].
+    pub fn note(&self, changes: Vec<Holding>) {
         self.pending().extend(changes.into_iter().map(|one| (one.claim.task.clone(), one)));
     }
 
     /// Commits what is to be added, all that there is at once. When it returns, what was noted before
     /// is recorded.
-    pub(super) async fn publish(&self, repository: &Repository) -> Result<(), ActionError> {
+    ///
+    /// # Errors
+    /// When it is not certain that they are recorded; they stay noted, so try again.
+    pub async fn publish(&self, repository: &Repository) -> Result<(), ActionError> {
         let _committing = self.committing.lock().await;
         for _ in 0..TRIES {
             let changes = self.pending().clone();
@@ -110,7 +69,10 @@ impl Ledger {
     }
 
     /// Reads it, unless it is known.
-    async fn read(&self, repository: &Repository) -> Result<(), git::Error> {
+    ///
+    /// # Errors
+    /// When it cannot be read: then no generation is certain to be new.
+    pub async fn read(&self, repository: &Repository) -> Result<(), git::Error> {
         if self.known().is_none() {
             let read = read(repository).await?;
             self.known().get_or_insert(read);
@@ -155,6 +117,20 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Returns the last generation of each task's claims that is recorded.
+    pub fn generations(&self) -> BTreeMap<TaskName, u64> {
+        let known = self.known();
+        let holdings = known.iter().flat_map(|known| &known.holdings);
+        holdings.map(|(task, one)| (task.clone(), one.claim.generation)).collect()
+    }
+
+    /// Returns what it does not say although the claims do.
+    pub fn missing(&self, claims: &BTreeMap<TaskName, ClaimSighting>) -> Vec<Holding> {
+        let known = self.known();
+        let none = BTreeMap::new();
+        missing(known.as_ref().map_or(&none, |known| &known.holdings), claims)
+    }
+
     fn known(&self) -> MutexGuard<'_, Option<Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,7 +157,7 @@ async fn read(repository: &Repository) -> Result<Known, git::Error> {
 /// Returns what the ledger does not say although the claims do. A lock that cannot be understood
 /// is held by whoever held it.
 fn missing(
-    holdings: &BTreeMap<&TaskName, &Holding>,
+    holdings: &BTreeMap<TaskName, Holding>,
     claims: &BTreeMap<TaskName, ClaimSighting>,
 ) -> Vec<Holding> {
     let held = claims.values().filter_map(|claim| claim.as_ref().ok());
