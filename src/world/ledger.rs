@@ -1,6 +1,7 @@
 //! The ledger: `refs/reconciler/locks`, whose tree says of each task who holds it or held it last,
-//! and whose commits are every change of that. The files in `.task-locks` decide, under the guard;
-//! what they say is committed here before anything works under it. It never forgets a generation.
+//! and whose commits are every change of that. The files in `.task-locks` decide, under the table
+//! lock; what they say is committed here before anything works under it, and a release before it is
+//! one. Several processes write it: it is read again when its ref moved. It never forgets a generation.
 
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::{CommitId, TaskName};
@@ -8,7 +9,6 @@ use crate::api::to_json;
 use crate::git::{self, Committed, Repository};
 use crate::plan::observed::ClaimSighting;
 use crate::process::clock;
-use crate::world::ActionError;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,14 +17,40 @@ pub const LOCKS: &str = "refs/reconciler/locks";
 /// How often a commit is tried that others overtake.
 const TRIES: usize = 5;
 
+/// Why the ledger was not read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// git refused.
+    #[error("the ledger of claims, {LOCKS}, cannot be used")]
+    Git(#[from] git::Error),
+    /// Others move it all the time.
+    #[error("the ledger of claims, {LOCKS}, is moved by others all the time")]
+    Overtaken,
+}
+
+/// A change of ownership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What is so from now on.
+    pub holding: Holding,
+    /// Why, in a person's words; it goes into the history.
+    pub why: Option<String>,
+}
+
+impl From<Holding> for Change {
+    fn from(holding: Holding) -> Self {
+        Self { holding, why: None }
+    }
+}
+
 /// What is known of the ledger, and what is to be added to it.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Whoever commits holds it.
+    /// Whoever commits, or reads what others committed, holds it.
     committing: tokio::sync::Mutex<()>,
     /// What it said when it was read or written last; `None` before.
     known: Mutex<Option<Known>>,
-    pending: Mutex<BTreeMap<TaskName, Holding>>,
+    pending: Mutex<BTreeMap<TaskName, Change>>,
 }
 
 #[derive(Debug, Default)]
@@ -39,12 +65,13 @@ impl Ledger {
         let known = self.known();
         let recorded = known.as_ref().and_then(|known| known.holdings.get(task));
         let recorded = recorded.map_or(0, |one| one.claim.generation);
-        self.pending().get(task).map_or(0, |one| one.claim.generation).max(recorded)
+        self.pending().get(task).map_or(0, |one| one.holding.claim.generation).max(recorded)
     }
 
     /// Notes changes of ownership; they are recorded by the next [`Self::publish`].
-    pub fn note(&self, changes: Vec<Holding>) {
-        self.pending().extend(changes.into_iter().map(|one| (one.claim.task.clone(), one)));
+    pub fn note(&self, changes: Vec<Change>) {
+        let by_task = changes.into_iter().map(|one| (one.holding.claim.task.clone(), one));
+        self.pending().extend(by_task);
     }
 
     /// Commits what is to be added, all that there is at once. When it returns, what was noted before
@@ -52,7 +79,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When it is not certain that they are recorded; they stay noted, so try again.
-    pub async fn publish(&self, repository: &Repository) -> Result<(), ActionError> {
+    pub async fn publish(&self, repository: &Repository) -> Result<(), LedgerError> {
         let _committing = self.committing.lock().await;
         for _ in 0..TRIES {
             let changes = self.pending().clone();
@@ -65,54 +92,73 @@ impl Ledger {
                 return Ok(());
             }
         }
-        Err(ActionError(format!("{LOCKS} is moved by others all the time")))
+        Err(LedgerError::Overtaken)
     }
 
-    /// Reads it, unless it is known.
+    /// Reads it, unless it is known and its ref has not moved. That it has not is seen without a fork
+    /// where libgit2 reads the repository.
     ///
     /// # Errors
     /// When it cannot be read: then no generation is certain to be new.
-    pub async fn read(&self, repository: &Repository) -> Result<(), git::Error> {
-        if self.known().is_none() {
+    pub async fn refresh(&self, repository: &Repository) -> Result<(), LedgerError> {
+        if self.is_current(repository).await? {
+            return Ok(());
+        }
+        // It may have been moved by ourselves, and what is known of it just changes.
+        let _committing = self.committing.lock().await;
+        if !self.is_current(repository).await? {
             let read = read(repository).await?;
-            self.known().get_or_insert(read);
+            *self.known() = Some(read);
         }
         Ok(())
+    }
+
+    async fn is_current(&self, repository: &Repository) -> Result<bool, git::Error> {
+        let tip = repository.reader().resolve(LOCKS).await?;
+        Ok(self.known().as_ref().is_some_and(|known| known.tip == tip))
+    }
+
+    /// Returns what is recorded of a task.
+    pub fn last(&self, task: &TaskName) -> Option<Holding> {
+        self.known().as_ref()?.holdings.get(task).cloned()
     }
 
     /// Commits changes and returns whether that is done; else others overtook it.
     async fn commit(
         &self,
         repository: &Repository,
-        changes: &BTreeMap<TaskName, Holding>,
+        changes: &BTreeMap<TaskName, Change>,
     ) -> Result<bool, git::Error> {
-        self.read(repository).await?;
+        // After a commit whose outcome is not certain, its ref tells.
+        if !self.is_current(repository).await? {
+            let read = read(repository).await?;
+            *self.known() = Some(read);
+        }
         let (tip, new) = {
             let known = self.known();
             let recorded =
                 |task: &TaskName| known.as_ref().and_then(|known| known.holdings.get(task));
-            let new = |one: &&Holding| {
+            let is_new = |one: &&Change| {
+                let one = &one.holding;
                 recorded(&one.claim.task).is_none_or(|recorded| one.replaces(recorded))
             };
-            let new: Vec<Holding> = changes.values().filter(new).cloned().collect();
+            let new: Vec<Change> = changes.values().filter(is_new).cloned().collect();
             (known.as_ref().and_then(|known| known.tip.clone()), new)
         };
         if new.is_empty() {
             return Ok(true);
         }
         let file = |one: &Holding| (file_name(&one.claim.task), to_json(one).into_bytes());
-        let files = new.iter().map(file).collect();
+        let files = new.iter().map(|one| file(&one.holding)).collect();
         let at = (LOCKS, tip.as_ref());
-        let done = repository.commit_table(at, &files, &message(&new)).await;
-        // What is not certain is read again.
-        let mut known = self.known();
-        let Ok(Committed::At(tip)) = done else {
-            *known = None;
-            return done.map(|_| false);
+        let Committed::At(tip) = repository.commit_table(at, &files, &message(&new)).await? else {
+            return Ok(false);
         };
+        let mut known = self.known();
         if let Some(known) = known.as_mut() {
             known.tip = Some(tip);
-            known.holdings.extend(new.into_iter().map(|one| (one.claim.task.clone(), one)));
+            let holdings = new.into_iter().map(|one| one.holding);
+            known.holdings.extend(holdings.map(|one| (one.claim.task.clone(), one)));
         }
         Ok(true)
     }
@@ -135,7 +181,7 @@ impl Ledger {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pending(&self) -> MutexGuard<'_, BTreeMap<TaskName, Holding>> {
+    fn pending(&self) -> MutexGuard<'_, BTreeMap<TaskName, Change>> {
         // Each change is one step.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,13 +222,13 @@ fn file_name(task: &TaskName) -> String {
     format!("{task}.lock")
 }
 
-fn message(changes: &[Holding]) -> String {
-    let line = |one: &Holding| {
-        let Claim { task, seat, generation, .. } = &one.claim;
-        match one.released_at {
-            None => format!("{seat} claims {task}, generation {generation}"),
-            Some(_) => format!("{seat} releases {task}, generation {generation}"),
-        }
+fn message(changes: &[Change]) -> String {
+    let line = |one: &Change| {
+        let Claim { task, seat, generation, .. } = &one.holding.claim;
+        let verb = if one.holding.released_at.is_some() { "releases" } else { "claims" };
+        let words: Vec<&str> = one.why.iter().flat_map(|why| why.split_whitespace()).collect();
+        let why = if words.is_empty() { String::new() } else { format!(": {}", words.join(" ")) };
+        format!("{seat} {verb} {task}, generation {generation}{why}")
     };
     let lines: Vec<String> = changes.iter().map(line).collect();
     match lines.as_slice() {

@@ -3,6 +3,7 @@
 
 pub mod host;
 pub mod ledger;
+pub mod ownership;
 pub mod sim;
 
 use crate::plan::action::Action;

@@ -10,7 +10,6 @@ mod wake;
 
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
-use crate::locks::Claims;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
@@ -18,7 +17,7 @@ use crate::process::clock;
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
-use crate::world::ledger::Ledger;
+use crate::world::ownership::Ownership;
 use crate::world::{ActionError, Look, Outcome, World};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,13 +36,12 @@ pub struct HostWorld {
     repository: Repository,
     source: Mutex<Source>,
     records: Arc<Records>,
-    claims: Claims,
     sessions: tmux::Server,
     trust: Trust,
     setting: Setting,
     cache: Mutex<observe::Cache>,
     begun: begun::Begun,
-    ledger: Arc<Ledger>,
+    ownership: Arc<Ownership>,
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
@@ -88,11 +86,10 @@ impl HostWorld {
         Self {
             source: Mutex::new(Source::new(repository.reader(), state_ref)),
             records: Arc::new(Records::at(root)),
-            claims: Claims::at(root),
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
             begun: begun::Begun::default(),
-            ledger: Arc::default(),
+            ownership: Arc::new(Ownership::of(repository.clone())),
             wake: wake::Wake::default(),
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),
@@ -125,6 +122,11 @@ impl HostWorld {
     /// Returns the records.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Returns who holds what.
+    pub fn ownership(&self) -> &Ownership {
+        &self.ownership
     }
 
     /// Returns the approvals.

@@ -1,31 +1,40 @@
-//! Who holds what, as the loop sees it: the claims, completed by the ledger. It decides nothing.
+//! Who holds what, as the loop sees and changes it. It decides nothing: what others hold by now is
+//! looked at again, in a turn of its own.
 
+use super::perform::{Answer, refused};
 use super::{HostWorld, Role};
-use crate::api::claim::Holding;
-use crate::api::name::TaskName;
+use crate::api::claim::{Claim, Holding};
+use crate::api::name::{Owner, TaskName};
+use crate::api::path::first_overlap;
 use crate::plan::observed::{ClaimSighting, Sighting};
+use crate::world::ledger::{Change, LedgerError};
+use crate::world::ownership::Released;
+use crate::world::{ActionError, Outcome};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The claims, and the last generation of each task's.
-type Ownership = (Sighting<BTreeMap<TaskName, ClaimSighting>>, BTreeMap<TaskName, u64>);
+type Owned = (Sighting<BTreeMap<TaskName, ClaimSighting>>, BTreeMap<TaskName, u64>);
 
 impl HostWorld {
-    /// Completes the claims by the generations of the ledger. The loop also sees to it that the ledger
+    /// Completes the claims by the generations of the ledger, which was read before them: what it says
+    /// to be held and is in no file any more was released. The loop also sees to it that the ledger
     /// says what the claims do, whatever was lost of either.
-    pub(super) async fn ownership(
+    pub(super) fn owned(
         &self,
         claims: Sighting<BTreeMap<TaskName, ClaimSighting>>,
-    ) -> Ownership {
+        ledger: Result<(), LedgerError>,
+    ) -> Owned {
         let Sighting::Known(claims) = claims else { return (claims, BTreeMap::new()) };
         if self.setting.role == Role::Visitor {
             return (Sighting::Known(claims), BTreeMap::new());
         }
-        if let Err(error) = self.ledger.read(&self.repository).await {
-            let why = format!("the ledger of claims cannot be read: {error}");
+        if let Err(error) = ledger {
+            let why = format!("the ledger of claims cannot be read: {}", ActionError::from(error));
             return (Sighting::Unknown(why), BTreeMap::new());
         }
-        let (generations, missing) = (self.ledger.generations(), self.ledger.missing(&claims));
+        let ledger = self.ownership.ledger();
+        let (generations, missing) = (ledger.generations(), ledger.missing(&claims));
         if !missing.is_empty() {
             self.record_ownership(missing);
         }
@@ -34,12 +43,64 @@ impl HostWorld {
 
     /// Has changes of ownership committed while the loop goes on.
     pub(super) fn record_ownership(&self, changes: Vec<Holding>) {
-        self.ledger.note(changes);
-        let (ledger, repository) = (Arc::clone(&self.ledger), self.repository.clone());
+        self.ownership.ledger().note(changes.into_iter().map(Change::from).collect());
+        let ownership = Arc::clone(&self.ownership);
         self.chores().spawn(async move {
-            if let Err(error) = ledger.publish(&repository).await {
-                tracing::warn!(error = error.0, "a change of ownership is not recorded yet");
+            if let Err(error) = ownership.publish().await {
+                let error = ActionError::from(error).0;
+                tracing::warn!(error, "a change of ownership is not recorded yet");
             }
         });
+    }
+
+    /// Publishes a claim that was planned, if nobody else holds any of it by now.
+    pub(super) async fn claim(&self, claim: &Claim) -> Answer {
+        let turn = self.ownership.turn().await?;
+        let held = turn.held(&claim.task)?;
+        if held.as_ref().is_some_and(|held| held.is_of_same_holder(claim)) {
+            return Ok(Outcome::AlreadySo);
+        }
+        let held = held.map_or(0, |held| held.generation);
+        if turn.generation(&claim.task).max(held).saturating_add(1) != claim.generation {
+            return refused("the claim has moved on");
+        }
+        for (task, other) in turn.near(&claim.locked_files, &claim.task)? {
+            // What a damaged one holds is the plan's to judge: here it would keep everybody waiting.
+            let Ok(other) = other else { continue };
+            let overlap = first_overlap(&claim.locked_files, &other.locked_files);
+            if let Some((_, held, path)) = overlap.filter(|_| task != claim.task) {
+                let Claim { seat, expires_at, .. } = &other;
+                let what = format!("{task} ({seat}) holds {held} by now, so {path}");
+                return refused(&format!("{what}, until {expires_at:.0}"));
+            }
+        }
+        turn.publish(claim)?;
+        drop(turn);
+        self.record_ownership(vec![Holding { claim: claim.clone(), released_at: None }]);
+        Ok(Outcome::Done)
+    }
+
+    pub(super) async fn renew(&self, claim: &Claim) -> Answer {
+        let turn = self.ownership.turn().await?;
+        match turn.held(&claim.task)? {
+            Some(held) if held.is_continued_by(claim) => {
+                turn.publish(claim)?;
+                Ok(Outcome::Done)
+            }
+            Some(_) | None => refused("the claim is another by now"),
+        }
+    }
+
+    pub(super) async fn release(&self, owner: &Owner, generation: u64) -> Answer {
+        let held = self.ownership.claims().get(&owner.task).transpose().map_err(ActionError)?;
+        let Some(held) = held else { return Ok(Outcome::AlreadySo) };
+        if held.generation != generation || held.uid != owner.uid {
+            return refused("the claim is another by now");
+        }
+        match self.ownership.release(&held).await? {
+            Released::Done => Ok(Outcome::Done),
+            Released::AlreadySo => Ok(Outcome::AlreadySo),
+            Released::Another => refused("the claim is another by now"),
+        }
     }
 }
