@@ -13,7 +13,7 @@ use crate::git::{self, Repository, Stale};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
-use crate::process::clock;
+use crate::process::clock::{self, Awake};
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
@@ -40,6 +40,7 @@ pub struct HostWorld {
     trust: Trust,
     setting: Setting,
     cache: Mutex<observe::Cache>,
+    awake: Awake,
     begun: begun::Begun,
     ownership: Arc<Ownership>,
     wake: wake::Wake,
@@ -88,6 +89,7 @@ impl HostWorld {
             records: Arc::new(Records::at(root)),
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
+            awake: Awake::default(),
             begun: begun::Begun::default(),
             ownership: Arc::new(Ownership::of(repository.clone())),
             wake: wake::Wake::default(),

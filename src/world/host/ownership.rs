@@ -84,7 +84,9 @@ impl HostWorld {
         let turn = self.ownership.turn().await?;
         match turn.held(&claim.task)? {
             Some(held) if held.is_continued_by(claim) => {
-                turn.publish(claim)?;
+                // A person may have said since that it is done.
+                let completed_at = held.completed_at.or(claim.completed_at);
+                turn.publish(&Claim { completed_at, ..claim.clone() })?;
                 Ok(Outcome::Done)
             }
             Some(_) | None => refused("the claim is another by now"),
