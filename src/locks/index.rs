@@ -173,6 +173,7 @@ mod tests {
         assert_eq!(near(&claims, "other/a.rs"), ["t7"]);
         let lock = TableLock::take_blocking(root.path()).unwrap();
         claims.remove(&lock, &"t8".parse().unwrap()).unwrap();
+        drop(lock);
         assert_eq!(near(&claims, "src/m8/a.rs"), [""; 0]);
         publish(&claims, "late", &["src/m9/b.rs"]);
         assert_eq!(near(&claims, "src/m9/b.rs"), ["late", "t9"]);
