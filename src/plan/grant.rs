@@ -9,7 +9,6 @@ use crate::api::path::PathPattern;
 use crate::api::policy::PolicySpec;
 use crate::api::worker::WorkerType;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -59,25 +58,20 @@ pub enum Grant {
 }
 
 /// Who stands in the way of a claim.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The task that holds it.
     pub task: TaskName,
     /// Its holder; nothing when its lock cannot be understood.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
     /// What is wrong with its lock.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
     /// What is in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub overlap: Option<Overlap>,
 }
 
 /// Who holds something, and for how long.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The seat or the person.
     pub worker: Seat,
@@ -89,9 +83,16 @@ pub struct Holder {
     pub until: Timestamp,
 }
 
+impl Conflict {
+    /// Returns that somebody holds the task itself.
+    pub fn with(claim: &Claim) -> Self {
+        let (task, holder) = (claim.task.clone(), Some(holder(claim)));
+        Self { task, holder, damage: None, overlap: None }
+    }
+}
+
 /// Two patterns that meet. A conflict without one is about the task itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
     /// The pattern that was asked for.
     pub asked: PathPattern,
@@ -161,12 +162,7 @@ pub fn with_shared(paths: &[PathPattern], policy: &PolicySpec) -> Vec<PathPatter
 fn of_task(asked: &Asked, own: &ClaimSighting) -> Option<Conflict> {
     match own {
         Ok(own) if own.uid == asked.uid && own.seat == asked.seat => None,
-        Ok(own) => Some(Conflict {
-            task: asked.task.clone(),
-            holder: Some(holder(own)),
-            damage: None,
-            overlap: None,
-        }),
+        Ok(own) => Some(Conflict::with(own)),
         Err(why) => Some(damaged(&asked.task, why, None)),
     }
 }

@@ -107,7 +107,7 @@ impl Ledger {
         // It may have been moved by ourselves, and what is known of it just changes.
         let _committing = self.committing.lock().await;
         if !self.is_current(repository).await? {
-            let read = read(repository).await?;
+            let read = Box::pin(read(repository)).await?;
             *self.known() = Some(read);
         }
         Ok(())
@@ -131,7 +131,7 @@ impl Ledger {
     ) -> Result<bool, git::Error> {
         // After a commit whose outcome is not certain, its ref tells.
         if !self.is_current(repository).await? {
-            let read = read(repository).await?;
+            let read = Box::pin(read(repository)).await?;
             *self.known() = Some(read);
         }
         let (tip, new) = {

@@ -112,7 +112,7 @@ impl Ownership {
     /// # Errors
     /// When that is not certain; the next publication tries again.
     pub async fn publish(&self) -> Result<(), LedgerError> {
-        self.ledger.publish(&self.repository).await
+        Box::pin(self.ledger.publish(&self.repository)).await
     }
 
     /// Releases a claim: that is recorded first, so that its generation is never used again, and with
@@ -181,16 +181,35 @@ impl Turn<'_> {
     /// # Errors
     /// When it is not certain that it is released; try again.
     pub async fn release(&self, claim: &Claim, why: Option<String>) -> Result<(), OwnershipError> {
+        self.heal()?;
         self.of.record(vec![tombstone(claim, why)]).await?;
         Ok(self.of.claims.remove(&self.lock, &claim.task)?)
     }
 
-    /// Removes a claim that cannot be understood.
+    /// Releases a claim that cannot be understood: whoever the ledger says to hold it does no longer.
     ///
     /// # Errors
-    /// When it cannot be removed; it is held then.
-    pub fn remove_damaged(&self, task: &TaskName) -> Result<(), OwnershipError> {
+    /// When it is not certain that it is released; try again.
+    pub async fn release_damaged(
+        &self,
+        task: &TaskName,
+        why: Option<String>,
+    ) -> Result<(), OwnershipError> {
+        if let Some(last) = self.of.ledger.last(task) {
+            self.of.record(vec![tombstone(&last.claim, why)]).await?;
+        }
         Ok(self.of.claims.remove(&self.lock, task)?)
+    }
+
+    /// Notes what the ledger does not say although the claims do, because whoever changed them was cut
+    /// off. The next publication records it.
+    ///
+    /// # Errors
+    /// When the claims cannot be read.
+    pub fn heal(&self) -> Result<(), OwnershipError> {
+        let missing = self.of.ledger.missing(&self.claims()?);
+        self.of.ledger.note(missing.into_iter().map(Change::from).collect());
+        Ok(())
     }
 
     /// Tells the loop, which looks then.
@@ -202,4 +221,9 @@ impl Turn<'_> {
 fn tombstone(claim: &Claim, why: Option<String>) -> Change {
     let released_at = Some(clock::now());
     Change { holding: Holding { claim: claim.clone(), released_at }, why }
+}
+
+/// Draws random bits.
+pub fn draw() -> u128 {
+    uuid::Uuid::new_v4().as_u128()
 }

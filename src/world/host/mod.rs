@@ -212,7 +212,7 @@ impl HostWorld {
 
 impl World for HostWorld {
     async fn observe(&self) -> Look {
-        self.look().await
+        Box::pin(self.look()).await
     }
 
     async fn perform(&self, action: &Action) -> Result<Outcome, ActionError> {
