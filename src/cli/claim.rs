@@ -94,7 +94,7 @@ fn reason(text: &str) -> Result<String, String> {
 
 impl ClaimTask {
     pub(super) async fn run(self, context: &Context) -> Done {
-        let client = context.client().await?;
+        let client = context.holder().await?;
         let person = client.person(self.who.name.as_deref()).await?;
         let taken = client.claim(&self.task, &person).await?;
         if told(context, &taken)? {
@@ -120,7 +120,7 @@ fn next(client: &Client, task: &TaskName) -> Vec<String> {
 
 impl Release {
     pub(super) async fn run(self, context: &Context) -> Done {
-        let client = context.client().await?;
+        let client = context.holder().await?;
         let person = client.person(self.who.name.as_deref()).await?;
         let own = if self.done { How::Completed } else { How::Own };
         let how = self.force.how().unwrap_or(own);
@@ -158,7 +158,7 @@ pub(super) fn finish(context: &Context, task: &TaskName, freed: &Freed) -> Done 
 
 impl Renew {
     pub(super) async fn run(self, context: &Context) -> Done {
-        let client = context.client().await?;
+        let client = context.holder().await?;
         let person = client.person(self.who.name.as_deref()).await?;
         let renewed = client.renew(self.task.as_ref(), &person).await?;
         if let (Some(task), []) = (&self.task, renewed.as_slice()) {

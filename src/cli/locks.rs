@@ -118,7 +118,7 @@ async fn acquire(
     who: &Who,
     context: &Context,
 ) -> Result<ExitCode, Failure> {
-    let client = context.client().await?;
+    let client = context.holder().await?;
     let asked = (context.directory.as_path(), paths);
     let taken = client.acquire_paths(asked, who.name.as_deref(), reason).await?;
     claim::told(context, &taken)?;
@@ -131,7 +131,7 @@ async fn release(
     who: &Who,
     context: &Context,
 ) -> Result<ExitCode, Failure> {
-    let client = context.client().await?;
+    let client = context.holder().await?;
     if let Some(how) = force.how() {
         let [name] = paths.as_slice() else {
             return Err(Failure::usage("--force takes away one lock: name it"));
@@ -161,7 +161,7 @@ async fn release(
 }
 
 async fn renew(who: &Who, context: &Context) -> Result<ExitCode, Failure> {
-    let client = context.client().await?;
+    let client = context.holder().await?;
     let renewed = client.renew_here(&context.directory, who.name.as_deref()).await?;
     claim::renewals(context, &renewed)
 }

@@ -3,6 +3,7 @@
 
 use super::guard::lock;
 use crate::disk;
+use crate::fault;
 use crate::process::clock;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, Write as _};
@@ -54,6 +55,9 @@ impl TableLock {
         let open = open.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = open.open(&path).map_err(fail)?;
         let taken = lock(fs2::FileExt::try_lock_exclusive(&file)).map_err(fail)?;
+        if taken {
+            fault::during("take the table lock");
+        }
         Ok(taken.then_some(Self(file)))
     }
 
