@@ -147,3 +147,33 @@ fn a_contender_who_is_killed_at_any_effect_holds_all_or_nothing_and_the_next_goe
     }
     judge.history();
 }
+
+#[test]
+fn a_generation_is_not_used_again_whoever_of_holder_and_releaser_was_killed() {
+    let env = environment();
+    let mut judge = Judge::new(&env);
+    let claim = |who: &str| Contender::claim(who, "hot", &["hot/"]);
+    // The effect at which a holder dies whose claim is in its file and not in the ledger.
+    let unrecorded = (1..).find(|&point| {
+        assert_eq!(claim("ada").killed_at(point).run(&env), Ended::Killed, "at {point}");
+        let held = judge.look("a claim that is cut off");
+        let found = held.iter().any(|one| !judge.is_recorded(one));
+        if !held.is_empty() {
+            Contender::release("hot").run(&env);
+        }
+        found
+    });
+    for point in 1.. {
+        assert_eq!(claim("ada").killed_at(unrecorded.unwrap()).run(&env), Ended::Killed);
+        assert_eq!(judge.look("before the release").len(), 1);
+        let released = Contender::release("hot").killed_at(point).run(&env);
+        if claim("eve").run(&env) == Ended::Done {
+            assert_eq!(judge.look("after the release").len(), 1);
+        }
+        assert_eq!(Contender::release("hot").run(&env), Ended::Done);
+        if released == Ended::Done {
+            break;
+        }
+    }
+    judge.history();
+}

@@ -118,6 +118,14 @@ impl Ledger {
         Ok(self.known().as_ref().is_some_and(|known| known.tip == tip))
     }
 
+    /// Returns what was released and whose name is never used again: only the history keeps it.
+    fn over(&self) -> Vec<TaskName> {
+        let known = self.known();
+        let all = known.iter().flat_map(|known| &known.holdings);
+        let over = all.filter(|(_, one)| one.released_at.is_some() && one.claim.is_without_task());
+        over.map(|(task, _)| task.clone()).collect()
+    }
+
     /// Returns what is recorded of a task.
     pub fn last(&self, task: &TaskName) -> Option<Holding> {
         self.known().as_ref()?.holdings.get(task).cloned()
@@ -148,8 +156,15 @@ impl Ledger {
         if new.is_empty() {
             return Ok(true);
         }
-        let file = |one: &Holding| (file_name(&one.claim.task), to_json(one).into_bytes());
-        let files = new.iter().map(|one| file(&one.holding)).collect();
+        let file = |one: &Change| {
+            let one = &one.holding;
+            (file_name(&one.claim.task), Some(to_json(one).into_bytes()))
+        };
+        let mut files: BTreeMap<String, Option<Vec<u8>>> = new.iter().map(file).collect();
+        let over = self.over();
+        for task in &over {
+            files.entry(file_name(task)).or_insert(None);
+        }
         let at = (LOCKS, tip.as_ref());
         let Committed::At(tip) = repository.commit_table(at, &files, &message(&new)).await? else {
             return Ok(false);
@@ -157,6 +172,7 @@ impl Ledger {
         let mut known = self.known();
         if let Some(known) = known.as_mut() {
             known.tip = Some(tip);
+            known.holdings.retain(|task, _| !over.contains(task));
             let holdings = new.into_iter().map(|one| one.holding);
             known.holdings.extend(holdings.map(|one| (one.claim.task.clone(), one)));
         }

@@ -129,6 +129,19 @@ impl<'a> Judge<'a> {
         assert_eq!(*first, claim.nonce, "{told}: two claims of one generation: {claim:?}");
     }
 
+    /// Notes what the files say, which may not be in the ledger yet.
+    pub(crate) fn look(&mut self, told: &str) -> Vec<Claim> {
+        let claims = self.claims();
+        for claim in &claims {
+            self.note(claim, told);
+        }
+        claims
+    }
+
+    pub(crate) fn is_recorded(&self, claim: &Claim) -> bool {
+        self.recorded().iter().any(|one| one.claim.nonce == claim.nonce)
+    }
+
     fn recorded(&self) -> Vec<Holding> {
         let names = self.env.try_git(&["ls-tree", "--name-only", LOCKS]).unwrap_or_default();
         let read = |name: &str| self.env.git(&["show", &format!("{LOCKS}:{name}")]);
@@ -138,7 +151,11 @@ impl<'a> Judge<'a> {
     /// Along the whole history the generations of a task grow, one at a time.
     pub(crate) fn history(&mut self) {
         let all = self.env.git(&["log", "--reverse", "--format=", "--raw", "--no-abbrev", LOCKS]);
-        let blob = |line: &str| line.split_ascii_whitespace().nth(3).map(str::to_owned);
+        let blob = |line: &str| {
+            let mut words = line.split_ascii_whitespace().skip(3);
+            let (new, status) = (words.next()?.to_owned(), words.next()?);
+            (status != "D").then_some(new)
+        };
         let mut last: BTreeMap<String, u64> = BTreeMap::new();
         for blob in all.lines().filter_map(blob) {
             let one: Holding =

@@ -15,9 +15,6 @@ use crate::plan::grant::{self, Asked, Grant};
 use crate::world::ownership::Turn;
 use std::path::{Path, PathBuf};
 
-/// How the names of claims without a task begin.
-const LOCK: &str = "lock-";
-
 /// Which paths are given back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
@@ -265,12 +262,7 @@ fn fenced(owner: &Owner) -> Error {
 /// Returns what a person holds without a task.
 fn held_without_task(turn: &Turn<'_>, person: &Seat) -> Result<Vec<Claim>, Error> {
     let all = turn.claims()?.into_values().filter_map(Result::ok);
-    let is_lock = |held: &Claim| held.task.as_str() == lock_name(held.uid.short());
-    Ok(all.filter(|held| is_of(held, person) && is_lock(held)).collect())
-}
-
-fn lock_name(short: &str) -> String {
-    format!("{LOCK}{short}")
+    Ok(all.filter(|held| is_of(held, person) && held.is_without_task()).collect())
 }
 
 /// Returns what is asked for by a lock without a task: a new one, or one that is held.
@@ -278,9 +270,8 @@ fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked
     let (task, uid) = if let Some(held) = held {
         (held.task, held.uid)
     } else {
-        let uid = fresh(LOCK);
-        let name = lock_name(uid.short()).parse();
-        (name.expect("hexadecimal digits behind a letter are a name"), uid)
+        let uid = fresh("lock");
+        (Claim::name_without_task(&uid), uid)
     };
     let (seat, worker_type) = (person.clone(), WorkerType::Human);
     Asked { task, uid, seat, worker_type, paths, branch: None }
