@@ -197,7 +197,7 @@ impl HostWorld {
                 .strip_prefix("gitdir: ")
                 .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
             let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
-            found.push(Worktree { path, owner: None, state, branch: None });
+            found.push(Worktree { path, owner: None, state, branch: None, generation: None });
         }
         Ok(found)
     }
@@ -335,7 +335,8 @@ fn worktree_seen(one: git::Linked) -> Worktree {
     } else {
         WorktreeState::Ready
     };
-    Worktree { path: one.path, owner: one.owner, state, branch: one.branch }
+    let git::Linked { path, owner, branch, generation, .. } = one;
+    Worktree { path, owner, state, branch, generation }
 }
 
 /// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.
@@ -404,6 +405,7 @@ mod tests {
             directory: "/".into(),
             program,
             heartbeat_seconds: 30,
+            lease_seconds: 3600,
         }
     }
 
