@@ -201,7 +201,7 @@ impl HostWorld {
                 .strip_prefix("gitdir: ")
                 .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
             let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
-            found.push(Worktree { path, owner: None, state, branch: None });
+            found.push(Worktree { path, owner: None, state, branch: None, generation: None });
         }
         Ok(found)
     }
@@ -339,7 +339,8 @@ fn worktree_seen(one: git::Linked) -> Worktree {
     } else {
         WorktreeState::Ready
     };
-    Worktree { path: one.path, owner: one.owner, state, branch: one.branch }
+    let git::Linked { path, owner, branch, generation, .. } = one;
+    Worktree { path, owner, state, branch, generation }
 }
 
 /// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.
@@ -408,6 +409,7 @@ mod tests {
             directory: "/".into(),
             program,
             heartbeat_seconds: 30,
+            lease_seconds: 3600,
         }
     }
 

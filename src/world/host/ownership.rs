@@ -7,10 +7,12 @@ use crate::api::claim::{Claim, Holding};
 use crate::api::name::{Owner, TaskName};
 use crate::api::path::first_overlap;
 use crate::plan::observed::{ClaimSighting, Sighting};
+use crate::process::clock;
 use crate::world::ledger::{Change, LedgerError};
 use crate::world::ownership::Released;
 use crate::world::{ActionError, Outcome};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The claims, and the last generation of each task's.
@@ -57,7 +59,8 @@ impl HostWorld {
     pub(super) async fn claim(&self, claim: &Claim) -> Answer {
         let turn = self.ownership.turn().await?;
         let held = turn.held(&claim.task)?;
-        if held.as_ref().is_some_and(|held| held.is_of_same_holder(claim)) {
+        let same = |held: &Claim| held.is_of_same_holder(claim) && !has_lapsed(held);
+        if held.as_ref().is_some_and(same) {
             return Ok(Outcome::AlreadySo);
         }
         let held = held.map_or(0, |held| held.generation);
@@ -105,4 +108,58 @@ impl HostWorld {
             Released::Another => refused("the claim is another by now"),
         }
     }
+
+    /// Releases what a person let lapse. What is in no commit keeps it.
+    pub(super) async fn expire(
+        &self,
+        owner: &Owner,
+        generation: u64,
+        path: Option<&Path>,
+    ) -> Answer {
+        let is_it = |held: &Claim| held.owner() == *owner && held.generation == generation;
+        let unsaved = match path {
+            Some(path)
+                if self.repository.linked()?.iter().any(|one| one.path == path && !one.missing) =>
+            {
+                self.repository.unsaved(path).await?.describe_all()
+            }
+            Some(_) | None => None,
+        };
+        let turn = self.ownership.turn().await?;
+        let Some(held) = turn.held(&owner.task)? else { return Ok(Outcome::AlreadySo) };
+        if !is_it(&held) || !has_lapsed(&held) {
+            return refused("it was renewed, or is another by now");
+        }
+        if let (Some(what), Some(path)) = (unsaved, path) {
+            let (who, path) = (&held.seat.worker, path.display());
+            let way_out = format!("commit them, or `reconciler renew {}`", owner.task);
+            return Err(ActionError(format!("{who} has {what} in {path}: {way_out}")));
+        }
+        turn.release(&held, Some("it lapsed".to_owned())).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Notes in a worktree the generation of its claim; nobody takes that meanwhile.
+    pub(super) async fn note_generation(
+        &self,
+        owner: &Owner,
+        path: &Path,
+        generation: u64,
+    ) -> Answer {
+        let turn = self.ownership.turn().await?;
+        match turn.held(&owner.task)? {
+            Some(held) if held.generation == generation && held.owner() == *owner => {
+                self.repository.note_generation(path, owner, generation)?;
+                Ok(Outcome::Done)
+            }
+            Some(_) | None => refused("the claim is another by now"),
+        }
+    }
+}
+
+/// Returns whether a claim was not renewed in time, by this machine's own clock.
+pub(super) fn has_lapsed(claim: &Claim) -> bool {
+    // Which boot it is could be told when it was planned.
+    let boot = clock::boot_time();
+    boot.is_ok_and(|boot| !claim.time_left(clock::now(), &boot).is_positive())
 }

@@ -2,9 +2,10 @@
 //! longer true.
 
 use super::begun::{Before, owner_of};
+use super::ownership::has_lapsed;
 use super::{HostWorld, OWNER, REPO};
 use crate::api::attempt::{
-    AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
+    Attempt, AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
@@ -30,6 +31,13 @@ impl HostWorld {
             Action::Claim(claim) => self.claim(claim).await,
             Action::Renew { claim } => self.renew(claim).await,
             Action::Release { owner, generation } => self.release(owner, *generation).await,
+            Action::Expire { owner, generation, path } => {
+                self.expire(owner, *generation, path.as_deref()).await
+            }
+            Action::Complete { attempt, exit } => self.complete(attempt, exit).await,
+            Action::NoteGeneration { owner, path, generation } => {
+                self.note_generation(owner, path, *generation).await
+            }
             Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
             Action::AddWorktree { owner, path, branch } => {
                 self.add_worktree(owner, path, branch).await
@@ -99,6 +107,17 @@ impl HostWorld {
 
     fn held(&self, task: &TaskName) -> Result<Option<Claim>, ActionError> {
         self.ownership.claims().get(task).transpose().map_err(ActionError)
+    }
+
+    async fn complete(&self, attempt: &Attempt, exit: &Exit) -> Answer {
+        let (new, id) = (attempt.clone(), attempt.id.clone());
+        let prepare = move |records: &Records| records.prepare(&new);
+        if self.write_record(prepare).await? == Published::Existed {
+            return refused("there is an attempt of this number by now");
+        }
+        let exit = exit.clone();
+        let close = move |records: &Records| records.close(&id, &exit);
+        published(self.write_record(close).await?, "an end of it")
     }
 
     async fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Answer {
@@ -210,8 +229,23 @@ impl HostWorld {
         shim: Option<&ProcessId>,
         (why, asked_at): (StopReason, Timestamp),
     ) -> Answer {
-        if self.records.attempt(id)?.is_none() {
+        let Some(files) = self.records.attempt(id)? else {
             return refused("there is no such attempt");
+        };
+        let held = self.held(&id.owner.task)?;
+        let stands = match why {
+            StopReason::Lapsed => held.as_ref().is_some_and(has_lapsed),
+            StopReason::TakenOver => {
+                let seat = files.attempt?.seat;
+                held.is_some_and(|held| held.seat != seat)
+            }
+            StopReason::Suspended
+            | StopReason::Deleted
+            | StopReason::SpecChanged
+            | StopReason::WorkerGone => true,
+        };
+        if !stands {
+            return refused("the claim is another by now");
         }
         // Whether it is asked for the first time matters to nobody: the first reason stands.
         match self.records.ask_to_stop(id, &StopRequest { asked_at, why })? {
