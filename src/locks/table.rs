@@ -1,5 +1,5 @@
 //! The table lock: a short flock(2) on a file that is never deleted. Whoever reads who holds what,
-//! decides, and then writes a claim does it under this; nobody waits for anything else meanwhile.
+//! decides, and then writes a claim does it under this; it waits for nothing but git meanwhile.
 
 use super::guard::lock;
 use crate::disk;
