@@ -86,6 +86,21 @@ fn descendants() -> io::Result<Vec<ProcessId>> {
     Ok(found)
 }
 
+/// Returns whether there are processes below this one and all of them are stopped, by SIGSTOP or a
+/// debugger: then nothing of the attempt can go on.
+pub(super) fn stand_still() -> io::Result<bool> {
+    let below = pids_below(std::process::id(), &parents()?);
+    let stats = below.iter().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
+    let states: Vec<char> = stats.filter_map(|stat| state(&stat.ok()?)).collect();
+    let live: Vec<&char> = states.iter().filter(|state| !matches!(state, 'Z' | 'X')).collect();
+    Ok(!live.is_empty() && live.iter().all(|state| matches!(state, 'T' | 't')))
+}
+
+/// Reads field 3.
+fn state(stat: &str) -> Option<char> {
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
 /// Returns the parent of every process. `/proc/PID/task/TID/children` would be shorter; not every
 /// kernel has it.
 fn parents() -> io::Result<BTreeMap<u32, u32>> {
@@ -132,5 +147,6 @@ mod tests {
     #[test]
     fn a_command_with_brackets_and_spaces_is_read_past() {
         assert_eq!(parent("7 (a) b) (c) S 42 2 3"), Some(42));
+        assert_eq!(state("7 (a) b) (c) T 42 2 3"), Some('T'));
     }
 }
