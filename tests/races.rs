@@ -18,6 +18,9 @@ use judge::{Judge, Tally};
 /// How many races `cargo test` runs.
 const SAMPLE: u64 = 25;
 
+/// No command passes more effects than this.
+const POINTS: u64 = 100;
+
 /// The tasks that are contended for, and their files.
 const TASKS: [(&str, &[&str]); 5] = [
     ("hot", &["hot/"]),
@@ -154,7 +157,7 @@ fn a_generation_is_not_used_again_whoever_of_holder_and_releaser_was_killed() {
     let mut judge = Judge::new(&env);
     let claim = |who: &str| Contender::claim(who, "hot", &["hot/"]);
     // The effect at which a holder dies whose claim is in its file and not in the ledger.
-    let unrecorded = (1..).find(|&point| {
+    let unrecorded = (1..POINTS).find(|&point| {
         assert_eq!(claim("ada").killed_at(point).run(&env), Ended::Killed, "at {point}");
         let held = judge.look("a claim that is cut off");
         let found = held.iter().any(|one| !judge.is_recorded(one));

@@ -3,6 +3,8 @@
 
 #[path = "verbs/change.rs"]
 mod change;
+#[path = "verbs/claim.rs"]
+mod claim;
 #[path = "verbs/look.rs"]
 mod look;
 #[path = "verbs/scene.rs"]

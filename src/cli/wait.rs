@@ -5,7 +5,6 @@ use super::context::Context;
 use super::exit::{Code, Failure};
 use super::print::{self, printable};
 use super::reference::{self, Type};
-use crate::api::claim::Claim;
 use crate::api::name::{NameError, TaskName};
 use crate::api::task::TaskState;
 use crate::client::view::task::{TaskStatus, tasks};
@@ -132,30 +131,13 @@ impl Wait {
         task: &TaskName,
         context: &Context,
     ) -> Result<ExitCode, Failure> {
-        let held = |claim: &Result<Claim, String>| match claim {
-            Ok(claim) => format!("lock/{task}  held by {}", claim.seat),
-            Err(why) => format!("lock/{task}  cannot be understood: {}", printable(why)),
-        };
-        let mut clock = tokio::time::interval(INTERVAL);
-        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut last, mut told) = (client.holder_of(task), String::new());
-        let watch = async {
-            while let Some(claim) = &last {
-                let line = held(claim);
-                if line != told {
-                    context.note(&line);
-                    told = line;
-                }
-                clock.tick().await;
-                last = client.holder_of(task);
-            }
-        };
+        let watch = watch_lock(client, task, context);
         if tokio::time::timeout(self.timeout, watch).await.is_ok() {
             print::out(&format!("lock/{task}  released\n"))?;
             return Ok(Code::Success.into());
         }
         let code = if self.timeout.is_zero() { Code::Pending } else { Code::TimedOut };
-        let line = client.holder_of(task).as_ref().map_or_else(String::new, held);
+        let line = lock_line(client, task).unwrap_or_default();
         Err(Failure::coded(code, format!("not yet: {line}")))
     }
 
@@ -210,6 +192,28 @@ impl Wait {
                 .hint(format!("see why: reconciler describe task {}", self.name))),
         }
     }
+}
+
+/// Looks until nobody holds a lock, and says when another does.
+async fn watch_lock(client: &Client, task: &TaskName, context: &Context) {
+    let mut clock = tokio::time::interval(INTERVAL);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = String::new();
+    while let Some(line) = lock_line(client, task) {
+        if line != told {
+            context.note(&line);
+        }
+        told = line;
+        clock.tick().await;
+    }
+}
+
+/// Says who holds a lock; `None` when nobody does.
+fn lock_line(client: &Client, task: &TaskName) -> Option<String> {
+    Some(match client.holder_of(task)? {
+        Ok(claim) => format!("lock/{task}  held by {}", claim.seat),
+        Err(why) => format!("lock/{task}  cannot be understood: {}", printable(&why)),
+    })
 }
 
 /// Judges a task, or that there is none.

@@ -142,7 +142,7 @@ mod tests {
         assert!(TableLock::try_take(folder.path()).unwrap().is_none());
         assert_eq!(holder(&TableLock::path(folder.path())), Some(std::process::id()));
         first.announce();
-        let (_, next) = tokio::join!(async { drop(first) }, TableLock::take(folder.path()));
+        let ((), next) = tokio::join!(async { drop(first) }, TableLock::take(folder.path()));
         drop(next.unwrap());
         drop(TableLock::take_blocking(folder.path()).unwrap());
         let text = std::fs::read_to_string(TableLock::path(folder.path())).unwrap();
@@ -154,15 +154,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let number = folder.path().join("number");
         std::fs::write(&number, "0").unwrap();
+        let add = || {
+            let _lock = TableLock::take_blocking(folder.path()).unwrap();
+            let now: u32 = std::fs::read_to_string(&number).unwrap().parse().unwrap();
+            std::fs::write(&number, (now + 1).to_string()).unwrap();
+        };
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| {
-                    for _ in 0..20 {
-                        let _lock = TableLock::take_blocking(folder.path()).unwrap();
-                        let now: u32 = std::fs::read_to_string(&number).unwrap().parse().unwrap();
-                        std::fs::write(&number, (now + 1).to_string()).unwrap();
-                    }
-                });
+                scope.spawn(|| (0..20).for_each(|_| add()));
             }
         });
         assert_eq!(std::fs::read_to_string(&number).unwrap(), "160");

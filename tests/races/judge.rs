@@ -78,12 +78,8 @@ impl<'a> Judge<'a> {
                 Ended::Refused => {
                     self.tally.refused += 1;
                     assert_eq!(own.len(), 0, "{told}: {contender:?} was refused and has {own:?}");
-                    let asked = patterns(&contender.paths);
-                    let in_the_way = claims.iter().find(|one| {
-                        contender.task.as_deref() == Some(one.task.as_str())
-                            || first_overlap(&asked, &one.locked_files).is_some()
-                    });
-                    assert!(in_the_way.is_some(), "{told}: {contender:?} lost to nobody");
+                    let lost = claims.iter().any(|one| is_in_the_way(one, contender));
+                    assert!(lost, "{told}: {contender:?} lost to nobody");
                 }
                 Ended::Killed => {
                     self.tally.killed += 1;
@@ -174,4 +170,9 @@ impl<'a> Judge<'a> {
 fn is_of(claim: &Claim, contender: &Contender) -> bool {
     let of_task = contender.task.as_deref().is_none_or(|task| claim.task.as_str() == task);
     claim.seat.to_string() == contender.seat && of_task
+}
+
+fn is_in_the_way(claim: &Claim, contender: &Contender) -> bool {
+    contender.task.as_deref() == Some(claim.task.as_str())
+        || first_overlap(&patterns(&contender.paths), &claim.locked_files).is_some()
 }
