@@ -2,7 +2,7 @@
 # git, tmux and a C compiler (for libgit2), which `make demo` and `make test` install where apt is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim mutants sweep chaos bench schemas clean tools
+.PHONY: help demo run test check sim model mutants sweep chaos bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -38,6 +38,9 @@ check: ## Check types and the laws of the house: the fast inner loop
 
 sim: ## Simulate SEEDS=1000000 worlds with faults, or tell the history of SEED=n
 	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) $(if $(FROM),FROM=$(FROM)) $(CARGO) test --locked --release --test sim -- --nocapture
+
+model: ## Try every order of the claim protocol's steps, with larger bounds than make test
+	$(CARGO) test --locked --test model -- --include-ignored --nocapture --test-threads 1
 
 mutants: ## Put bugs into the planner, one at a time; the simulation must catch each (ONLY=text)
 	$(CARGO) test --locked --test mutants -- --ignored --nocapture
