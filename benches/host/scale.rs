@@ -5,6 +5,7 @@ use crate::{ROUNDS, row, took};
 use jiff::Timestamp;
 use reconciler::agents;
 use reconciler::api::attempt::{ProcessId, TaskRecord};
+use reconciler::api::claim::BootTime;
 use reconciler::api::name::{BranchName, CommitId, TaskName, Uid};
 use reconciler::api::policy::PolicySpec;
 use reconciler::plan::action::Action;
@@ -138,6 +139,8 @@ fn records(desired: &Desired) -> Observed {
         now,
         nonce: 1,
         node: "here".to_owned(),
+        boot: BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+        awake_since: 0,
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(desired.tasks.keys().map(record).collect()),
         claims: Sighting::Known(BTreeMap::new()),

@@ -159,6 +159,8 @@ mod tests {
                 now: clock::now(),
                 nonce: 1,
                 node: "here".to_owned(),
+                boot: crate::api::claim::BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+                awake_since: 0,
                 places: Places { root: "/r".into() },
                 tasks: Sighting::Known(BTreeMap::new()),
                 claims: Sighting::Known(BTreeMap::new()),

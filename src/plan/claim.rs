@@ -3,7 +3,7 @@
 use super::admission::Wanted;
 use super::{Row, Scene};
 use crate::api::attempt::TaskRecord;
-use crate::api::claim::Claim;
+use crate::api::claim::{Claim, Heartbeat};
 use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::{PathPattern, PatternIndex};
 use crate::api::task::TaskSpec;
@@ -128,27 +128,34 @@ pub(super) fn take(
         claimed_at: now,
         locked_files: paths,
         branch_name: record.branch.clone(),
-        expires_at: expiry(scene, now),
-        renewed_at: now,
+        expires_at: now.saturating_add(lease(scene)).unwrap_or(now),
+        heartbeat: heartbeat(scene),
         generation: last.max(before).saturating_add(1),
         nonce: Uid::derive(scene.observed.nonce, &format!("claim of {}", record.task)),
         node: scene.observed.node.clone(),
+        attempt: None,
+        process: None,
+        completed_at: None,
     }
 }
 
 /// Returns the renewal of a claim, when a third of its time is over; else when that will be.
 pub(super) fn renew(scene: Scene<'_>, claim: &Claim) -> Result<Action, Timestamp> {
     let now = scene.observed.now;
-    let third = SignedDuration::from_secs(i64::from(scene.policy.locks.expiry_seconds) / 3);
-    let due = claim.renewed_at.saturating_add(third).unwrap_or(now);
-    if now < due && claim.renewed_at <= now {
-        return Err(due);
+    let lease = lease(scene);
+    let passed = lease.saturating_sub(claim.time_left(now, &scene.observed.boot));
+    let wait = (lease / 3).saturating_sub(passed);
+    if wait.is_positive() && wait <= lease {
+        return Err(now.saturating_add(wait).unwrap_or(now));
     }
-    let claim = Claim { renewed_at: now, expires_at: expiry(scene, now), ..claim.clone() };
-    Ok(Action::Renew { claim })
+    Ok(Action::Renew { claim: claim.renewed(heartbeat(scene), lease) })
 }
 
-fn expiry(scene: Scene<'_>, now: Timestamp) -> Timestamp {
-    let length = SignedDuration::from_secs(scene.policy.locks.expiry_seconds.into());
-    now.saturating_add(length).unwrap_or(now)
+fn heartbeat(scene: Scene<'_>) -> Heartbeat {
+    Heartbeat { at: scene.observed.now, boot: scene.observed.boot.clone() }
+}
+
+/// Returns how long a claim holds unless renewed.
+fn lease(scene: Scene<'_>) -> SignedDuration {
+    SignedDuration::from_secs(scene.policy.locks.expiry_seconds.into())
 }

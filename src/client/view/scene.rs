@@ -45,6 +45,8 @@ impl Scene {
                 now: NOW,
                 nonce: 7,
                 node: "here".to_owned(),
+                boot: crate::api::claim::BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+                awake_since: 0,
                 places: Places { root: "/home/alice/shop".into() },
                 tasks: Sighting::Known(BTreeMap::new()),
                 claims: Sighting::Known(BTreeMap::new()),

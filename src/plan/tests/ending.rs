@@ -151,6 +151,7 @@ fn a_claim_is_renewed_after_a_third_of_its_time() {
         let scene = scene().task("login", json!({})).registered("login", 60).running("login");
         scene.worktree("login").claim("login", &[])
     };
-    base().with(|_, observed| observed.now = at(NOW + 1100)).plans(&[]);
-    base().with(|_, observed| observed.now = at(NOW + 1200)).plans(&["renew the claim of login"]);
+    base().later(1100).plans(&[]);
+    base().with(|_, observed| observed.now = at(NOW + 9000)).plans(&[]);
+    base().later(1200).plans(&["renew the claim of login"]);
 }

@@ -2,6 +2,7 @@
 
 use super::{HostWorld, Role};
 use crate::api::attempt::{AttemptId, ShimRecord, StopRequest, TaskRecord};
+use crate::api::claim::BootTime;
 use crate::api::name::{BranchName, CommitId};
 use crate::disk;
 use crate::git;
@@ -51,11 +52,20 @@ impl HostWorld {
             (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
         };
         let nonce = uuid::Uuid::new_v4().as_u128();
+        let (boot, claims) = match clock::boot_time() {
+            Ok(boot) => (boot, claims),
+            Err(why) => (
+                BootTime { boot_id: String::new(), boot_millis: 0 },
+                Sighting::Unknown(format!("the boot of this machine cannot be told: {why}")),
+            ),
+        };
         let (claims, generations) = self.ownership(claims).await;
         let observed = Observed {
             now: clock::now(),
             nonce,
             node: identity::node().to_owned(),
+            boot,
+            awake_since: self.awake.since(),
             places: self.places(),
             tasks,
             claims,

@@ -112,6 +112,8 @@ impl State {
             now: self.now,
             nonce,
             node: "here".to_owned(),
+            boot: self.boot_time(),
+            awake_since: self.awake_since,
             places: places(),
             tasks: self.seen(tasks),
             claims: self.seen(claims),

@@ -23,7 +23,7 @@ pub use tape::Tape;
 
 use super::{ActionError, Look, Outcome, World};
 use crate::api::attempt::{Attempt, Exit, ExitReason, Failure, ProcessId, StopRequest, TaskRecord};
-use crate::api::claim::Claim;
+use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::task::TaskSpec;
 use crate::plan::action::{Action, Subject};
@@ -49,6 +49,9 @@ struct State {
     faults: Faults,
     now: Timestamp,
     boot: u64,
+    /// The boot clock, in milliseconds, and since when on it the loop has looked.
+    boot_millis: u64,
+    awake_since: u64,
     desired: Arc<Desired>,
     /// Tasks that a person deleted and may make again.
     withdrawn: BTreeMap<TaskName, Entry<TaskSpec>>,
@@ -167,6 +170,8 @@ impl SimWorld {
             faults,
             now: Timestamp::from_second(1_800_000_000).expect("a time of this age"),
             boot: 1,
+            boot_millis: 1000,
+            awake_since: 1000,
             desired: Arc::new(desired),
             withdrawn: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -248,7 +253,9 @@ impl SimWorld {
 
     /// Starts the loop's process again after a crash.
     pub fn restart_loop(&self) {
-        self.state().crashed = false;
+        let mut state = self.state();
+        state.crashed = false;
+        state.awake_since = state.boot_millis;
     }
 
     /// Returns whether the loop's process has crashed.
@@ -346,7 +353,12 @@ impl State {
 
     fn sleep(&mut self, time: SignedDuration) {
         self.now = self.now.saturating_add(time).expect("a near time");
+        self.boot_millis += u64::try_from(time.as_millis()).expect("time goes on");
         self.say(|| format!("  {time:#} pass"));
+    }
+
+    fn boot_time(&self) -> BootTime {
+        BootTime { boot_id: format!("boot-{}", self.boot), boot_millis: self.boot_millis }
     }
 
     fn fresh(&mut self) -> u64 {

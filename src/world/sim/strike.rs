@@ -69,6 +69,7 @@ impl State {
     /// Everything that ran is gone; what is on the disk stays.
     fn reboot(&mut self) {
         self.boot += 1;
+        (self.boot_millis, self.awake_since) = (1000, 1000);
         self.crash();
         self.sessions.clear();
         self.strangers.clear();
