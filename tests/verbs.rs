@@ -3,6 +3,8 @@
 
 #[path = "verbs/change.rs"]
 mod change;
+#[path = "verbs/forecast.rs"]
+mod forecast;
 #[path = "verbs/look.rs"]
 mod look;
 #[path = "verbs/scene.rs"]

@@ -20,6 +20,7 @@ const PATHS_MAX: usize = 10;
 Examples:
   reconciler locks                        who holds what; the same as: reconciler get locks
   reconciler locks check src/auth/        may I change this? who holds it?
+  reconciler locks forecast               what is ahead: tasks that will wait, branches in conflict
   reconciler locks log                    every claim there was, the newest last
   reconciler locks audit origin/main..    in CI: fails when a commit changed what another task held")]
 pub(super) struct Locks {
@@ -39,6 +40,12 @@ enum What {
     },
     /// List every claim there was, the newest last.
     Log,
+    /// Say which tasks will meet on files, and which branches conflict already.
+    ///
+    /// Tasks that are still to start are held against those that hold files, and those before them in
+    /// the queue. The branches of live worktrees that changed a path in common are merged for a try.
+    /// What is not committed is not looked at.
+    Forecast,
     /// Judge commits by what was held when they were made.
     ///
     /// A commit on the branch of a task is that task's work. The history of the locks is
@@ -57,6 +64,7 @@ impl Locks {
         match self.what {
             None => Get::locks().run(context),
             Some(What::Check { paths }) => Context::block_on(check(&paths, context)),
+            Some(What::Forecast) => Context::block_on(super::forecast::run(context)),
             Some(What::Log) => Context::block_on(log(context)),
             Some(What::Audit { range }) => Context::block_on(audit(&range, context)),
         }
