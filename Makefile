@@ -52,7 +52,7 @@ chaos: tools ## Break everything at random on a real repository for MINUTES=2, w
 	MINUTES=$(MINUTES) WORKERS=$(WORKERS) $(if $(SEED),SEED=$(SEED)) \
 	  $(CARGO) test --locked --test chaos -- --exact chaos --ignored --nocapture
 
-bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many or commit)
+bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, commit or forecast)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
 
 schemas: ## Write crds-like-schemas/ anew from the types

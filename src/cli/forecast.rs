@@ -16,10 +16,8 @@ pub(super) async fn run(context: &Context) -> Result<ExitCode, Failure> {
     let client = context.client().await?;
     let snapshot = client.snapshot().await;
     let forecast = client.forecast(&snapshot).await?;
-    for why in [forecast.collisions.why_unknown(), forecast.branches.why_unknown()] {
-        if let Some(why) = why {
-            return Err(Failure::new(format!("what is ahead cannot be told: {why}")));
-        }
+    if let Some(why) = forecast.collisions.why_unknown().or(forecast.branches.why_unknown()) {
+        return Err(Failure::new(format!("what is ahead cannot be told: {why}")));
     }
     match context.output {
         Output::Json => print::out(&print::json(&as_json(&forecast))?)?,
@@ -47,7 +45,8 @@ fn names(forecast: &Forecast) -> String {
     let branches = forecast.branches.known().into_iter();
     let in_conflict = branches.flat_map(|found| found.conflicts.iter().flat_map(|one| &one.tasks));
     let tasks: BTreeSet<_> = waiting.chain(in_conflict).collect();
-    tasks.into_iter().map(|task| format!("task/{task}\n")).collect()
+    let names: Vec<String> = tasks.into_iter().map(|task| format!("task/{task}\n")).collect();
+    names.concat()
 }
 
 fn draw(forecast: &Forecast, onto: &str, look: Look) -> String {
@@ -100,8 +99,8 @@ fn tell(forecast: &Forecast, context: &Context) {
         "{waiting} times a task will meet another on files; {} of {} pairs of {} live branches \
          conflict; what is not committed was not looked at",
         found.conflicts.len(),
-        found.branches * found.branches.saturating_sub(1) / 2,
-        found.branches,
+        found.count * found.count.saturating_sub(1) / 2,
+        found.count,
     ));
     for why in &found.unclear {
         context.note(&format!("not told: {why}"));

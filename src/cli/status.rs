@@ -206,7 +206,7 @@ fn conflicts(view: &StatusView, look: Look) -> String {
     let shown = view.conflicts.get(..CONFLICTS_MAX).unwrap_or(&view.conflicts);
     let mut text = draw_conflicts(shown, onto, look);
     if let Some(more) = view.conflicts.len().checked_sub(CONFLICTS_MAX).filter(|more| *more > 0) {
-        text += &format!("  and {more} more: reconciler locks forecast\n");
+        text = format!("{text}  and {more} more: reconciler locks forecast\n");
     }
     text
 }

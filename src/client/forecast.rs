@@ -27,7 +27,7 @@ pub struct Forecast {
 #[serde(rename_all = "camelCase")]
 pub struct Branches {
     /// How many branches there are.
-    pub branches: usize,
+    pub count: usize,
     /// How many pairs of them changed a path in common.
     pub pairs: usize,
     /// How many merges were tried for this look; the others were remembered.
@@ -109,7 +109,7 @@ impl Client {
     async fn between(&self, lines: &[Line<'_>], state: &CommitId) -> Result<Branches, Error> {
         let before = Memory::read(self.root());
         let mut now = Memory::default();
-        let mut found = Branches { branches: lines.len(), ..Branches::default() };
+        let mut found = Branches { count: lines.len(), ..Branches::default() };
         self.learn_changes(lines, state, (&before, &mut now, &mut found)).await?;
         let pairs: Vec<_> = sharing(lines, state, &now);
         found.pairs = pairs.len();
@@ -200,8 +200,8 @@ impl Memory {
 
     fn write(&self, root: &Path) -> Result<(), Error> {
         disk::make_ignored_folder(&root.join(".reconciler"))?;
-        let text = serde_json::to_vec(self).expect("strings are JSON");
-        Ok(disk::replace_unsynced(&Self::path(root), &text)?)
+        let text = crate::api::to_json(self);
+        Ok(disk::replace_unsynced(&Self::path(root), text.as_bytes())?)
     }
 }
 

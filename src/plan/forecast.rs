@@ -107,20 +107,18 @@ fn pending<'a>(scene: Scene<'a>, report: &Report) -> Vec<(&'a TaskName, &'a Task
 
 /// Returns whether one of two tasks waits for the other, if only through others.
 fn waits(desired: &Desired, one: &TaskName, other: &TaskName) -> bool {
-    let reaches = |from: &TaskName, to: &TaskName| {
-        let (mut left, mut seen) = (vec![from], BTreeSet::new());
-        while let Some(name) = left.pop() {
-            let spec = desired.tasks.get(name).and_then(|entry| entry.spec.as_ref());
-            for on in spec.iter().flat_map(|spec| &spec.dependencies) {
-                if on == to {
-                    return true;
-                }
-                if seen.insert(on) {
-                    left.push(on);
-                }
-            }
-        }
-        false
+    is_needed(desired, one, other) || is_needed(desired, other, one)
+}
+
+/// Returns whether a task needs another, if only through others.
+fn is_needed(desired: &Desired, task: &TaskName, other: &TaskName) -> bool {
+    let needs = |name: &TaskName| {
+        let spec = desired.tasks.get(name).and_then(|entry| entry.spec.as_ref());
+        spec.map_or(&[][..], |spec| &spec.dependencies)
     };
-    reaches(one, other) || reaches(other, one)
+    let (mut left, mut seen) = (vec![task], BTreeSet::new());
+    while let Some(name) = left.pop() {
+        left.extend(needs(name).iter().filter(|on| seen.insert(*on)));
+    }
+    seen.contains(other)
 }

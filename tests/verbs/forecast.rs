@@ -119,7 +119,8 @@ fn a_second_look_asks_git_nothing_about_commits_that_it_knows() {
 #[test]
 fn renames_and_folders_in_the_way_are_found_and_conflicts_with_main_are_not_the_others() {
     let scene = with_worktrees(&["edits", "folder", "moves", "stale"]);
-    let long: String = (0..40).map(|line| format!("line {line}\n")).collect();
+    let long: Vec<String> = (0..40).map(|line| format!("line {line}\n")).collect();
+    let long = long.concat();
     scene.write("src/long.rs", &long);
     scene.write("src/shared.rs", &long);
     scene.commit("longer");
