@@ -90,10 +90,9 @@ fn descendants() -> io::Result<Vec<ProcessId>> {
 /// debugger: then nothing of the attempt can go on.
 pub(super) fn stand_still() -> io::Result<bool> {
     let below = pids_below(std::process::id(), &parents()?);
-    let stats = below.iter().map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")));
-    let states: Vec<char> = stats.filter_map(|stat| state(&stat.ok()?)).collect();
-    let live: Vec<&char> = states.iter().filter(|state| !matches!(state, 'Z' | 'X')).collect();
-    Ok(!live.is_empty() && live.iter().all(|state| matches!(state, 'T' | 't')))
+    let of = |pid: &u32| state(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+    let live: Vec<char> = below.iter().filter_map(of).filter(|one| !"ZX".contains(*one)).collect();
+    Ok(!live.is_empty() && live.iter().all(|one| "Tt".contains(*one)))
 }
 
 /// Reads field 3.

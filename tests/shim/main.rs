@@ -340,8 +340,7 @@ fn a_pane_that_vanishes_ends_a_program_that_does_not_want_to() {
 fn a_terminal_is_given_back_as_it_was() {
     let scene = scene("stty raw; echo over");
     scene.prepare();
-    let script =
-        "before=$(stty -g); \"$0\" shim \"$1\" /nowhere; test \"$before\" = \"$(stty -g)\" && echo same";
+    let script = "before=$(stty -g); \"$0\" shim \"$1\" /nowhere; test \"$before\" = \"$(stty -g)\" && echo same";
     let mut command = Command::new("script");
     let line = format!(
         "sh -c '{script}' {} {}",
