@@ -5,6 +5,8 @@
 mod change;
 #[path = "verbs/claim.rs"]
 mod claim;
+#[path = "verbs/forecast.rs"]
+mod forecast;
 #[path = "verbs/look.rs"]
 mod look;
 #[path = "verbs/scene.rs"]

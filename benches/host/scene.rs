@@ -132,6 +132,57 @@ impl Scene {
         took(|| self.git(&[options, &commit].concat()))
     }
 
+    /// Makes so many live worktrees, as the loop does, each with a commit on its branch: in a file that
+    /// one other changes too, and maybe in one that all change.
+    pub(crate) fn branch_off(&self, count: usize, common: Option<&str>) {
+        for number in 0..count {
+            let (task, path) = (format!("t{number}"), format!(".worktrees/t{number}"));
+            let owner = Owner { task: task.parse().unwrap(), uid: Uid::derive(1, &task) };
+            let (mark, branch) = (owner.to_string(), format!("fix/{task}"));
+            let add = ["worktree", "add", "--quiet", "--lock", "--reason", &mark, "-b", &branch];
+            self.git(&[&add[..], &[&path, "main"]].concat());
+            let half = number % (count / 2);
+            let own = format!("src/m{}/f{half}.txt", half % 20);
+            for file in [Some(own.as_str()), common].into_iter().flatten() {
+                self.commit_in(&path, file, &task);
+            }
+        }
+    }
+
+    fn commit_in(&self, worktree: &str, file: &str, text: &str) {
+        fs::write(self.repo().join(worktree).join(file), text).unwrap();
+        self.git(&["-C", worktree, "add", file]);
+        self.git(&["-C", worktree, "commit", "--quiet", "--message=work"]);
+    }
+
+    /// Returns how long it takes to try the merge of every pair of branches by hand.
+    pub(crate) fn merge_all(&self, count: usize) -> f64 {
+        let options = ["merge-tree", "--write-tree", "--name-only", "-z"];
+        let pairs = (0..count).flat_map(|one| (0..one).map(move |other| [other, one]));
+        let merge = |pair: [usize; 2]| {
+            let branches = pair.map(|number| format!("fix/t{number}"));
+            self.command("git").args(options).args(branches).output().unwrap()
+        };
+        took(|| pairs.for_each(|pair| drop(merge(pair))))
+    }
+
+    /// Returns how long a forecast takes.
+    pub(crate) fn forecast(&self) -> f64 {
+        took(|| self.ok(&["locks", "forecast"]))
+    }
+
+    /// Returns how long a forecast takes that remembers nothing.
+    pub(crate) fn first_forecast(&self) -> f64 {
+        fs::remove_file(self.repo().join(".reconciler/forecast.json")).unwrap();
+        self.forecast()
+    }
+
+    /// Returns how long a forecast takes when one branch has moved since the last.
+    pub(crate) fn forecast_after_a_commit(&self, round: usize) -> f64 {
+        self.commit_in(".worktrees/t0", "src/m0/f0.txt", &format!("round {round}"));
+        self.forecast()
+    }
+
     pub(crate) fn ok(&self, args: &[&str]) {
         let out = self.command(PROGRAM).args(args).output().unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));

@@ -24,6 +24,7 @@ Examples:
   reconciler locks check src/auth/        may I change this? who holds it?
   reconciler locks acquire src/auth/      hold it: in a task's worktree for that task, else for you
   reconciler locks release --all          give back what was acquired so
+  reconciler locks forecast               what is ahead: tasks that will wait, branches in conflict
   reconciler locks log                    every claim there was, the newest last
   reconciler locks audit origin/main..    in CI: fails when a commit changed what another task held")]
 pub(super) struct Locks {
@@ -74,6 +75,12 @@ enum What {
     },
     /// List every claim there was, the newest last.
     Log,
+    /// Say which tasks will meet on files, and which branches conflict already.
+    ///
+    /// Tasks that are still to start are held against those that hold files, and those before them in
+    /// the queue. The branches of live worktrees that changed a path in common are merged for a try.
+    /// What is not committed is not looked at.
+    Forecast,
     /// Judge commits by what was held when they were made.
     ///
     /// A commit on the branch of a task is that task's work. The history of the locks is
@@ -99,6 +106,7 @@ impl Locks {
                 Context::block_on(release(paths, force, &who, context))
             }
             Some(What::Renew { who }) => Context::block_on(renew(&who, context)),
+            Some(What::Forecast) => Context::block_on(super::forecast::run(context)),
             Some(What::Log) => Context::block_on(log(context)),
             Some(What::Audit { range }) => Context::block_on(audit(&range, context)),
         }

@@ -14,6 +14,7 @@ mod doctor;
 mod editing;
 mod events;
 mod exit;
+mod forecast;
 mod get;
 mod hook;
 mod hooks;

@@ -9,6 +9,7 @@ pub mod demo;
 mod diff;
 mod doctor;
 mod edit;
+mod forecast;
 mod hook;
 mod hooks;
 mod init;
@@ -23,6 +24,7 @@ pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
+pub use forecast::{Branches, Conflict, Forecast};
 pub use hook::{BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths};
 pub use hooks::{
     HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,

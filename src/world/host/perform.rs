@@ -167,13 +167,15 @@ impl HostWorld {
         environment.insert(REPO.to_owned(), self.root_text());
         environment
             .extend(fault::handed_on().map(|text| (fault::VARIABLE.to_owned(), text.to_owned())));
-        let program = self.setting.program.to_string_lossy().into_owned();
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let program = text(&self.setting.program);
+        let common_dir = text(self.repository.common_dir());
         let new = tmux::NewSession {
             owner: id.owner.clone(),
             attempt: id.number,
             directory: directory.to_owned(),
             environment,
-            command: vec![program, "shim".to_owned(), folder],
+            command: vec![program, "shim".to_owned(), folder, common_dir],
         };
         match self.sessions.new_session(&new).await {
             Ok(session) => {
