@@ -94,21 +94,24 @@ fn a_person_takes_a_task_works_in_its_worktree_and_says_that_it_is_done() {
 }
 
 #[test]
-fn what_is_taken_away_from_an_agent_is_free_once_it_has_stopped() {
+fn what_is_taken_away_from_an_agent_is_on_record_and_held_anew_by_the_next_generation_alone() {
     let env = TestEnvironment::new();
     let running = env.start_loop();
     task(&env, "a", &["src/"]);
-    let agent = env.wait_for_start("a", 1);
+    env.wait_for_start("a", 1);
     let said = command(&env, &["claim", "a", "--as", "eve"]);
     assert_eq!(said.status.code(), Some(6), "{said:?}");
-    // The loop may be quicker than a second command: it claims again what runs.
-    let force = ["release", "a", "--force", "--reason", "it is mine", "--as", "eve"];
-    env.wait_until("eve has it", || {
-        assert!(command(&env, &force).status.success());
-        command(&env, &["claim", "a", "--as", "eve"]).status.success()
-    });
-    env.wait_until("the agent has stopped", || !TestEnvironment::is_alive(agent));
-    let said = command(&env, &["locks", "-o", "json"]);
-    assert!(said.stdout.contains("\"worker\": \"eve-1\""), "{said:?}");
+    let force = ["release", "a", "--force", "--reason", "it hangs", "--as", "eve"];
+    let said = command(&env, &force);
+    assert!(said.stdout.contains("released a, which codegen-1 held"), "{said:?}");
+    // The task is still wanted: the loop takes it again.
+    let lock = || fs::read_to_string(env.path(".task-locks/a.lock")).unwrap_or_default();
+    env.wait_until("it is held anew", || lock().contains("\"generation\": 2"));
+    let history = env.git(&["log", "--format=%s", "refs/reconciler/locks"]);
+    let told = "codegen-1 releases a, generation 1: forced by eve-1: it hangs";
+    assert!(history.lines().any(|line| line == told), "{history}");
+    env.let_go("a");
+    env.wait_for_completed(&["a"]);
+    env.assert_no_doubles();
     drop(running);
 }
