@@ -74,6 +74,15 @@ impl Ledger {
         self.pending().extend(by_task);
     }
 
+    /// Notes what it does not say although the claims do, unless it is noted already, and why.
+    pub fn heal(&self, claims: &BTreeMap<TaskName, ClaimSighting>) {
+        let missing = self.missing(claims);
+        let mut pending = self.pending();
+        for one in missing {
+            pending.entry(one.claim.task.clone()).or_insert_with(|| Change::from(one));
+        }
+    }
+
     /// Commits what is to be added, all that there is at once. When it returns, what was noted before
     /// is recorded.
     ///
