@@ -11,11 +11,14 @@ use crate::plan::observed::ClaimSighting;
 use crate::process::clock;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The ref of the ledger: its tree says who holds what or held it last, its commits are the changes.
 pub const LOCKS: &str = "refs/reconciler/locks";
-/// How often a commit is tried that others overtake.
+/// How often a commit is tried that others overtake, or that git refuses.
 const TRIES: usize = 5;
+/// The pause after git refused one.
+const PAUSE: Duration = Duration::from_millis(40);
 
 /// Why the ledger was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -90,18 +93,27 @@ impl Ledger {
     /// When it is not certain that they are recorded; they stay noted, so try again.
     pub async fn publish(&self, repository: &Repository) -> Result<(), LedgerError> {
         let _committing = self.committing.lock().await;
+        let mut refused = None;
         for _ in 0..TRIES {
             let changes = self.pending().clone();
             if changes.is_empty() {
                 return Ok(());
             }
-            if self.commit(repository, &changes).await? {
-                // What was noted meanwhile stays.
-                self.pending().retain(|task, one| changes.get(task) != Some(one));
-                return Ok(());
+            match self.commit(repository, &changes).await {
+                Ok(true) => {
+                    // What was noted meanwhile stays.
+                    self.pending().retain(|task, one| changes.get(task) != Some(one));
+                    return Ok(());
+                }
+                Ok(false) => refused = None,
+                // Somebody may be packing the refs just now.
+                Err(error) => {
+                    refused = Some(error);
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
-        Err(LedgerError::Overtaken)
+        Err(refused.map_or(LedgerError::Overtaken, LedgerError::Git))
     }
 
     /// Reads it, unless it is known and its ref has not moved. That it has not is seen without a fork
