@@ -4,6 +4,7 @@
 mod file;
 mod guard;
 mod index;
+mod shared;
 mod table;
 
 pub use file::Claims;

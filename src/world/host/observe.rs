@@ -85,6 +85,9 @@ impl HostWorld {
         self.watch_shims(&observed);
         if self.setting.role == Role::Loop {
             self.sweep_locks();
+            if let Some(desired) = desired.known() {
+                self.show_shared(&desired.policy().shared_files, &observed.claims);
+            }
         }
         Look { desired, observed }
     }
