@@ -10,7 +10,9 @@ use crate::client::{BYPASS, Checked, HookCall, HookName, Objection, Refused, Rul
 use clap::Args;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _, Read as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How many files a refusal names.
@@ -56,6 +58,18 @@ impl Hook {
             }
         }
     }
+}
+
+/// Returns whether these are the arguments of a hook that passes at one look: then nothing else of
+/// the program needs to start.
+pub(super) fn passes_at_once(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut arguments = arguments.into_iter().skip(1);
+    let (verb, name) = (arguments.next(), arguments.next());
+    let name = name.as_deref().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+    verb.is_some_and(|verb| verb == "hook")
+        && name.is_some_and(|name| {
+            crate::client::passes_at_once(name, Path::new("."), &super::context::environment())
+        })
 }
 
 /// Says what was judged.

@@ -77,10 +77,7 @@ pub fn verdict<'a>(
             }
         },
     };
-    let itself = match author {
-        Author::Worker { owner, .. } => Some(&owner.task),
-        Author::Person => None,
-    };
+    let itself = author.task();
     let others = || claims.iter().filter(|(task, _)| Some(*task) != itself);
     for (task, claim) in others() {
         if let (Err(why), false) = (claim, paths.is_empty()) {
@@ -135,6 +132,16 @@ fn held<'a>(paths: &'a [String], claims: impl Iterator<Item = &'a Claim>) -> Vec
         }
     }
     found
+}
+
+impl Author {
+    /// Returns the task whose worker it is; a person is none's.
+    pub fn task(&self) -> Option<&TaskName> {
+        match self {
+            Self::Worker { owner, .. } => Some(&owner.task),
+            Self::Person => None,
+        }
+    }
 }
 
 impl<'a> Refusal<'a> {

@@ -148,16 +148,18 @@ async fn pinned(place: &HookPlace) -> Result<String, Error> {
     Ok(place.setting(REF_KEY).await?.unwrap_or_else(|| REF_DEFAULT.to_owned()))
 }
 
+/// Returns whether a path is that of desired state.
+pub(super) fn is_state(path: &str) -> bool {
+    path.strip_prefix(STATE_FOLDER).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Returns what is wrong with the state files that the commit to be changes.
 pub(super) async fn admission(
     paths: &[String],
     (place, directory): (&HookPlace, &Path),
     environment: Environment,
 ) -> Result<Option<Checked>, Error> {
-    let is_state = |path: &String| {
-        path.strip_prefix(STATE_FOLDER).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if !paths.iter().any(is_state) {
+    if !paths.iter().any(|path| is_state(path)) {
         return Ok(None);
     }
     let index = environment.path("GIT_INDEX_FILE").map(std::path::absolute).transpose();

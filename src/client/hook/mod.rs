@@ -2,6 +2,9 @@
 //! change, and asks the verdict. It must be fast, and takes what cannot be seen for a refusal.
 
 mod gather;
+mod short;
+
+pub use short::passes_at_once;
 
 use super::check::Checked;
 use super::hooks::HookName;
@@ -143,11 +146,7 @@ pub async fn judge_hook(
     {
         return Ok(Ruling::Invalid(checked));
     }
-    let own = match &author {
-        Author::Worker { owner, .. } => Some(&owner.task),
-        Author::Person => None,
-    };
-    let claims = locks.near(&paths, own)?;
+    let claims = locks.near(&paths, author.task())?;
     if verdict(&author, &paths, &claims).is_empty() {
         return Ok(Ruling::Passed);
     }
@@ -239,10 +238,7 @@ struct Judged<'a> {
 
 impl Judged<'_> {
     fn refused(&self, refusals: &[Refusal<'_>]) -> Result<Refused, Error> {
-        let task = match self.author {
-            Author::Worker { owner, .. } => Some(owner.task.clone()),
-            Author::Person => None,
-        };
+        let task = self.author.task().cloned();
         let own = task.as_ref().and_then(|task| self.claims.get(task)?.as_ref().ok());
         let refused: BTreeSet<&str> = refusals.iter().filter_map(Refusal::path).collect();
         let whole = refusals.iter().any(|one| one.path().is_none());
