@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The claims of one repository.
 #[derive(Debug, Clone)]
 pub struct Claims {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) index: PathBuf,
 }
 
@@ -27,7 +27,9 @@ impl Claims {
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn list(&self) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
-        let tasks = self.tasks()?.into_iter();
+        let tasks = self.tasks()?;
+        self.forget_index_of_edited(&tasks);
+        let tasks = tasks.into_iter();
         Ok(tasks.filter_map(|task| Some((task.clone(), self.get(&task)?))).collect())
     }
 
