@@ -24,7 +24,7 @@ mod tests;
 mod worktree;
 
 pub use commit::Staged;
-pub use hook::{GENERATION_FILE, HookPlace, Operation};
+pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
 pub use landed::Landed;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;

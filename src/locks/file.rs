@@ -22,6 +22,11 @@ impl Claims {
         Self { folder: root.join(".task-locks"), index }
     }
 
+    /// Returns the folder of the locks. Each claim that is made, changed or ended changes its time.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns every claim; one that cannot be understood stands there with what is wrong.
     ///
     /// # Errors

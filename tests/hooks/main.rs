@@ -5,6 +5,7 @@
 mod bypass;
 mod commits;
 mod install;
+mod passed;
 #[path = "../verbs/scene.rs"]
 mod scene;
 mod state;

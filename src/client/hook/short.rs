@@ -17,24 +17,28 @@ pub fn passes_at_once(hook: HookName, directory: &Path, environment: &Environmen
 }
 
 fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<bool> {
-    let may_hold_state = match hook {
+    let is_first = match hook {
         HookName::PreCommit | HookName::PreMergeCommit => true,
         HookName::PrepareCommitMsg | HookName::PreApplypatch => false,
         HookName::PrePush | HookName::ReferenceTransaction => return None,
     };
-    let place = HookPlace::at_once(directory, &environment.variables)?;
+    let variables = &environment.variables;
+    let place = HookPlace::at_once(directory, variables)?;
     let (locks, author) = (Claims::at(&lock_root(&place).ok()?), author_of(&place).ok()?);
-    if !may_hold_state && author == Author::Person && locks.is_empty().ok()? {
+    if !is_first && author == Author::Person && locks.is_empty().ok()? {
         return Some(true);
     }
-    let paths = place.staged_at_once(&environment.variables)?;
-    // Nobody asks about no change, not even whether it is at the right generation.
-    if paths.is_empty() {
-        return Some(true);
-    }
-    if may_hold_state && paths.iter().any(|path| is_state(path)) {
+    // The first hook of a git says what it has seen, and the next need not look.
+    let stamp = if is_first { place.begin_stamp(variables, &[locks.folder()]) } else { None };
+    let paths = place.staged_at_once(variables)?;
+    if is_first && paths.iter().any(|path| is_state(path)) {
         return None;
     }
-    let claims = locks.near(&paths, author.task()).ok()?;
-    Some(verdict(&author, &paths, &claims).is_empty())
+    // Nobody asks about no change, not even whether it is at the right generation.
+    let passes = paths.is_empty()
+        || verdict(&author, &paths, &locks.near(&paths, author.task()).ok()?).is_empty();
+    if let Some(stamp) = stamp.filter(|_| passes) {
+        stamp.keep();
+    }
+    Some(passes)
 }

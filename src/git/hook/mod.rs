@@ -3,6 +3,9 @@
 
 mod index;
 mod short;
+mod stamp;
+
+pub use stamp::Stamp;
 
 use super::worktree::read_line;
 use super::{Error, command};

@@ -22,7 +22,7 @@ const ELSEWHERE: [&str; 4] =
     ["GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE"];
 
 /// The variables of the environment.
-type Variables = BTreeMap<String, String>;
+pub(super) type Variables = BTreeMap<String, String>;
 
 impl HookPlace {
     /// Finds the place of a hook as git does, where that is plain: by `GIT_DIR`, or by the `.git`
@@ -45,16 +45,20 @@ impl HookPlace {
 
     /// Returns what [`Self::staged_names`] would against HEAD, sorted.
     pub fn staged_at_once(&self, variables: &Variables) -> Option<Vec<String>> {
-        let index = match variables.get("GIT_INDEX_FILE") {
-            Some(named) => self.directory.join(named),
-            None => self.git_dir.join("index"),
-        };
         let head = self.head()?;
-        let index = disk::read(&index, FILE_MAX).ok()??;
+        let index = disk::read(&self.index(variables), FILE_MAX).ok()??;
         let objects = self.common_dir.join("objects");
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(staged(&objects, &head, &index)).ok());
         receiver.recv_timeout(DEADLINE).ok()?
+    }
+
+    /// Returns the index that is to be committed.
+    pub(super) fn index(&self, variables: &Variables) -> PathBuf {
+        match variables.get("GIT_INDEX_FILE") {
+            Some(named) => self.directory.join(named),
+            None => self.git_dir.join("index"),
+        }
     }
 
     /// Returns the id of the commit that HEAD is.
