@@ -5,6 +5,7 @@ use crate::{ROUNDS, row, took};
 use jiff::Timestamp;
 use reconciler::agents;
 use reconciler::api::attempt::{ProcessId, TaskRecord};
+use reconciler::api::claim::BootTime;
 use reconciler::api::name::{BranchName, CommitId, TaskName, Uid};
 use reconciler::api::policy::PolicySpec;
 use reconciler::plan::action::Action;
@@ -138,6 +139,8 @@ fn records(desired: &Desired) -> Observed {
         now,
         nonce: 1,
         node: "here".to_owned(),
+        boot: BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+        awake_since: 0,
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(desired.tasks.keys().map(record).collect()),
         claims: Sighting::Known(BTreeMap::new()),
@@ -177,7 +180,13 @@ impl Parts {
             let name = attempt.id.owner.task.clone();
             let owner = Some(attempt.id.owner.clone());
             let (path, state) = (attempt.directory.clone(), WorktreeState::Ready);
-            self.worktrees.push(Worktree { path, owner: owner.clone(), state, branch: None });
+            self.worktrees.push(Worktree {
+                path,
+                owner: owner.clone(),
+                state,
+                branch: None,
+                generation: None,
+            });
             let id = format!("${}", self.sessions.len());
             let (called, number) = (name.to_string(), Some(attempt.id.number));
             self.sessions.push(Session { id, name: called, owner, attempt: number });

@@ -109,7 +109,7 @@ impl Scene {
             let claim = serde_json::json!({
                 "taskId": task, "uid": Uid::derive(1, &task), "workerId": "w-1",
                 "workerType": "ai_agent", "claimedAt": time,
-                "lockedFiles": [format!("held/{task}/")], "expiresAt": time, "renewedAt": time,
+                "lockedFiles": [format!("held/{task}/")], "expiresAt": time, "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 },
                 "generation": 1, "nonce": Uid::derive(2, &task), "node": "here",
             });
             fs::write(folder.join(format!("{task}.lock")), claim.to_string()).unwrap();

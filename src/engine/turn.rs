@@ -108,6 +108,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::FilesHeld
             | Reason::NoWorker
             | Reason::WorkersBusy
+            | Reason::HeldByPerson
             | Reason::LimitReached
             | Reason::NotTrusted
             | Reason::Suspended
@@ -159,6 +160,8 @@ mod tests {
                 now: clock::now(),
                 nonce: 1,
                 node: "here".to_owned(),
+                boot: crate::api::claim::BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+                awake_since: 0,
                 places: Places { root: "/r".into() },
                 tasks: Sighting::Known(BTreeMap::new()),
                 claims: Sighting::Known(BTreeMap::new()),

@@ -114,7 +114,7 @@ mod tests {
             "taskId": "fix-login", "uid": "0".repeat(32), "workerId": "codegen-1",
             "workerType": "ai_agent", "claimedAt": "2026-01-01T00:00:00Z",
             "lockedFiles": ["src/auth/login.ts"], "branchName": "fix/456-fix-login",
-            "expiresAt": "2026-01-01T01:00:00Z", "renewedAt": "2026-01-01T00:00:00Z",
+            "expiresAt": "2026-01-01T01:00:00Z", "heartbeat": { "at": "2026-01-01T00:00:00Z", "bootId": "boot", "bootMillis": 0 },
             "generation": 3, "nonce": "1".repeat(32), "node": "here",
         });
         let claim: Claim = serde_json::from_value(json.clone()).unwrap();

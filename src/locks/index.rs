@@ -198,7 +198,7 @@ mod tests {
         let claim: Claim = serde_json::from_value(json!({
             "taskId": task, "uid": Uid::derive(1, task), "workerId": "codegen-1",
             "workerType": "ai_agent", "claimedAt": time, "lockedFiles": files, "expiresAt": time,
-            "renewedAt": time, "generation": 1, "nonce": "0".repeat(32), "node": "here",
+            "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 }, "generation": 1, "nonce": "0".repeat(32), "node": "here",
         }))
         .unwrap();
         claims.publish(&claim).unwrap();

@@ -94,7 +94,7 @@ mod tests {
         let mut json = json!({
             "taskId": task, "uid": Uid::derive(1, task), "workerId": "codegen-1",
             "workerType": "ai_agent", "claimedAt": time(span.0), "lockedFiles": ["src/"],
-            "expiresAt": time(span.0 + 60), "renewedAt": time(span.0), "generation": generation,
+            "expiresAt": time(span.0 + 60), "heartbeat": { "at": time(span.0), "bootId": "boot", "bootMillis": 0 }, "generation": generation,
             "nonce": "0".repeat(32), "node": "here",
         });
         json["releasedAt"] = span.1.map(time).map_or(serde_json::Value::Null, |at| json!(at));

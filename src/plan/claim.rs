@@ -3,7 +3,7 @@
 use super::admission::Wanted;
 use super::{Row, Scene};
 use crate::api::attempt::TaskRecord;
-use crate::api::claim::Claim;
+use crate::api::claim::{Claim, Heartbeat};
 use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::{PathPattern, PatternIndex};
 use crate::api::task::TaskSpec;
@@ -22,6 +22,9 @@ pub(super) struct Held<'a> {
     /// What tasks that were served hold or wait for.
     served: BTreeSet<&'a PathPattern>,
 }
+
+/// So many heartbeats may be missed after a gap, before a claim that was not renewed in it lapses.
+const BEATS_MISSED: i64 = 3;
 
 /// Holds every path.
 static EVERYTHING: LazyLock<PathPattern> =
@@ -128,27 +131,52 @@ pub(super) fn take(
         claimed_at: now,
         locked_files: paths,
         branch_name: record.branch.clone(),
-        expires_at: expiry(scene, now),
-        renewed_at: now,
+        expires_at: now.saturating_add(lease(scene)).unwrap_or(now),
+        heartbeat: heartbeat(scene),
         generation: last.max(before).saturating_add(1),
         nonce: Uid::derive(scene.observed.nonce, &format!("claim of {}", record.task)),
         node: scene.observed.node.clone(),
+        attempt: None,
+        process: None,
+        completed_at: None,
     }
 }
 
-/// Returns the renewal of a claim, when a third of its time is over; else when that will be.
-pub(super) fn renew(scene: Scene<'_>, claim: &Claim) -> Result<Action, Timestamp> {
-    let now = scene.observed.now;
-    let third = SignedDuration::from_secs(i64::from(scene.policy.locks.expiry_seconds) / 3);
-    let due = claim.renewed_at.saturating_add(third).unwrap_or(now);
-    if now < due && claim.renewed_at <= now {
-        return Err(due);
+/// Returns the renewal of a claim, when a third of its time is over; else when that will be. One
+/// that lapsed is not renewed: it is taken anew when its task goes on.
+pub(super) fn renew(scene: Scene<'_>, claim: &Claim) -> Result<Action, Option<Timestamp>> {
+    let left = time_left(scene, claim);
+    let wait = left.saturating_sub(claim.lease() * 2 / 3);
+    if !left.is_positive() {
+        return Err(None);
     }
-    let claim = Claim { renewed_at: now, expires_at: expiry(scene, now), ..claim.clone() };
-    Ok(Action::Renew { claim })
+    if wait.is_positive() {
+        return Err(after(scene, wait));
+    }
+    Ok(Action::Renew { claim: claim.renewed(heartbeat(scene), lease(scene)) })
 }
 
-fn expiry(scene: Scene<'_>, now: Timestamp) -> Timestamp {
-    let length = SignedDuration::from_secs(scene.policy.locks.expiry_seconds.into());
-    now.saturating_add(length).unwrap_or(now)
+/// Returns for how much longer a claim holds. Who could not renew it, because the machine was
+/// suspended or the loop did not look, is given the time to.
+pub(super) fn time_left(scene: Scene<'_>, claim: &Claim) -> SignedDuration {
+    let observed = scene.observed;
+    let awake = observed.boot.boot_millis.saturating_sub(observed.awake_since);
+    let awake = SignedDuration::from_millis(awake.try_into().unwrap_or(i64::MAX));
+    let beats = i64::from(scene.policy.intervals.heartbeat_seconds) * BEATS_MISSED;
+    let grace = SignedDuration::from_secs(beats).saturating_sub(awake);
+    claim.time_left(observed.now, &observed.boot).max(grace)
+}
+
+/// Returns the wall time after a while.
+pub(super) fn after(scene: Scene<'_>, wait: SignedDuration) -> Option<Timestamp> {
+    scene.observed.now.saturating_add(wait).ok()
+}
+
+fn heartbeat(scene: Scene<'_>) -> Heartbeat {
+    Heartbeat { at: scene.observed.now, boot: scene.observed.boot.clone() }
+}
+
+/// Returns how long a claim holds unless renewed.
+fn lease(scene: Scene<'_>) -> SignedDuration {
+    SignedDuration::from_secs(scene.policy.locks.expiry_seconds.into())
 }

@@ -15,6 +15,7 @@ mod claim;
 mod cleanup;
 mod index;
 mod order;
+mod person;
 mod revive;
 mod schedule;
 mod seats;

@@ -2,7 +2,7 @@
 //! permits neither making nor removing anything.
 
 use crate::api::attempt::{Attempt, Exit, Failure, ProcessId, StopRequest, TaskRecord};
-use crate::api::claim::Claim;
+use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +61,11 @@ pub struct Observed {
     pub nonce: u128,
     /// What this machine calls itself.
     pub node: String,
+    /// The time of the look on the boot clock.
+    pub boot: BootTime,
+    /// Since when the loop has looked and the machine was awake, in milliseconds on the boot clock:
+    /// who could not renew a claim before that had no chance to.
+    pub awake_since: u64,
     /// Where things live.
     pub places: Places,
     /// The records of tasks, with their attempts.
@@ -230,6 +235,8 @@ pub struct Worktree {
     /// The branch that it has checked out, if it has a mark: one that bears no mark is not ours to
     /// know, and a detached HEAD is on none.
     pub branch: Option<BranchName>,
+    /// The generation of the claim that it works under, as it was noted there: the hooks go by it.
+    pub generation: Option<u64>,
 }
 
 /// What can be said of a worktree.

@@ -165,7 +165,7 @@ mod tests {
         let json = json!({
             "taskId": task, "uid": Uid::derive(1, task), "workerId": "codegen-1",
             "workerType": "ai_agent", "claimedAt": time, "lockedFiles": files, "expiresAt": time,
-            "renewedAt": time, "generation": generation, "nonce": "0".repeat(32), "node": "here",
+            "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 }, "generation": generation, "nonce": "0".repeat(32), "node": "here",
         });
         serde_json::from_value(json).unwrap()
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use reconciler::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, Failure, ProcessId, Program, TaskRecord,
 };
-use reconciler::api::claim::Claim;
+use reconciler::api::claim::{BootTime, Claim, Heartbeat};
 use reconciler::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
 use reconciler::api::path::PathPattern;
 use reconciler::api::task::Class;
@@ -199,10 +199,16 @@ impl Stage {
             claimed_at: time(0),
             locked_files: vec![PathPattern::parse("src/a/").unwrap()],
             expires_at: time(600),
-            renewed_at: time(0),
+            heartbeat: Heartbeat {
+                at: time(0),
+                boot: BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+            },
             generation,
             nonce: Uid::derive(generation.into(), "claim"),
             node: "here".to_owned(),
+            attempt: None,
+            process: None,
+            completed_at: None,
         }
     }
 
@@ -288,6 +294,7 @@ impl Stage {
             directory: self.places().root,
             program,
             heartbeat_seconds: 1,
+            lease_seconds: 3600,
         })
     }
 

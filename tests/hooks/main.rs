@@ -44,7 +44,7 @@ impl Scene {
         let time = "2026-01-01T00:00:00Z";
         let claim = json!({
             "taskId": task, "uid": uid(task), "workerId": "codegen-1", "workerType": "ai_agent",
-            "claimedAt": time, "lockedFiles": files, "expiresAt": time, "renewedAt": time,
+            "claimedAt": time, "lockedFiles": files, "expiresAt": time, "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 },
             "generation": generation, "nonce": uid(task), "node": "here",
         });
         self.write(".task-locks/.gitignore", "*\n");

@@ -51,6 +51,7 @@ pub(crate) fn scene(script: &str) -> Scene {
         directory: folder.path().to_owned(),
         program,
         heartbeat_seconds: 1,
+        lease_seconds: 3600,
     };
     Scene { records: Records::at(folder.path()), folder, attempt }
 }

@@ -256,6 +256,8 @@ fn world_of(draft: &Draft) -> (Desired, Observed) {
         now: Timestamp::UNIX_EPOCH,
         nonce: 0,
         node: "here".to_owned(),
+        boot: crate::api::claim::BootTime { boot_id: "boot".to_owned(), boot_millis: 0 },
+        awake_since: 0,
         places: Places { root: "/".into() },
         tasks: Sighting::Known(BTreeMap::new()),
         claims: Sighting::Known(BTreeMap::new()),

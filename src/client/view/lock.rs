@@ -58,7 +58,7 @@ fn lock(task: &TaskName, claim: &ClaimSighting) -> LockView {
         generation: claim.generation,
         paths: claim.locked_files.iter().map(ToString::to_string).collect(),
         claimed_at: claim.claimed_at,
-        renewed_at: claim.renewed_at,
+        renewed_at: claim.heartbeat.at,
         expires_at: claim.expires_at,
     });
     LockView { task: task.to_string(), holder, damage: claim.as_ref().err().cloned() }

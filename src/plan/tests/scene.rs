@@ -4,7 +4,7 @@ use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, Failure, ProcessId, Program, StopReason, StopRequest,
     TaskRecord,
 };
-use crate::api::claim::Claim;
+use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
 use crate::plan::action::Action;
 use crate::plan::check;
@@ -14,7 +14,7 @@ use crate::plan::observed::{
     TaskSighting, Worktree, WorktreeState,
 };
 use crate::plan::{Plan, plan};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,6 +64,8 @@ pub(super) fn scene() -> Scene {
         now: at(NOW),
         nonce: 1,
         node: "here".to_owned(),
+        boot: BootTime { boot_id: "boot".to_owned(), boot_millis: 1_000_000_000 },
+        awake_since: 0,
         places: Places { root: "/r".into() },
         tasks: Sighting::Known(BTreeMap::new()),
         claims: Sighting::Known(BTreeMap::new()),
@@ -139,6 +141,7 @@ impl Scene {
             directory: format!("/r/.worktrees/{task}").into(),
             program: self.program(task, number),
             heartbeat_seconds: 10,
+            lease_seconds: 3600,
         };
         let attempts = &mut known(&mut self.observed.tasks).get_mut(&name(task)).unwrap().attempts;
         attempts.push(AttemptSighting { number, attempt: Ok(attempt), state });
@@ -204,7 +207,13 @@ impl Scene {
     ) -> Self {
         let path = self.observed.places.worktree(&name(task));
         let branch = owner.as_ref().map(|_| format!("fix/{task}").try_into().unwrap());
-        known(&mut self.observed.worktrees).push(Worktree { path, owner, state, branch });
+        known(&mut self.observed.worktrees).push(Worktree {
+            path,
+            owner,
+            state,
+            branch,
+            generation: Some(4),
+        });
         self.branch(&format!("fix/{task}"))
     }
 
@@ -223,13 +232,21 @@ impl Scene {
         self
     }
 
+    /// So many seconds pass, by both clocks.
+    pub(super) fn later(mut self, seconds: i64) -> Self {
+        let observed = &mut self.observed;
+        observed.now = observed.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        observed.boot.boot_millis += u64::try_from(seconds).unwrap() * 1000;
+        self
+    }
+
     /// The task is claimed for `codegen-1`.
     pub(super) fn claim(mut self, task: &str, files: &[&str]) -> Self {
         let owner = Self::owner(task);
         let claim: Claim = from(json!({
             "taskId": task, "uid": owner.uid, "workerId": "codegen-1", "workerType": "ai_agent",
             "claimedAt": at(NOW - 5), "lockedFiles": files, "branchName": format!("fix/{task}"),
-            "expiresAt": at(NOW + 3600), "renewedAt": at(NOW - 5), "generation": 4,
+            "expiresAt": at(NOW + 3600), "heartbeat": { "at": at(NOW - 5), "bootId": "boot", "bootMillis": 999_995_000 }, "generation": 4,
             "nonce": "0".repeat(32), "node": "here",
         }));
         known(&mut self.observed.claims).insert(owner.task, Ok(claim));

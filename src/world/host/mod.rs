@@ -16,7 +16,7 @@ use crate::locks::Claims;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
-use crate::process::clock;
+use crate::process::clock::{self, Awake};
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
@@ -43,6 +43,7 @@ pub struct HostWorld {
     trust: Trust,
     setting: Setting,
     cache: Mutex<observe::Cache>,
+    awake: Awake,
     begun: begun::Begun,
     ledger: Arc<ledger::Ledger>,
     wake: wake::Wake,
@@ -92,6 +93,7 @@ impl HostWorld {
             claims: Claims::at(root),
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
+            awake: Awake::default(),
             begun: begun::Begun::default(),
             ledger: Arc::default(),
             wake: wake::Wake::default(),

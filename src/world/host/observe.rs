@@ -2,6 +2,7 @@
 
 use super::{HostWorld, Role};
 use crate::api::attempt::{AttemptId, ShimRecord, StopRequest, TaskRecord};
+use crate::api::claim::BootTime;
 use crate::api::name::{BranchName, CommitId};
 use crate::disk;
 use crate::git;
@@ -51,11 +52,20 @@ impl HostWorld {
             (Sighting::Unknown(why), _) | (_, Sighting::Unknown(why)) => Sighting::Unknown(why),
         };
         let nonce = uuid::Uuid::new_v4().as_u128();
+        let (boot, claims) = match clock::boot_time() {
+            Ok(boot) => (boot, claims),
+            Err(why) => (
+                BootTime { boot_id: String::new(), boot_millis: 0 },
+                Sighting::Unknown(format!("the boot of this machine cannot be told: {why}")),
+            ),
+        };
         let (claims, generations) = self.ownership(claims).await;
         let observed = Observed {
             now: clock::now(),
             nonce,
             node: identity::node().to_owned(),
+            boot,
+            awake_since: self.awake.since(),
             places: self.places(),
             tasks,
             claims,
@@ -187,7 +197,7 @@ impl HostWorld {
                 .strip_prefix("gitdir: ")
                 .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
             let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
-            found.push(Worktree { path, owner: None, state, branch: None });
+            found.push(Worktree { path, owner: None, state, branch: None, generation: None });
         }
         Ok(found)
     }
@@ -325,7 +335,8 @@ fn worktree_seen(one: git::Linked) -> Worktree {
     } else {
         WorktreeState::Ready
     };
-    Worktree { path: one.path, owner: one.owner, state, branch: one.branch }
+    let git::Linked { path, owner, branch, generation, .. } = one;
+    Worktree { path, owner, state, branch, generation }
 }
 
 /// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.
@@ -394,6 +405,7 @@ mod tests {
             directory: "/".into(),
             program,
             heartbeat_seconds: 30,
+            lease_seconds: 3600,
         }
     }
 

@@ -4,7 +4,7 @@
 use super::begun::{Before, owner_of};
 use super::{HostWorld, OWNER, REPO};
 use crate::api::attempt::{
-    AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
+    Attempt, AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
@@ -31,6 +31,13 @@ impl HostWorld {
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
+            Action::Expire { owner, generation, path } => {
+                self.expire(owner, *generation, path.as_deref()).await
+            }
+            Action::Complete { attempt, exit } => self.complete(attempt, exit).await,
+            Action::NoteGeneration { owner, path, generation } => {
+                self.note_generation(owner, path, *generation)
+            }
             Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
             Action::AddWorktree { owner, path, branch } => {
                 self.add_worktree(owner, path, branch).await
@@ -104,7 +111,8 @@ impl HostWorld {
 
     fn claim(&self, claim: &Claim) -> Answer {
         let held = self.held(&claim.task)?;
-        if held.as_ref().is_some_and(|held| held.is_of_same_holder(claim)) {
+        let same = |held: &Claim| held.is_of_same_holder(claim) && !has_lapsed(held);
+        if held.as_ref().is_some_and(same) {
             return Ok(Outcome::AlreadySo);
         }
         let held = held.map_or(0, |held| held.generation);
@@ -145,6 +153,50 @@ impl HostWorld {
                 Ok(Outcome::Done)
             }
             Some(_) => refused("the claim is another by now"),
+        }
+    }
+
+    /// Releases what a person let lapse. What is in no commit keeps it.
+    async fn expire(&self, owner: &Owner, generation: u64, path: Option<&Path>) -> Answer {
+        let Some(held) = self.held(&owner.task)? else { return Ok(Outcome::AlreadySo) };
+        if held.time_left(clock::now(), &clock::boot_time()?).is_positive() {
+            return refused("it was renewed meanwhile");
+        }
+        if let Some(path) = path {
+            let linked = self.repository.linked()?;
+            let unsaved = match linked.iter().find(|one| one.path == path && !one.missing) {
+                Some(_) => self.repository.unsaved(path).await?.describe_all(),
+                None => None,
+            };
+            if let Some(what) = unsaved {
+                let (who, path) = (&held.seat.worker, path.display());
+                return Err(ActionError(format!(
+                    "{who} has {what} in {path}: commit them, or `reconciler renew {}`",
+                    owner.task
+                )));
+            }
+        }
+        self.release(owner, generation)
+    }
+
+    async fn complete(&self, attempt: &Attempt, exit: &Exit) -> Answer {
+        let (new, id) = (attempt.clone(), attempt.id.clone());
+        let prepare = move |records: &Records| records.prepare(&new);
+        if self.write_record(prepare).await? == Published::Existed {
+            return refused("there is an attempt of this number by now");
+        }
+        let exit = exit.clone();
+        let close = move |records: &Records| records.close(&id, &exit);
+        published(self.write_record(close).await?, "an end of it")
+    }
+
+    fn note_generation(&self, owner: &Owner, path: &Path, generation: u64) -> Answer {
+        match self.held(&owner.task)? {
+            Some(held) if held.generation == generation && held.owner() == *owner => {
+                self.repository.note_generation(path, owner, generation)?;
+                Ok(Outcome::Done)
+            }
+            Some(_) | None => refused("the claim is another by now"),
         }
     }
 
@@ -257,8 +309,23 @@ impl HostWorld {
         shim: Option<&ProcessId>,
         (why, asked_at): (StopReason, Timestamp),
     ) -> Answer {
-        if self.records.attempt(id)?.is_none() {
+        let Some(files) = self.records.attempt(id)? else {
             return refused("there is no such attempt");
+        };
+        let held = self.held(&id.owner.task)?;
+        let stands = match why {
+            StopReason::Lapsed => held.as_ref().is_some_and(has_lapsed),
+            StopReason::TakenOver => {
+                let seat = files.attempt?.seat;
+                held.is_some_and(|held| held.seat != seat)
+            }
+            StopReason::Suspended
+            | StopReason::Deleted
+            | StopReason::SpecChanged
+            | StopReason::WorkerGone => true,
+        };
+        if !stands {
+            return refused("the claim is another by now");
         }
         // Whether it is asked for the first time matters to nobody: the first reason stands.
         match self.records.ask_to_stop(id, &StopRequest { asked_at, why })? {
@@ -390,6 +457,13 @@ fn nameless_owner(trash: &str) -> Option<Owner> {
     let task: TaskName = trash.split('.').next()?.parse().ok()?;
     let uid = crate::api::name::Uid::derive(0, task.as_str());
     Some(Owner { task, uid })
+}
+
+/// Returns whether a claim was not renewed in time, by this machine's own clock.
+fn has_lapsed(claim: &Claim) -> bool {
+    // Which boot it is could be told when it was planned.
+    let boot = clock::boot_time();
+    boot.is_ok_and(|boot| !claim.time_left(clock::now(), &boot).is_positive())
 }
 
 fn kill(processes: &[ProcessId]) -> Answer {

@@ -3,6 +3,7 @@
 
 mod census;
 mod check;
+mod claimants;
 mod deed;
 mod fault;
 mod look;
@@ -23,7 +24,7 @@ pub use tape::Tape;
 
 use super::{ActionError, Look, Outcome, World};
 use crate::api::attempt::{Attempt, Exit, ExitReason, Failure, ProcessId, StopRequest, TaskRecord};
-use crate::api::claim::Claim;
+use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::task::TaskSpec;
 use crate::plan::action::{Action, Subject};
@@ -49,6 +50,9 @@ struct State {
     faults: Faults,
     now: Timestamp,
     boot: u64,
+    /// The boot clock, in milliseconds, and since when on it the loop has looked.
+    boot_millis: u64,
+    awake_since: u64,
     desired: Arc<Desired>,
     /// Tasks that a person deleted and may make again.
     withdrawn: BTreeMap<TaskName, Entry<TaskSpec>>,
@@ -58,6 +62,8 @@ struct State {
     claims: BTreeMap<TaskName, File<Claim>>,
     /// The last generation of each task's claims.
     generations: BTreeMap<TaskName, u64>,
+    /// Shims whose processes are stopped, by SIGSTOP or a debugger.
+    paused: BTreeSet<ProcessId>,
     sessions: BTreeMap<u64, Session>,
     worktrees: BTreeMap<PathBuf, SimWorktree>,
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
@@ -153,6 +159,8 @@ struct SimWorktree {
     /// Commits that only the detached HEAD holds.
     loose: BTreeSet<Work>,
     state: WorktreeState,
+    /// The generation that is noted in it.
+    generation: Option<u64>,
 }
 
 impl SimWorld {
@@ -167,6 +175,8 @@ impl SimWorld {
             faults,
             now: Timestamp::from_second(1_800_000_000).expect("a time of this age"),
             boot: 1,
+            boot_millis: 1000,
+            awake_since: 1000,
             desired: Arc::new(desired),
             withdrawn: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -174,6 +184,7 @@ impl SimWorld {
             attempts: BTreeMap::new(),
             claims: BTreeMap::new(),
             generations: BTreeMap::new(),
+            paused: BTreeSet::new(),
             sessions: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),
@@ -248,7 +259,9 @@ impl SimWorld {
 
     /// Starts the loop's process again after a crash.
     pub fn restart_loop(&self) {
-        self.state().crashed = false;
+        let mut state = self.state();
+        state.crashed = false;
+        state.awake_since = state.boot_millis;
     }
 
     /// Returns whether the loop's process has crashed.
@@ -346,7 +359,12 @@ impl State {
 
     fn sleep(&mut self, time: SignedDuration) {
         self.now = self.now.saturating_add(time).expect("a near time");
+        self.boot_millis += u64::try_from(time.as_millis()).expect("time goes on");
         self.say(|| format!("  {time:#} pass"));
+    }
+
+    fn boot_time(&self) -> BootTime {
+        BootTime { boot_id: format!("boot-{}", self.boot), boot_millis: self.boot_millis }
     }
 
     fn fresh(&mut self) -> u64 {
@@ -467,6 +485,7 @@ impl State {
             record.damaged = false;
         }
         self.claims.retain(|_, claim| !claim.damaged);
+        self.end_claims();
         for attempts in self.attempts.values_mut() {
             for one in attempts.all.values_mut() {
                 one.damage = None;

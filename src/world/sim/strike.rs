@@ -11,6 +11,7 @@ impl State {
         self.kill_something();
         self.shake();
         self.people();
+        self.claimants();
     }
 
     fn kill_something(&mut self) {
@@ -69,6 +70,7 @@ impl State {
     /// Everything that ran is gone; what is on the disk stays.
     fn reboot(&mut self) {
         self.boot += 1;
+        (self.boot_millis, self.awake_since) = (1000, 1000);
         self.crash();
         self.sessions.clear();
         self.strangers.clear();
