@@ -4,6 +4,7 @@
 
 mod bypass;
 mod commits;
+mod damaged;
 mod install;
 mod passed;
 #[path = "../verbs/scene.rs"]

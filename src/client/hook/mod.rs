@@ -2,6 +2,7 @@
 //! change, and asks the verdict. It must be fast, and takes what cannot be seen for a refusal.
 
 mod gather;
+mod presumed;
 mod short;
 
 pub use short::passes_at_once;
@@ -15,11 +16,12 @@ use crate::api::path::PathPattern;
 use crate::git::{HookPlace, Operation};
 use crate::locks::Claims;
 use crate::plan::observed::ClaimSighting;
-use crate::plan::verdict::{Author, Refusal, verdict};
+use crate::plan::verdict::{Author, Presumed, Refusal, verdict};
 use crate::process::clock;
 use crate::records::Records;
 use gather::{admission, author_of, changes_of, keep_unsettled, lock_root, paths_of};
 use jiff::Timestamp;
+use presumed::presumed;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -107,8 +109,10 @@ pub enum Objection {
         /// The generation of the lock of now; none when the task has no lock.
         now: Option<u64>,
     },
-    /// A lock cannot be understood: it may hold anything.
+    /// A lock cannot be understood, and may hold the path.
     Damaged {
+        /// The path; none when nothing says what it holds, so that it may be anything.
+        path: Option<String>,
         /// The task whose lock it is.
         task: TaskName,
         /// What is wrong with it.
@@ -147,11 +151,12 @@ pub async fn judge_hook(
         return Ok(Ruling::Invalid(checked));
     }
     let claims = locks.near(&paths, author.task())?;
-    if verdict(&author, &paths, &claims).is_empty() {
+    let presumed = presumed(&claims, directory, &environment).await;
+    if verdict(&author, &paths, &claims, &presumed).is_empty() {
         return Ok(Ruling::Passed);
     }
     keep_unsettled(&mut paths, &changes, &place).await?;
-    let refusals = verdict(&author, &paths, &claims);
+    let refusals = verdict(&author, &paths, &claims, &presumed);
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
     }
@@ -170,21 +175,29 @@ pub async fn judge_hook(
 ///
 /// # Errors
 /// When it cannot be told who asks or who holds what, or a path leads out of the work tree.
-pub async fn judge_paths(paths: &[String], directory: &Path) -> Result<Ruling, Error> {
+pub async fn judge_paths(
+    paths: &[String],
+    directory: &Path,
+    environment: &Environment,
+) -> Result<Ruling, Error> {
     let place = HookPlace::of(directory).await?;
     let prefix = place.prefix().await?;
     let claims = Claims::at(&lock_root(&place)?).list()?;
+    let presumed = presumed(&claims, directory, environment).await;
+    let is_unknown =
+        claims.iter().any(|(task, claim)| claim.is_err() && !presumed.contains_key(task));
     let mut all = Vec::new();
     for path in paths {
         let from_top = from_top(&prefix, path)?;
         if path.ends_with('/') || is_folder(&directory.join(path)) {
-            all.extend(witnesses(&from_top, &claims));
+            all.extend(witnesses(&from_top, &claims, &presumed));
+            all.extend(is_unknown.then_some(from_top));
         } else {
             all.push(from_top);
         }
     }
     let (paths, author) = (all, author_of(&place)?);
-    let refusals = verdict(&author, &paths, &claims);
+    let refusals = verdict(&author, &paths, &claims, &presumed);
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
     }
@@ -200,11 +213,16 @@ fn is_folder(path: &Path) -> bool {
 }
 
 /// Returns a path in a folder for each pattern that holds something there.
-fn witnesses(folder: &str, claims: &BTreeMap<TaskName, ClaimSighting>) -> Vec<String> {
+fn witnesses(
+    folder: &str,
+    claims: &BTreeMap<TaskName, ClaimSighting>,
+    presumed: &Presumed,
+) -> Vec<String> {
     let whole = if folder.is_empty() { "**".to_owned() } else { format!("{folder}/") };
     let Ok(whole) = PathPattern::parse(&whole) else { return vec![folder.to_owned()] };
     let held = claims.values().filter_map(|claim| claim.as_ref().ok());
-    held.flat_map(|claim| &claim.locked_files).filter_map(|held| whole.overlap(held)).collect()
+    let held = held.flat_map(|claim| &claim.locked_files).chain(presumed.values().flatten());
+    held.filter_map(|held| whole.overlap(held)).collect()
 }
 
 /// Returns a path as git has it, from the top of the work tree.
@@ -291,9 +309,11 @@ fn objection(refusal: &Refusal<'_>) -> Objection {
         Refusal::Fenced { generation, now, .. } => {
             Objection::Fenced { generation: *generation, now: now.map(|claim| claim.generation) }
         }
-        Refusal::Damaged { task, why } => {
-            Objection::Damaged { task: (*task).clone(), why: (*why).to_owned() }
-        }
+        Refusal::Damaged { path, task, why } => Objection::Damaged {
+            path: path.map(str::to_owned),
+            task: (*task).clone(),
+            why: (*why).to_owned(),
+        },
     }
 }
 

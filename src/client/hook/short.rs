@@ -6,7 +6,7 @@ use crate::client::Environment;
 use crate::client::hooks::HookName;
 use crate::git::HookPlace;
 use crate::locks::Claims;
-use crate::plan::verdict::{Author, verdict};
+use crate::plan::verdict::{Author, Presumed, verdict};
 use std::path::Path;
 
 /// Returns whether it is certain, at one look, that what a hook was called for may be done; it is
@@ -35,8 +35,11 @@ fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<b
         return None;
     }
     // Nobody asks about no change, not even whether it is at the right generation.
-    let passes = paths.is_empty()
-        || verdict(&author, &paths, &locks.near(&paths, author.task()).ok()?).is_empty();
+    let passes = paths.is_empty() || {
+        // What a damaged lock holds is looked for by the whole judgement.
+        let (claims, presumed) = (locks.near(&paths, author.task()).ok()?, Presumed::new());
+        verdict(&author, &paths, &claims, &presumed).is_empty()
+    };
     if let Some(stamp) = stamp.filter(|_| passes) {
         stamp.keep();
     }
