@@ -4,6 +4,8 @@
 mod file;
 mod guard;
 mod index;
+mod quarantine;
 
 pub use file::Claims;
 pub use guard::{Guard, Held, Holder, Taken};
+pub use quarantine::{Damage, SeenDamage};

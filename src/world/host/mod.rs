@@ -2,6 +2,7 @@
 //! checks its precondition at the moment of doing.
 
 mod begun;
+mod damage;
 mod ledger;
 mod observe;
 mod perform;
@@ -12,7 +13,7 @@ pub use ledger::LOCKS;
 
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
-use crate::locks::Claims;
+use crate::locks::{Claims, SeenDamage};
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
@@ -50,6 +51,7 @@ pub struct HostWorld {
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
     locks: Arc<std::sync::Mutex<git::SeenLocks>>,
+    damage: std::sync::Mutex<SeenDamage>,
 }
 
 /// What the world is told of this machine and this run.
@@ -100,6 +102,7 @@ impl HostWorld {
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),
             locks: Arc::default(),
+            damage: std::sync::Mutex::default(),
             sessions,
             setting,
             repository,

@@ -81,6 +81,7 @@ impl HostWorld {
         self.watch_shims(&observed);
         if self.setting.role == Role::Loop {
             self.sweep_locks();
+            self.sweep_damage(&desired, &observed.claims);
         }
         Look { desired, observed }
     }
