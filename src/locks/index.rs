@@ -287,6 +287,29 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_changed_within_this_tick_of_the_clock_is_not_believed() {
+        let root = tempfile::tempdir().unwrap();
+        let claims = Claims::at(root.path());
+        for folder in [".reconciler", ".task-locks"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        let change = || {
+            std::fs::write(claims.folder.join(".new"), "").unwrap();
+            std::fs::rename(claims.folder.join(".new"), claims.folder.join("a.lock")).unwrap();
+        };
+        let mut believed = 0;
+        while believed < 20 {
+            change();
+            let before = claims.settled();
+            change();
+            let after = believable(&claims.folder.metadata().unwrap());
+            assert_ne!(before.as_ref(), after.as_ref(), "the second change does not show");
+            // Sometimes the clock goes on between the change and the look.
+            believed += usize::from(before.is_some());
+        }
+    }
+
+    #[test]
     fn a_lock_edited_where_it_lies_is_seen_when_the_loop_has_looked() {
         let (root, claims) = indexed();
         let path = root.path().join(".task-locks/t7.lock");
