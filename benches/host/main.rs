@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod claims;
 mod scale;
 mod scene;
 
@@ -17,6 +18,8 @@ const SIZES: [(usize, usize, &str); 3] =
     [(300, ROUNDS, "ratio 1.0"), (2_000, ROUNDS, "ratio 0.3"), (50_000, 3, "ratio 0.5")];
 /// How many tasks are started at once, and live while the rest is measured.
 const MANY: usize = 100;
+/// How many worktrees are live while their branches are compared.
+const BRANCHES: usize = 50;
 /// How many of them are killed.
 const KILLS: usize = 60;
 /// How long the loop is watched while nothing happens.
@@ -25,12 +28,14 @@ const IDLE: Duration = Duration::from_secs(30);
 fn main() {
     // `ONLY=create` measures one group of rows.
     let only = std::env::var("ONLY").unwrap_or_default();
-    let groups: [(&str, fn()); 5] = [
+    let groups: [(&str, fn()); 6] = [
         ("plan", scale::report),
         ("create", create),
         ("retire", retire),
         ("many", many),
         ("commit", commit),
+        ("claims", claims::report),
+        ("forecast", forecast),
     ];
     println!("{:56} {:>9} {:>9} {:>6}  {:9}  met", "what", "raw ms", "ours ms", "ratio", "target");
     for (_, measure) in groups.iter().filter(|(name, _)| name.contains(&only)) {
@@ -104,6 +109,26 @@ fn commit() {
         let added: Vec<f64> = raw.iter().zip(&ours).map(|(raw, ours)| ours - raw).collect();
         row(&format!("commit, {locks} locks: with the hooks"), Some(raw), ours, "-");
         row(&format!("commit, {locks} locks: what they add"), None, added, "< 5");
+    }
+}
+
+/// What it costs to tell which branches conflict, beside trying every merge by hand.
+fn forecast() {
+    for (what, common) in [("25 pairs share a path", None), ("all share a path", Some("CHANGES"))] {
+        let scene = Scene::new(2_000);
+        scene.branch_off(BRANCHES, common);
+        scene.forecast();
+        let raw = || (0..3).map(|_| scene.merge_all(BRANCHES)).collect::<Vec<f64>>();
+        let raw = raw();
+        let first = (0..3).map(|_| scene.first_forecast()).collect();
+        let title = format!("forecast, {BRANCHES} branches, {what}");
+        row(&format!("{title}: first"), Some(raw.clone()), first, "-");
+        let later = (0..ROUNDS).map(|_| scene.forecast()).collect();
+        row(&format!("{title}: later"), Some(raw), later, "-");
+        let one = |round: usize| scene.forecast_after_a_commit(round);
+        row(&format!("{title}: a commit later"), None, (0..3).map(one).collect(), "-");
+        let screen = (0..ROUNDS).map(|_| scene.status()).collect();
+        row(&format!("{title}: `status`"), None, screen, "-");
     }
 }
 

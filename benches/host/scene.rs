@@ -22,7 +22,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_reconciler");
 
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
     the_loop: Option<Child>,
 }
 
@@ -59,7 +59,7 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.path("repo")
     }
 
@@ -76,7 +76,7 @@ impl Scene {
         Trust::at(Some(&self.path("xdg")), repository.root()).approve(digests).unwrap();
     }
 
-    fn repository(&self) -> Repository {
+    pub(crate) fn repository(&self) -> Repository {
         self.runtime.block_on(Repository::discover(&self.repo())).unwrap()
     }
 
@@ -89,7 +89,7 @@ impl Scene {
         command
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let out = self.command("git").args(args).output().unwrap();
         assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
@@ -132,7 +132,58 @@ impl Scene {
         took(|| self.git(&[options, &commit].concat()))
     }
 
-    fn ok(&self, args: &[&str]) {
+    /// Makes so many live worktrees, as the loop does, each with a commit on its branch: in a file that
+    /// one other changes too, and maybe in one that all change.
+    pub(crate) fn branch_off(&self, count: usize, common: Option<&str>) {
+        for number in 0..count {
+            let (task, path) = (format!("t{number}"), format!(".worktrees/t{number}"));
+            let owner = Owner { task: task.parse().unwrap(), uid: Uid::derive(1, &task) };
+            let (mark, branch) = (owner.to_string(), format!("fix/{task}"));
+            let add = ["worktree", "add", "--quiet", "--lock", "--reason", &mark, "-b", &branch];
+            self.git(&[&add[..], &[&path, "main"]].concat());
+            let half = number % (count / 2);
+            let own = format!("src/m{}/f{half}.txt", half % 20);
+            for file in [Some(own.as_str()), common].into_iter().flatten() {
+                self.commit_in(&path, file, &task);
+            }
+        }
+    }
+
+    fn commit_in(&self, worktree: &str, file: &str, text: &str) {
+        fs::write(self.repo().join(worktree).join(file), text).unwrap();
+        self.git(&["-C", worktree, "add", file]);
+        self.git(&["-C", worktree, "commit", "--quiet", "--message=work"]);
+    }
+
+    /// Returns how long it takes to try the merge of every pair of branches by hand.
+    pub(crate) fn merge_all(&self, count: usize) -> f64 {
+        let options = ["merge-tree", "--write-tree", "--name-only", "-z"];
+        let pairs = (0..count).flat_map(|one| (0..one).map(move |other| [other, one]));
+        let merge = |pair: [usize; 2]| {
+            let branches = pair.map(|number| format!("fix/t{number}"));
+            self.command("git").args(options).args(branches).output().unwrap()
+        };
+        took(|| pairs.for_each(|pair| drop(merge(pair))))
+    }
+
+    /// Returns how long a forecast takes.
+    pub(crate) fn forecast(&self) -> f64 {
+        took(|| self.ok(&["locks", "forecast"]))
+    }
+
+    /// Returns how long a forecast takes that remembers nothing.
+    pub(crate) fn first_forecast(&self) -> f64 {
+        fs::remove_file(self.repo().join(".reconciler/forecast.json")).unwrap();
+        self.forecast()
+    }
+
+    /// Returns how long a forecast takes when one branch has moved since the last.
+    pub(crate) fn forecast_after_a_commit(&self, round: usize) -> f64 {
+        self.commit_in(".worktrees/t0", "src/m0/f0.txt", &format!("round {round}"));
+        self.forecast()
+    }
+
+    pub(crate) fn ok(&self, args: &[&str]) {
         let out = self.command(PROGRAM).args(args).output().unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
@@ -322,8 +373,8 @@ impl Scene {
         })
     }
 
-    /// Returns how long each of so many looks and plans takes, once everything is connected.
-    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
+    /// Returns the world as the loop has it.
+    pub(crate) fn world(&self) -> HostWorld {
         let setting = Setting {
             program: PROGRAM.into(),
             environment: BTreeMap::new(),
@@ -332,7 +383,12 @@ impl Scene {
             empty_state: EmptyState::Doubted,
             role: Role::Loop,
         };
-        let world = HostWorld::new(self.repository(), "refs/heads/main".to_owned(), setting);
+        HostWorld::new(self.repository(), "refs/heads/main".to_owned(), setting)
+    }
+
+    /// Returns how long each of so many looks and plans takes, once everything is connected.
+    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
+        let world = self.world();
         let tick = || {
             let tick = self.runtime.block_on(engine::tick(&world, 16));
             assert!(!tick.made_progress(), "{:?}", tick.deeds);

@@ -8,9 +8,9 @@ use super::reference::Type;
 use super::status;
 use super::wait::{Condition, Verdict, verdict};
 use crate::api::attempt::ExitReason;
-use crate::client::Snapshot;
 use crate::client::view::scene::{Scene, shop};
 use crate::client::view::task::{TaskView, tasks};
+use crate::client::{Conflict, Snapshot};
 use crate::plan::observed::Sighting;
 use jiff::tz::TimeZone;
 
@@ -147,8 +147,35 @@ codegen-4  Idle     shell   -
 thinker-1  Idle     claude  -          agent claude is not approved on this…
 
 TASKS   pending 4   in_progress 2   completed 1   failed 1   (completed today: 1)
+1 task waits for files of others: reconciler locks forecast
 ",
     );
+}
+
+#[test]
+fn branches_in_conflict_are_on_the_screen() {
+    let mut snapshot = shop().snapshot();
+    let conflict = |first: &str, second: &str, paths: &[&str]| Conflict {
+        tasks: [first.parse().unwrap(), second.parse().unwrap()],
+        branches: ["fix/one", "fix/two"].map(|name| name.to_owned().try_into().unwrap()),
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+    };
+    snapshot.conflicts = vec![
+        conflict("docs-api", "fix-login", &["a", "b", "c", "d\u{1b}[2J"]),
+        conflict("x", "y", &["a"]),
+        conflict("x", "z", &["a"]),
+        conflict("y", "z", &["a"]),
+    ];
+    let screen = screen(&snapshot, terminal(100));
+    let expected = "
+BRANCHES IN CONFLICT
+  docs-api, fix-login  a, b, c, 1 more
+                       => land one on main, then rebase the other: git -C .worktrees/fix-login
+                       rebase main
+  x, y                 a
+";
+    assert!(screen.contains(expected), "{screen}");
+    assert!(screen.contains("  and 1 more: reconciler locks forecast\n"), "{screen}");
 }
 
 #[test]

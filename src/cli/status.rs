@@ -2,6 +2,7 @@
 
 use super::context::{Context, Look, Output};
 use super::exit::{Code, Failure};
+use super::forecast::draw_conflicts;
 use super::listing::agent_of;
 use super::print::{self, Long, Row, Table, Tone, ago, or_dash};
 use super::watch::{self, Watched};
@@ -14,6 +15,8 @@ use std::process::ExitCode;
 
 /// How many troubles are shown.
 const NEEDS_MAX: usize = 10;
+/// How many pairs of branches in conflict are shown.
+const CONFLICTS_MAX: usize = 3;
 /// How many names of tasks with one trouble are shown.
 const NAMES_MAX: usize = 3;
 /// How many idle seats of one worker are shown before they become one row.
@@ -80,6 +83,10 @@ pub(super) fn draw(view: &StatusView, now: Timestamp, look: Look) -> String {
     if !view.workers.is_empty() {
         screen.push('\n');
         screen.push_str(&workers(&view.workers).draw(look, Long::Cut, 0));
+    }
+    if !view.conflicts.is_empty() {
+        screen.push_str(&title("BRANCHES IN CONFLICT", Tone::Waiting, look));
+        screen.push_str(&conflicts(view, look));
     }
     let counts = counts(view);
     if !counts.is_empty() {
@@ -183,5 +190,23 @@ fn counts(view: &StatusView) -> String {
     }
     let counts: Vec<String> =
         view.tasks.iter().map(|(state, count)| format!("{state} {count}")).collect();
-    format!("TASKS   {}   (completed today: {})\n", counts.join("   "), view.completed_today)
+    let waiting = match view.waiting_for_files {
+        0 => String::new(),
+        1 => "1 task waits for files of others: reconciler locks forecast\n".to_owned(),
+        many => format!("{many} tasks wait for files of others: reconciler locks forecast\n"),
+    };
+    let (counts, today) = (counts.join("   "), view.completed_today);
+    format!("TASKS   {counts}   (completed today: {today})\n{waiting}")
+}
+
+/// Draws the first branches that conflict.
+fn conflicts(view: &StatusView, look: Look) -> String {
+    let state_ref = view.state_ref.as_deref().unwrap_or("the state ref");
+    let onto = state_ref.strip_prefix("refs/heads/").unwrap_or(state_ref);
+    let shown = view.conflicts.get(..CONFLICTS_MAX).unwrap_or(&view.conflicts);
+    let mut text = draw_conflicts(shown, onto, look);
+    if let Some(more) = view.conflicts.len().checked_sub(CONFLICTS_MAX).filter(|more| *more > 0) {
+        text = format!("{text}  and {more} more: reconciler locks forecast\n");
+    }
+    text
 }

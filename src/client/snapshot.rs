@@ -1,7 +1,7 @@
 //! One look, with what it means: the one source of every screen. It works whether or not the loop
 //! runs, because the plan is made from the look and from nothing the loop remembers.
 
-use super::{Client, Error};
+use super::{Client, Conflict, Error};
 use crate::api::event::Event;
 use crate::api::name::TaskName;
 use crate::engine;
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub loop_state: LoopState,
     /// What happened, oldest first.
     pub events: Sighting<Vec<Event>>,
+    /// The conflicts between branches that the last forecast found and that still stand.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// Whether the loop of this repository runs on this machine.
@@ -52,7 +54,9 @@ impl Client {
         let (plan, _) = engine::decide(&look);
         let loop_state = self.loop_state();
         let events = Sighting::from(self.events());
-        Snapshot { desired: look.desired, observed: look.observed, plan, loop_state, events }
+        let conflicts = self.known_conflicts(&look.observed);
+        let (desired, observed) = (look.desired, look.observed);
+        Snapshot { desired, observed, plan, loop_state, events, conflicts }
     }
 
     /// Returns whether the loop runs.

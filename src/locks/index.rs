@@ -30,6 +30,9 @@ const ANYTHING: [&str; 1] = ["**"];
 /// The claims of some tasks; one that cannot be understood stands there with what is wrong.
 type Found = BTreeMap<TaskName, Result<Claim, String>>;
 
+/// Whether a pattern may hold anything that is asked for.
+type MayHold<'a> = &'a dyn Fn(&str) -> bool;
+
 /// A file or folder, told from every other, and from itself at another time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp(String);
@@ -54,8 +57,8 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn is_near(&self, paths: &[String]) -> bool {
-        self.patterns.iter().any(|one| may_hold(one, paths))
+    fn is_near(&self, may_hold: MayHold<'_>) -> bool {
+        self.patterns == ANYTHING || self.patterns.iter().any(|one| may_hold(one))
     }
 }
 
@@ -66,6 +69,25 @@ impl Claims {
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn near(&self, paths: &[String], own: Option<&TaskName>) -> Result<Found, disk::Error> {
+        self.near_by(own, &|held| paths.iter().any(|path| path.starts_with(head(held))))
+    }
+
+    /// Returns the claims that may hold a path which one of these patterns does, those that cannot be
+    /// understood, and the one of a task.
+    ///
+    /// # Errors
+    /// When the folder cannot be read: then it is unknown what is held.
+    pub fn near_patterns(
+        &self,
+        patterns: &[PathPattern],
+        own: Option<&TaskName>,
+    ) -> Result<Found, disk::Error> {
+        let heads: Vec<&str> = patterns.iter().map(|one| head(one.as_str())).collect();
+        let meets = |held: &str| heads.iter().any(|h| h.starts_with(held) || held.starts_with(h));
+        self.near_by(own, &|held| meets(head(held)))
+    }
+
+    fn near_by(&self, own: Option<&TaskName>, may_hold: MayHold<'_>) -> Result<Found, disk::Error> {
         let bytes = disk::read(&self.index, INDEX_MAX).ok().flatten().unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
         let (folder, records) = text.split_once("\0\0").unwrap_or_default();
@@ -73,7 +95,7 @@ impl Claims {
         let now = self.folder.symlink_metadata().ok().and_then(|now| believable(&now));
         if now.is_some_and(|now| now == folder) {
             let near = records.filter(|(task, known)| {
-                known.is_near(paths) || own.is_some_and(|own| own.as_str() == *task)
+                known.is_near(may_hold) || own.is_some_and(|own| own.as_str() == *task)
             });
             let tasks = near.filter_map(|(task, _)| task.parse().ok());
             return Ok(tasks
@@ -82,7 +104,7 @@ impl Claims {
         }
         // Before the look: what changes after it makes the folder younger than this.
         let settled = if text.is_empty() { None } else { self.settled() };
-        let look = self.look(&records.collect(), paths, own)?;
+        let look = self.look(&records.collect(), may_hold, own)?;
         let many = look.lines.len() > FEW;
         if look.misses > MISSES_MIN.max(look.lines.len() / 10)
             || (many && settled.as_deref() != Some(folder))
@@ -107,7 +129,7 @@ impl Claims {
     fn look(
         &self,
         known: &BTreeMap<&str, Known<'_>>,
-        paths: &[String],
+        may_hold: MayHold<'_>,
         own: Option<&TaskName>,
     ) -> Result<Look, disk::Error> {
         let mut look = Look::default();
@@ -115,7 +137,7 @@ impl Claims {
             let stamp = Stamp::at(&self.path(&task));
             let seen = known.get(task.as_str());
             let seen = seen.filter(|seen| stamp.as_ref().is_some_and(|now| now.0 == seen.stamp));
-            if let Some(seen) = seen.filter(|seen| !seen.is_near(paths))
+            if let Some(seen) = seen.filter(|seen| !seen.is_near(may_hold))
                 && own != Some(&task)
             {
                 look.lines.push(line(task.as_str(), seen.stamp, &seen.patterns));
@@ -179,18 +201,18 @@ fn record(text: &str) -> Option<(&str, Known<'_>)> {
     Some((task, Known { stamp, patterns: fields.filter(|one| !one.is_empty()).collect() }))
 }
 
-/// Returns whether a pattern may hold one of these paths, by what stands before its first wildcard.
-fn may_hold(pattern: &str, paths: &[String]) -> bool {
+/// Returns what stands before the first wildcard of a pattern: every path that it holds begins so.
+fn head(pattern: &str) -> &str {
     let plain = |c: char| c.is_alphanumeric() || "/_-. ".contains(c);
     let head = pattern.split(|c| !plain(c)).next().unwrap_or_default();
-    let head = head.trim_end_matches('/');
-    paths.iter().any(|path| path.starts_with(head))
+    head.trim_end_matches('/')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::name::Uid;
+    use crate::locks::TableLock;
     use serde_json::json;
 
     fn publish(claims: &Claims, task: &str, files: &[&str]) {
@@ -201,7 +223,8 @@ mod tests {
             "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 }, "generation": 1, "nonce": "0".repeat(32), "node": "here",
         }))
         .unwrap();
-        claims.publish(&claim).unwrap();
+        let lock = TableLock::take_blocking(claims.folder.parent().unwrap()).unwrap();
+        claims.publish(&lock, &claim).unwrap();
     }
 
     fn near(claims: &Claims, path: &str) -> Vec<String> {
@@ -229,12 +252,18 @@ mod tests {
             assert_eq!(near(&claims, "z/x.rs"), ["glob"]);
             assert_eq!(near(&claims, "a/cd"), ["glob"]);
             assert_eq!(near(&claims, "free.txt"), [""; 0]);
+            for (pattern, meets) in [("src/", 41), ("src/m7/a.rs", 2), ("**", 41), ("b/", 1)] {
+                let pattern = PathPattern::parse(pattern).unwrap();
+                assert_eq!(claims.near_patterns(&[pattern], None).unwrap().len(), meets);
+            }
         }
         std::fs::metadata(root.path().join(".reconciler/locks.index")).unwrap();
         publish(&claims, "t7", &["other/"]);
         assert_eq!(near(&claims, "src/m7/a.rs"), [""; 0]);
         assert_eq!(near(&claims, "other/a.rs"), ["t7"]);
-        claims.remove(&"t8".parse().unwrap()).unwrap();
+        let lock = TableLock::take_blocking(root.path()).unwrap();
+        claims.remove(&lock, &"t8".parse().unwrap()).unwrap();
+        drop(lock);
         assert_eq!(near(&claims, "src/m8/a.rs"), [""; 0]);
         publish(&claims, "late", &["src/m9/b.rs"]);
         assert_eq!(near(&claims, "src/m9/b.rs"), ["late", "t9"]);
@@ -278,7 +307,9 @@ mod tests {
             publish(&claims, "t7", &[&other]);
             assert_eq!(near(&claims, &format!("{one}x")), [""; 0], "{round}");
             assert_eq!(near(&claims, &format!("{other}x")), ["t7"], "{round}");
-            claims.remove(&"t7".parse().unwrap()).unwrap();
+            let lock = TableLock::take_blocking(root.path()).unwrap();
+            claims.remove(&lock, &"t7".parse().unwrap()).unwrap();
+            drop(lock);
             assert_eq!(near(&claims, &format!("{other}x")), [""; 0], "{round}");
         }
         std::fs::write(root.path().join(".task-locks/torn.lock"), "{").unwrap();

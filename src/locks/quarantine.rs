@@ -1,7 +1,7 @@
 //! Locks that stay damaged: what nobody can understand, nobody renews and nobody works under is moved
 //! aside, with the reason beside it. It moves nothing that has changed since it was looked at.
 
-use super::Claims;
+use super::{Claims, TableLock};
 use crate::api::name::TaskName;
 use crate::disk::{self, Published};
 use jiff::Timestamp;
@@ -55,6 +55,7 @@ impl Claims {
     /// When it cannot be moved; it stands where it stood.
     pub fn quarantine(
         &self,
+        _: &TableLock,
         damage: &Damage,
         reason: &str,
         now: Timestamp,
@@ -124,10 +125,11 @@ mod tests {
         let lasting = claims.damaged_for(LEASE, &damaged, (&mut seen, LEASE));
         std::fs::write(claims.path(&task()), "{ mended").unwrap();
         let now = Timestamp::UNIX_EPOCH;
-        assert_eq!(claims.quarantine(&lasting[0], "why", now).unwrap(), None);
+        let lock = TableLock::take_blocking(root.path()).unwrap();
+        assert_eq!(claims.quarantine(&lock, &lasting[0], "why", now).unwrap(), None);
         assert_eq!(std::fs::read(claims.path(&task())).unwrap(), b"{ mended");
         std::fs::write(claims.path(&task()), "{").unwrap();
-        let moved = claims.quarantine(&lasting[0], "why", now).unwrap().unwrap();
+        let moved = claims.quarantine(&lock, &lasting[0], "why", now).unwrap().unwrap();
         let folder = root.path().join(".reconciler/quarantine");
         assert_eq!(moved.parent().unwrap(), folder);
         assert_eq!(std::fs::read(&moved).unwrap(), b"{");

@@ -6,6 +6,8 @@ pub mod audit;
 pub mod backoff;
 pub mod check;
 pub mod desired;
+pub mod forecast;
+pub mod grant;
 pub mod observed;
 pub mod report;
 pub mod verdict;

@@ -10,7 +10,7 @@ use crate::plan::desired::Desired;
 use crate::plan::observed::{ClaimSighting, Sighting};
 use crate::plan::verdict::Presumed;
 use crate::store::Source;
-use crate::world::host::LOCKS;
+use crate::world::ledger::LOCKS;
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -224,6 +224,7 @@ impl Scene {
             plan: plan(&Sighting::Known(&self.desired), &self.observed),
             loop_state: self.loop_state.clone(),
             events: Sighting::Known(self.events.clone()),
+            conflicts: Vec::new(),
         }
     }
 }

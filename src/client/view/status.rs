@@ -4,6 +4,8 @@ use super::task::{TaskView, tasks};
 use super::worker::{WorkerView, workers};
 use super::{LoopState, Snapshot};
 use crate::api::task::TaskState;
+use crate::client::Conflict;
+use crate::plan::report::Reason;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -38,6 +40,10 @@ pub struct StatusView {
     pub completed_today: usize,
     /// Sentences about the whole repository that a person should read.
     pub notices: Vec<String>,
+    /// How many tasks wait for files that others hold or take first.
+    pub waiting_for_files: usize,
+    /// Branches that conflict, as far as a forecast found them.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// Whether the loop runs.
@@ -113,6 +119,11 @@ pub fn status(snapshot: &Snapshot, zone: &TimeZone) -> StatusView {
         completed_today: completed.filter(|task| task.status.since.is_some_and(today)).count(),
         tasks: count,
         notices: snapshot.notices().to_vec(),
+        waiting_for_files: tasks
+            .iter()
+            .filter(|task| task.status.reason == Reason::FilesHeld)
+            .count(),
+        conflicts: snapshot.conflicts.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Scene -> plan: a small world, and what is planned for it, both as text.
 
 mod ending;
+mod forecast;
 mod people;
 mod queue;
 mod scene;

@@ -4,11 +4,12 @@
 use super::{HostWorld, begun};
 use crate::api::event::{Event, EventKind};
 use crate::api::name::TaskName;
-use crate::locks::{Claims, Damage};
+use crate::locks::{Claims, Damage, TableLock};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{ClaimSighting, Sighting};
 use crate::process::clock;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -32,17 +33,20 @@ impl HostWorld {
     fn set_aside(&self, damaged: &BTreeMap<TaskName, String>, lease: Duration) {
         let mut seen = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock::since_boot();
-        let lasting = self.claims.damaged_for(lease, damaged, (&mut seen, now));
+        let lasting = self.ownership.claims().damaged_for(lease, damaged, (&mut seen, now));
         if lasting.is_empty() {
             return;
         }
-        let (claims, records) = (self.claims.clone(), Arc::clone(&self.records));
+        let (ownership, records) = (Arc::clone(&self.ownership), Arc::clone(&self.records));
+        let common_dir = self.repository.common_dir().to_owned();
         let wake = self.wake.notify();
         self.chores().spawn_blocking(move || {
             // What cannot be seen may live.
             let Ok(alive) = begun::marked_tasks() else { return };
             let dead = lasting.iter().filter(|damage| !alive.contains(&damage.task));
-            let events: Vec<Event> = dead.filter_map(|one| moved(&claims, one, lease)).collect();
+            let events: Vec<Event> = dead
+                .filter_map(|one| moved((ownership.claims(), &common_dir), one, lease))
+                .collect();
             for event in &events {
                 let written = records.append(event);
                 written
@@ -54,10 +58,15 @@ impl HostWorld {
 }
 
 /// Moves a lock aside, and returns what is to be told of it.
-fn moved(claims: &Claims, damage: &Damage, lease: Duration) -> Option<Event> {
+fn moved(
+    (claims, common_dir): (&Claims, &Path),
+    damage: &Damage,
+    lease: Duration,
+) -> Option<Event> {
     let reason = reason(damage, lease);
     let now = clock::now();
-    let place = claims.quarantine(damage, &reason, now);
+    let lock = TableLock::take_blocking(common_dir);
+    let place = lock.and_then(|lock| Ok(claims.quarantine(&lock, damage, &reason, now)?));
     let place = place
         .inspect_err(|error| tracing::warn!(%error, "a damaged lock stays where it is"))
         .ok()??;
@@ -89,7 +98,7 @@ mod tests {
     use std::path::PathBuf;
 
     async fn looked(world: &HostWorld, lease: Duration) -> usize {
-        let claims = world.claims.list().unwrap();
+        let claims = world.ownership.claims().list().unwrap();
         let damaged = claims.into_iter().filter_map(|(task, claim)| Some((task, claim.err()?)));
         world.set_aside(&damaged.collect(), lease);
         let chores = std::mem::take(&mut *world.chores());
@@ -125,8 +134,8 @@ mod tests {
 
         assert_eq!(looked(&world, Duration::from_hours(1)).await, 0);
         assert_eq!(looked(&world, Duration::ZERO).await, 1);
-        assert!(world.claims.get(&tasks[0]).is_some_and(|claim| claim.is_err()));
-        assert_eq!(world.claims.get(&tasks[1]), None);
+        assert!(world.ownership.claims().get(&tasks[0]).is_some_and(|claim| claim.is_err()));
+        assert_eq!(world.ownership.claims().get(&tasks[1]), None);
         let event = world.records.events().unwrap().remove(0);
         assert_eq!(
             (event.object, event.reason.as_str()),
@@ -135,6 +144,6 @@ mod tests {
         assert!(event.message.contains("lives-nowhere.lock: EOF"), "{}", event.message);
         worker.kill().await.unwrap();
         assert_eq!(looked(&world, Duration::ZERO).await, 2);
-        assert_eq!(world.claims.get(&tasks[0]), None);
+        assert_eq!(world.ownership.claims().get(&tasks[0]), None);
     }
 }

@@ -3,17 +3,15 @@
 
 mod begun;
 mod damage;
-mod ledger;
 mod observe;
+mod ownership;
 mod perform;
 mod spare;
 mod wake;
 
-pub use ledger::LOCKS;
-
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
-use crate::locks::{Claims, SeenDamage};
+use crate::locks::SeenDamage;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
@@ -21,6 +19,7 @@ use crate::process::clock::{self, Awake};
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
+use crate::world::ownership::Ownership;
 use crate::world::{ActionError, Look, Outcome, World};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,14 +38,13 @@ pub struct HostWorld {
     repository: Repository,
     source: Mutex<Source>,
     records: Arc<Records>,
-    claims: Claims,
     sessions: tmux::Server,
     trust: Trust,
     setting: Setting,
     cache: Mutex<observe::Cache>,
     awake: Awake,
     begun: begun::Begun,
-    ledger: Arc<ledger::Ledger>,
+    ownership: Arc<Ownership>,
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
@@ -92,12 +90,11 @@ impl HostWorld {
         Self {
             source: Mutex::new(Source::new(repository.reader(), state_ref)),
             records: Arc::new(Records::at(root)),
-            claims: Claims::at(root),
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
             awake: Awake::default(),
             begun: begun::Begun::default(),
-            ledger: Arc::default(),
+            ownership: Arc::new(Ownership::of(repository.clone())),
             wake: wake::Wake::default(),
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),
@@ -131,6 +128,11 @@ impl HostWorld {
     /// Returns the records.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Returns who holds what.
+    pub fn ownership(&self) -> &Ownership {
+        &self.ownership
     }
 
     /// Returns the approvals.
@@ -214,7 +216,7 @@ impl HostWorld {
 
 impl World for HostWorld {
     async fn observe(&self) -> Look {
-        self.look().await
+        Box::pin(self.look()).await
     }
 
     async fn perform(&self, action: &Action) -> Result<Outcome, ActionError> {

@@ -37,12 +37,16 @@ type Stamp = (std::path::PathBuf, Option<(i64, i64, u64, u64)>);
 
 impl HostWorld {
     pub(super) async fn look(&self) -> Look {
-        let (desired, sessions, (branches, rescues), records) = tokio::join!(
-            self.desired(),
-            self.sessions_now(),
-            self.refs_now(),
-            self.record_sections(),
-        );
+        let (desired, sessions, (branches, rescues), records) =
+            tokio::join!(self.desired(), self.sessions_now(), self.refs_now(), async {
+                // Before the claims: what it says of them is not older than they are.
+                let ledger = match self.setting.role {
+                    Role::Loop => self.ownership.refresh().await,
+                    Role::Visitor => Ok(()),
+                };
+                (self.record_sections().await, ledger)
+            },);
+        let (records, ledger) = records;
         let (tasks, claims, trusted, attempts, trash, worktrees) = records;
         let (worktrees, trash) = self.split_trash(worktrees, trash);
         let leftovers = match (trash, attempts) {
@@ -59,7 +63,7 @@ impl HostWorld {
                 Sighting::Unknown(format!("the boot of this machine cannot be told: {why}")),
             ),
         };
-        let (claims, generations) = self.ownership(claims).await;
+        let (claims, generations) = self.owned(claims, ledger);
         let observed = Observed {
             now: clock::now(),
             nonce,
@@ -117,7 +121,7 @@ impl HostWorld {
     }
 
     async fn record_sections(&self) -> Sections {
-        let (records, claims) = (Arc::clone(&self.records), self.claims.clone());
+        let (records, claims) = (Arc::clone(&self.records), self.ownership.claims().clone());
         let (trust, repository) = (self.trust.clone(), self.repository.clone());
         let places = self.places();
         let look = move || {
