@@ -75,7 +75,7 @@ fn the_claim_of_a_program_that_stands_still_is_not_renewed() {
     let log = wait_for("its pid", || Some(scene.log()).filter(|log| log.contains("ready")));
     let pid = log.split_whitespace().nth(1).unwrap().to_owned();
     let kill = |signal: &str| {
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success())
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     };
     kill("-STOP");
     // It lapses: two beats or more have found the program standing still.
