@@ -88,6 +88,7 @@ impl HostWorld {
             if let Some(desired) = desired.known() {
                 self.show_shared(&desired.policy().shared_files, &observed.claims);
             }
+            self.sweep_damage(&desired, &observed.claims);
         }
         Look { desired, observed }
     }
