@@ -2,12 +2,13 @@
 # git, tmux and a C compiler (for libgit2), which `make demo` and `make test` install where apt is.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim model mutants sweep chaos bench schemas clean tools
+.PHONY: help demo run test check sim model mutants sweep chaos races bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 SEEDS ?= 1000000
 MINUTES ?= 2
+RACES ?= 500
 WORKERS ?= 50
 # No test reads the terminal, and none accepts a changed golden by itself.
 export INSTA_UPDATE := no
@@ -52,7 +53,10 @@ chaos: tools ## Break everything at random on a real repository for MINUTES=2, w
 	MINUTES=$(MINUTES) WORKERS=$(WORKERS) $(if $(SEED),SEED=$(SEED)) \
 	  $(CARGO) test --locked --test chaos -- --exact chaos --ignored --nocapture
 
-bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, commit or forecast)
+races: tools ## Let up to 16 processes contend for claims, some killed, RACES=500 times, from SEED=1
+	RACES=$(RACES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --test races -- --exact all_races --ignored --nocapture
+
+bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, commit, claims or forecast)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
 
 schemas: ## Write crds-like-schemas/ anew from the types

@@ -5,6 +5,8 @@
 
 mod common;
 
+#[path = "e2e/claims.rs"]
+mod claims;
 #[path = "e2e/cleanup.rs"]
 mod cleanup;
 #[path = "e2e/damage.rs"]

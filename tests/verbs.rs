@@ -3,6 +3,8 @@
 
 #[path = "verbs/change.rs"]
 mod change;
+#[path = "verbs/claim.rs"]
+mod claim;
 #[path = "verbs/forecast.rs"]
 mod forecast;
 #[path = "verbs/look.rs"]

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod claims;
 mod scale;
 mod scene;
 
@@ -27,12 +28,13 @@ const IDLE: Duration = Duration::from_secs(30);
 fn main() {
     // `ONLY=create` measures one group of rows.
     let only = std::env::var("ONLY").unwrap_or_default();
-    let groups: [(&str, fn()); 6] = [
+    let groups: [(&str, fn()); 7] = [
         ("plan", scale::report),
         ("create", create),
         ("retire", retire),
         ("many", many),
         ("commit", commit),
+        ("claims", claims::report),
         ("forecast", forecast),
     ];
     println!("{:56} {:>9} {:>9} {:>6}  {:9}  met", "what", "raw ms", "ours ms", "ratio", "target");

@@ -180,7 +180,13 @@ impl Parts {
             let name = attempt.id.owner.task.clone();
             let owner = Some(attempt.id.owner.clone());
             let (path, state) = (attempt.directory.clone(), WorktreeState::Ready);
-            self.worktrees.push(Worktree { path, owner: owner.clone(), state, branch: None });
+            self.worktrees.push(Worktree {
+                path,
+                owner: owner.clone(),
+                state,
+                branch: None,
+                generation: None,
+            });
             let id = format!("${}", self.sessions.len());
             let (called, number) = (name.to_string(), Some(attempt.id.number));
             self.sessions.push(Session { id, name: called, owner, attempt: number });

@@ -22,7 +22,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_reconciler");
 
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
     the_loop: Option<Child>,
 }
 
@@ -59,7 +59,7 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.path("repo")
     }
 
@@ -76,7 +76,7 @@ impl Scene {
         Trust::at(Some(&self.path("xdg")), repository.root()).approve(digests).unwrap();
     }
 
-    fn repository(&self) -> Repository {
+    pub(crate) fn repository(&self) -> Repository {
         self.runtime.block_on(Repository::discover(&self.repo())).unwrap()
     }
 
@@ -89,7 +89,7 @@ impl Scene {
         command
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let out = self.command("git").args(args).output().unwrap();
         assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
@@ -183,7 +183,7 @@ impl Scene {
         self.forecast()
     }
 
-    fn ok(&self, args: &[&str]) {
+    pub(crate) fn ok(&self, args: &[&str]) {
         let out = self.command(PROGRAM).args(args).output().unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
@@ -373,8 +373,8 @@ impl Scene {
         })
     }
 
-    /// Returns how long each of so many looks and plans takes, once everything is connected.
-    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
+    /// Returns the world as the loop has it.
+    pub(crate) fn world(&self) -> HostWorld {
         let setting = Setting {
             program: PROGRAM.into(),
             environment: BTreeMap::new(),
@@ -383,7 +383,12 @@ impl Scene {
             empty_state: EmptyState::Doubted,
             role: Role::Loop,
         };
-        let world = HostWorld::new(self.repository(), "refs/heads/main".to_owned(), setting);
+        HostWorld::new(self.repository(), "refs/heads/main".to_owned(), setting)
+    }
+
+    /// Returns how long each of so many looks and plans takes, once everything is connected.
+    pub(crate) fn ticks(&self, count: usize) -> Vec<f64> {
+        let world = self.world();
         let tick = || {
             let tick = self.runtime.block_on(engine::tick(&world, 16));
             assert!(!tick.made_progress(), "{:?}", tick.deeds);

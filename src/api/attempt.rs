@@ -75,6 +75,8 @@ pub struct Attempt {
     pub program: Program,
     /// How often the shim renews its heartbeat, in seconds.
     pub heartbeat_seconds: u32,
+    /// How long a renewal of its claim holds, in seconds.
+    pub lease_seconds: u32,
 }
 
 /// What an attempt starts: an argv that no shell reads, and an environment that is complete.
@@ -237,6 +239,10 @@ pub enum StopReason {
     SpecChanged,
     /// Its worker is gone, suspended or has fewer replicas.
     WorkerGone,
+    /// Somebody else holds the task.
+    TakenOver,
+    /// Its claim lapsed: it was not renewed for a whole lease.
+    Lapsed,
 }
 
 impl fmt::Display for StopReason {
@@ -246,6 +252,8 @@ impl fmt::Display for StopReason {
             Self::Deleted => "the task is deleted",
             Self::SpecChanged => "the committed task runs something else",
             Self::WorkerGone => "its worker is gone",
+            Self::TakenOver => "somebody else holds the task",
+            Self::Lapsed => "its claim lapsed, because nothing renewed it",
         })
     }
 }

@@ -139,6 +139,17 @@ impl Claim {
         self.worker_type == WorkerType::Human
     }
 
+    /// Returns the name of a claim without a task: a person holds paths by it.
+    pub fn name_without_task(uid: &Uid) -> TaskName {
+        let name = format!("lock-{}", uid.short()).parse();
+        name.expect("digits behind a letter are a name")
+    }
+
+    /// Returns whether a person holds paths by it, and no task. Its name is never used again.
+    pub fn is_without_task(&self) -> bool {
+        self.is_by_person() && self.task == Self::name_without_task(&self.uid)
+    }
+
     /// Returns the mark of the task it is for.
     pub fn owner(&self) -> Owner {
         Owner { task: self.task.clone(), uid: self.uid.clone() }

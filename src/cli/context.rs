@@ -159,6 +159,12 @@ impl Context {
         }
     }
 
+    /// Opens the repository for a verb that changes who holds what; a test may arm it with a fault.
+    pub(super) async fn holder(&self) -> Result<Client, Failure> {
+        self.arm_faults("claim");
+        self.client().await
+    }
+
     /// Opens the repository.
     pub(super) async fn client(&self) -> Result<Client, Failure> {
         Ok(Client::open(&self.directory, self.environment.clone()).await?)

@@ -19,6 +19,8 @@ pub(super) enum Code {
     Held = 3,
     /// The agents are not approved on this machine.
     NotTrusted = 5,
+    /// Somebody else holds it.
+    Conflict = 6,
     /// It is still pending.
     Pending = 8,
     /// The time was up.

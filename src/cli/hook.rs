@@ -189,13 +189,14 @@ fn ways(refused: &Refused) -> Vec<(String, String)> {
         ways.push((what, format!("git commit -m \"...\" -- {}", names.join(" "))));
     }
     for task in holders(refused) {
-        ways.push((format!("wait for {task}"), format!("reconciler wait {task} --for done")));
+        let wait = format!("reconciler wait lock/{task} --for released");
+        ways.push((format!("wait for {task}"), wait));
         ways.push((format!("ask {task}"), format!("reconciler attach {task}")));
     }
     for objection in &refused.objections {
         if let Objection::Damaged { task, .. } = objection {
-            let how = format!("rm .task-locks/{task}.lock, once nobody works on it");
-            ways.push(("mend the lock".to_owned(), how));
+            let how = format!("reconciler release {task} --force --reason TEXT");
+            ways.push(("take the lock away".to_owned(), how));
         }
     }
     if let Some(task) = &refused.task {
@@ -206,9 +207,8 @@ fn ways(refused: &Refused) -> Vec<(String, String)> {
             ));
         }
         if refused.objections.iter().any(|one| matches!(one, Objection::Outside { .. })) {
-            let how =
-                format!("add it to spec.files of state/tasks/{task}.json, for the next attempt");
-            ways.push(("widen the lock".to_owned(), how));
+            let how = "reconciler locks acquire PATH   (spec.files holds for the next attempt)";
+            ways.push(("widen the lock".to_owned(), how.to_owned()));
         }
     } else {
         let how = format!("{BYPASS}=\"why\" git ...   (it is noted in the journal)");
@@ -284,7 +284,7 @@ mod tests {
              src/auth/a.rs   task/fix-login (codegen-1) holds src/auth/** since 41m, until 01:00\n\
              You are task/docs (codegen-2). Nothing is lost; your edits are still in the work tree.\n  \
              commit the other 2 files   git commit -m \"...\" -- docs/a.md 'docs/it'\\''s.md'\n  \
-             wait for fix-login         reconciler wait fix-login --for done\n  \
+             wait for fix-login         reconciler wait lock/fix-login --for released\n  \
              ask fix-login              reconciler attach fix-login\n\
              agents: do not go around this: `reconciler locks audit` finds what was changed past a lock.\n\
              more: reconciler hooks --help"

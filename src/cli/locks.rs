@@ -1,11 +1,13 @@
 //! `reconciler locks`: who holds what, who held what, and what was committed against it.
 
+use super::claim::{self, Force, Who};
 use super::context::{Context, Output};
 use super::exit::{Code, Failure};
 use super::get::Get;
 use super::print::{self, Long, Row, Table, Tone, printable};
 use crate::api::claim::Holding;
-use crate::client::{Audit, AuditFinding, Ruling, judge_paths};
+use crate::api::name::{NameError, TaskName};
+use crate::client::{Audit, AuditFinding, Ruling, Which, judge_paths};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
@@ -20,6 +22,8 @@ const PATHS_MAX: usize = 10;
 Examples:
   reconciler locks                        who holds what; the same as: reconciler get locks
   reconciler locks check src/auth/        may I change this? who holds it?
+  reconciler locks acquire src/auth/      hold it: in a task's worktree for that task, else for you
+  reconciler locks release --all          give back what was acquired so
   reconciler locks forecast               what is ahead: tasks that will wait, branches in conflict
   reconciler locks log                    every claim there was, the newest last
   reconciler locks audit origin/main..    in CI: fails when a commit changed what another task held")]
@@ -37,6 +41,37 @@ enum What {
         /// Paths, from here.
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<String>,
+    },
+    /// Hold more paths, all of them or none: in the worktree of a task for its lock, elsewhere for you.
+    ///
+    /// Exit code 6: somebody holds one of them.
+    Acquire {
+        /// Files, folders or quoted patterns, from here.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<String>,
+        /// Why, for the history of the locks.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Give back paths that were acquired, or take a lock away from whoever holds it.
+    Release {
+        /// Paths as they were acquired, or lock/NAME; with --force, the name of one lock.
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "PATH")]
+        paths: Vec<String>,
+        /// All that were acquired: by this worktree's task, or by you.
+        #[arg(long, conflicts_with = "force")]
+        all: bool,
+        #[command(flatten)]
+        force: Force,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Hold longer: the lock of this worktree's task, or all that you hold.
+    Renew {
+        #[command(flatten)]
+        who: Who,
     },
     /// List every claim there was, the newest last.
     Log,
@@ -64,6 +99,13 @@ impl Locks {
         match self.what {
             None => Get::locks().run(context),
             Some(What::Check { paths }) => Context::block_on(check(&paths, context)),
+            Some(What::Acquire { paths, reason, who }) => {
+                Context::block_on(acquire((&paths, reason.as_deref()), &who, context))
+            }
+            Some(What::Release { paths, force, who, .. }) => {
+                Context::block_on(release(paths, force, &who, context))
+            }
+            Some(What::Renew { who }) => Context::block_on(renew(&who, context)),
             Some(What::Forecast) => Context::block_on(super::forecast::run(context)),
             Some(What::Log) => Context::block_on(log(context)),
             Some(What::Audit { range }) => Context::block_on(audit(&range, context)),
@@ -77,6 +119,59 @@ async fn check(paths: &[String], context: &Context) -> Result<ExitCode, Failure>
         context.note("nobody else holds any of it");
     }
     super::hook::pronounce(&ruling, context)
+}
+
+async fn acquire(
+    (paths, reason): (&[String], Option<&str>),
+    who: &Who,
+    context: &Context,
+) -> Result<ExitCode, Failure> {
+    let client = context.holder().await?;
+    let asked = (context.directory.as_path(), paths);
+    let taken = client.acquire_paths(asked, who.name.as_deref(), reason).await?;
+    claim::told(context, &taken)?;
+    claim::end(&taken, context)
+}
+
+async fn release(
+    paths: Vec<String>,
+    force: Force,
+    who: &Who,
+    context: &Context,
+) -> Result<ExitCode, Failure> {
+    let client = context.holder().await?;
+    if let Some(how) = force.how() {
+        let [name] = paths.as_slice() else {
+            return Err(Failure::usage("--force takes away one lock: name it"));
+        };
+        let name = name.strip_prefix("lock/").unwrap_or(name);
+        let task: TaskName = name.parse().map_err(|why: NameError| {
+            Failure::usage(why.to_string()).hint("see the names: reconciler locks")
+        })?;
+        let person = client.person(who.name.as_deref()).await?;
+        let freed = client.release(&task, &person, &how).await?;
+        return claim::finish(context, &task, &freed);
+    }
+    let which = if paths.is_empty() { Which::All } else { Which::Paths(paths) };
+    let changed = client.release_paths(&context.directory, &which, who.name.as_deref()).await?;
+    match context.output {
+        Output::Json => print::out(&print::json(&changed)?)?,
+        Output::Name => print::out(&claim::names(&changed))?,
+        Output::Table | Output::Wide if changed.is_empty() => {
+            context.note("nothing was acquired, so nothing was released");
+        }
+        Output::Table | Output::Wide => match &which {
+            Which::All => context.say("released all that was acquired")?,
+            Which::Paths(paths) => context.say(&format!("released {}", paths.join(" ")))?,
+        },
+    }
+    Ok(Code::Success.into())
+}
+
+async fn renew(who: &Who, context: &Context) -> Result<ExitCode, Failure> {
+    let client = context.holder().await?;
+    let renewed = client.renew_here(&context.directory, who.name.as_deref()).await?;
+    claim::renewals(context, &renewed)
 }
 
 async fn log(context: &Context) -> Result<ExitCode, Failure> {

@@ -3,6 +3,7 @@
 
 mod attach;
 mod check;
+mod claim;
 mod completion;
 mod context;
 mod delete;
@@ -67,6 +68,9 @@ enum Verb {
     Suspend(suspend::Suspend),
     Resume(suspend::Resume),
     Delete(delete::Delete),
+    Claim(claim::ClaimTask),
+    Release(claim::Release),
+    Renew(claim::Renew),
     Check(check::Check),
     Schema(schema::Schema),
     Run(run::Run),
@@ -81,9 +85,10 @@ enum Verb {
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["status", "get", "describe", "events", "locks", "logs", "attach", "wait", "diff"]),
     ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
+    ("Work yourself", &["claim", "release", "renew"]),
     ("Run", &["run"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
@@ -113,6 +118,9 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),
         Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Claim(verb) => Context::block_on(verb.run(&context)),
+        Verb::Release(verb) => Context::block_on(verb.run(&context)),
+        Verb::Renew(verb) => Context::block_on(verb.run(&context)),
         Verb::Check(verb) => Context::block_on(verb.run(&context)),
         Verb::Schema(verb) => verb.run(),
         Verb::Run(verb) => verb.run(&context),

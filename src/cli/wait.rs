@@ -1,9 +1,11 @@
-//! `reconciler wait`: blocks until a task is as asked, and says by its exit code what came of it.
+//! `reconciler wait`: blocks until a task is as asked, or its lock is free, and says by its exit code
+//! what came of it.
 
 use super::context::Context;
 use super::exit::{Code, Failure};
 use super::print::{self, printable};
 use super::reference::{self, Type};
+use crate::api::name::{NameError, TaskName};
 use crate::api::task::TaskState;
 use crate::client::view::task::{TaskStatus, tasks};
 use crate::client::{Client, Snapshot};
@@ -16,18 +18,20 @@ use std::time::Duration;
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Wait until a task is as asked.
+/// Wait until a task is as asked, or a lock is free.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Conditions: done (completed or failed), running, delete, state=S where S is pending, claimed,
 in_progress, completed or failed, or a reason. Several, joined by commas, are alternatives.
+Of a lock, lock/NAME: released.
 Exit codes: 0 it is so, 1 it failed or can no longer be so, 8 not yet (--timeout 0s), 124 timed out.
 
 Examples:
   reconciler wait fix-login --for done && reconciler logs fix-login
-  reconciler wait fix-login --for state=failed,state=completed --timeout 2h")]
+  reconciler wait fix-login --for state=failed,state=completed --timeout 2h
+  reconciler wait lock/fix-login --for released && reconciler claim fix-login")]
 pub(super) struct Wait {
-    /// The task.
+    /// The task, or lock/NAME.
     name: String,
     /// What to wait for.
     #[arg(long = "for", required = true, value_delimiter = ',', value_name = "CONDITION")]
@@ -43,6 +47,7 @@ pub(super) enum Condition {
     Done,
     Running,
     Deleted,
+    Released,
     Called(String),
 }
 
@@ -54,8 +59,12 @@ impl FromStr for Condition {
             ("done", _) => Ok(Self::Done),
             ("running", _) => Ok(Self::Running),
             ("delete", _) => Ok(Self::Deleted),
+            ("released", _) => Ok(Self::Released),
             (_, Some(("state", state))) if !state.is_empty() => Ok(Self::Called(state.to_owned())),
-            _ => Err("wait for done, running, delete or state=STATE".to_owned()),
+            _ => {
+                Err("wait for done, running, delete, state=STATE or, of a lock, released"
+                    .to_owned())
+            }
         }
     }
 }
@@ -78,8 +87,12 @@ pub(super) enum Verdict {
 impl Wait {
     /// Runs the verb.
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let lock = self.lock()?;
         Context::block_on(async {
             let client = context.client().await?;
+            if let Some(lock) = lock {
+                return self.until_released(&client, &lock, context).await;
+            }
             let mut last = client.snapshot().await;
             if let Some(notice) = last.loop_notice() {
                 context.note(&notice);
@@ -92,6 +105,40 @@ impl Wait {
             let code = if self.timeout.is_zero() { Code::Pending } else { Code::TimedOut };
             Err(Failure::coded(code, format!("not yet: {}", line(&last, &self.name))))
         })
+    }
+
+    /// Returns the task whose lock is waited for; `None` when the wait is for a task.
+    fn lock(&self) -> Result<Option<TaskName>, Failure> {
+        let for_release = self.conditions.contains(&Condition::Released);
+        let name = ["lock/", "locks/"].iter().find_map(|kind| self.name.strip_prefix(kind));
+        match (name, for_release) {
+            (None, false) => Ok(None),
+            (Some(name), true) if self.conditions.len() == 1 => {
+                let task =
+                    name.parse().map_err(|why: NameError| Failure::usage(why.to_string()))?;
+                Ok(Some(task))
+            }
+            (Some(_), _) => Err(Failure::usage("of a lock one waits for `released` alone")),
+            (None, true) => Err(Failure::usage("only a lock is released")
+                .hint(format!("say lock/{}", printable(&self.name)))),
+        }
+    }
+
+    /// Looks until nobody holds a lock. One that cannot be understood is held.
+    async fn until_released(
+        &self,
+        client: &Client,
+        task: &TaskName,
+        context: &Context,
+    ) -> Result<ExitCode, Failure> {
+        let watch = watch_lock(client, task, context);
+        if tokio::time::timeout(self.timeout, watch).await.is_ok() {
+            print::out(&format!("lock/{task}  released\n"))?;
+            return Ok(Code::Success.into());
+        }
+        let code = if self.timeout.is_zero() { Code::Pending } else { Code::TimedOut };
+        let line = lock_line(client, task).unwrap_or_default();
+        Err(Failure::coded(code, format!("not yet: {line}")))
     }
 
     /// Looks until the wait is over, and says when something changed.
@@ -147,6 +194,28 @@ impl Wait {
     }
 }
 
+/// Looks until nobody holds a lock, and says when another does.
+async fn watch_lock(client: &Client, task: &TaskName, context: &Context) {
+    let mut clock = tokio::time::interval(INTERVAL);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = String::new();
+    while let Some(line) = lock_line(client, task) {
+        if line != told {
+            context.note(&line);
+        }
+        told = line;
+        clock.tick().await;
+    }
+}
+
+/// Says who holds a lock; `None` when nobody does.
+fn lock_line(client: &Client, task: &TaskName) -> Option<String> {
+    Some(match client.holder_of(task)? {
+        Ok(claim) => format!("lock/{task}  held by {}", claim.seat),
+        Err(why) => format!("lock/{task}  cannot be understood: {}", printable(&why)),
+    })
+}
+
 /// Judges a task, or that there is none.
 pub(super) fn verdict(conditions: &[Condition], status: Option<&TaskStatus>) -> Verdict {
     let is_met = |condition: &Condition| match (condition, status) {
@@ -154,7 +223,9 @@ pub(super) fn verdict(conditions: &[Condition], status: Option<&TaskStatus>) -> 
         (Condition::Done, Some(status)) => status.is_over(),
         (Condition::Running, Some(status)) => status.state == TaskState::InProgress,
         (Condition::Called(word), Some(status)) => status.is_called(word),
-        (Condition::Deleted, Some(_))
+        // A wait for it is for a lock.
+        (Condition::Released, _)
+        | (Condition::Deleted, Some(_))
         | (Condition::Done | Condition::Running | Condition::Called(_), None) => false,
     };
     if conditions.iter().any(is_met) {

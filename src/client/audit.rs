@@ -5,7 +5,7 @@ use crate::api::claim::Holding;
 use crate::api::name::{CommitId, TaskName};
 use crate::git;
 use crate::plan::audit::{Commit, History, Trespass};
-use crate::world::host::LOCKS;
+use crate::world::ledger::LOCKS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest record of a claim that is read, in bytes.

@@ -202,7 +202,7 @@ pub async fn judge_paths(paths: &[String], directory: &Path) -> Result<Ruling, E
     Ok(Ruling::Refused(Refused { action: "change", ..judged.refused(&refusals)? }))
 }
 
-fn is_folder(path: &Path) -> bool {
+pub(super) fn is_folder(path: &Path) -> bool {
     // What cannot be seen is judged as the name of a file.
     path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
 }
@@ -216,7 +216,7 @@ fn witnesses(folder: &str, claims: &BTreeMap<TaskName, ClaimSighting>) -> Vec<St
 }
 
 /// Returns a path as git has it, from the top of the work tree.
-fn from_top(prefix: &str, path: &str) -> Result<String, Error> {
+pub(super) fn from_top(prefix: &str, path: &str) -> Result<String, Error> {
     let mut parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if part != ".." {

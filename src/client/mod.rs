@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod claim;
 mod control;
 pub mod demo;
 mod diff;
@@ -18,6 +19,7 @@ pub mod view;
 
 pub use audit::{Audit, Finding as AuditFinding};
 pub use check::{Checked, Version};
+pub use claim::{Freed, Obstacle, Release, Taken, Which};
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};
@@ -36,6 +38,7 @@ use crate::git::{self, Repository};
 use crate::plan::observed::EmptyState;
 use crate::records::{self, Records};
 use crate::world::host::{HostWorld, Role, Setting};
+use crate::world::ownership::Ownership;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +93,12 @@ pub enum Error {
     /// What is wanted cannot be read.
     #[error("the desired state cannot be read: {0}")]
     Unknown(String),
+    /// It cannot be told or changed who holds what.
+    #[error(transparent)]
+    Ownership(#[from] crate::world::ownership::OwnershipError),
+    /// What was changed could not be recorded.
+    #[error(transparent)]
+    Ledger(#[from] crate::world::ledger::LedgerError),
     /// Nothing was done, because it would not be what the person means.
     #[error("{what}")]
     Refused {
@@ -112,6 +121,8 @@ impl Error {
             | Self::Records(_)
             | Self::Disk(_)
             | Self::Trust(_)
+            | Self::Ownership(_)
+            | Self::Ledger(_)
             | Self::Invalid(_)
             | Self::Unknown(_) => None,
         }
@@ -154,6 +165,10 @@ impl Client {
     /// Returns the argv by which a person looks into the session of a task.
     pub fn attach_argv(&self, task: &TaskName) -> Vec<String> {
         self.visitor.attach_argv(task.as_str())
+    }
+
+    fn ownership(&self) -> &Ownership {
+        self.visitor.ownership()
     }
 
     fn records(&self) -> &Records {

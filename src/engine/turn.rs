@@ -108,6 +108,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::FilesHeld
             | Reason::NoWorker
             | Reason::WorkersBusy
+            | Reason::HeldByPerson
             | Reason::LimitReached
             | Reason::NotTrusted
             | Reason::Suspended

@@ -52,6 +52,15 @@ impl Unsaved {
         self.clean && self.in_branch && self.in_progress.is_none()
     }
 
+    /// Returns what there is that no branch holds and git does not ignore; `None` when that is
+    /// nothing.
+    pub fn describe_all(&self) -> Option<String> {
+        if !self.is_nothing() {
+            return Some(self.describe());
+        }
+        (!self.nested.is_empty()).then(|| "repositories inside it".to_owned())
+    }
+
     pub(super) fn describe(&self) -> String {
         let what = [
             (!self.clean).then(|| "changes in no commit".to_owned()),

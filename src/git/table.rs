@@ -46,7 +46,7 @@ impl Repository {
         Ok(Table { tip: Some(tip), files })
     }
 
-    /// Commits changed files of a table that was read at `tip`. Costs one fork. A commit that the
+    /// Commits changed files of a table that was read at `tip`; `None` removes one. Costs one fork. A commit that the
     /// system cut off changes nothing.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Repository {
     pub async fn commit_table(
         &self,
         (name, tip): (&str, Option<&CommitId>),
-        files: &BTreeMap<String, Vec<u8>>,
+        files: &BTreeMap<String, Option<Vec<u8>>>,
         message: &str,
     ) -> Result<Committed, Error> {
         let stream = stream((name, tip), files, message);
@@ -80,7 +80,7 @@ impl Repository {
 /// Writes what git-fast-import(1) reads: one commit, whose id it is asked for.
 fn stream(
     (name, tip): (&str, Option<&CommitId>),
-    files: &BTreeMap<String, Vec<u8>>,
+    files: &BTreeMap<String, Option<Vec<u8>>>,
     message: &str,
 ) -> Vec<u8> {
     let mut text = Vec::new();
@@ -94,6 +94,10 @@ fn stream(
         line(format!("from {tip}").as_bytes());
     }
     for (file, bytes) in files {
+        let Some(bytes) = bytes else {
+            line(format!("D {file}").as_bytes());
+            continue;
+        };
         line(format!("M 100644 inline {file}\ndata {}", bytes.len()).as_bytes());
         line(bytes);
     }
@@ -113,8 +117,15 @@ mod tests {
         files.iter().map(own).collect()
     }
 
+    fn changes(files: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<Vec<u8>>> {
+        let own = |(name, text): &(&str, Option<&str>)| {
+            ((*name).to_owned(), text.map(|text| text.as_bytes().to_owned()))
+        };
+        files.iter().map(own).collect()
+    }
+
     async fn committed(scratch: &Scratch, tip: Option<&CommitId>, text: &str) -> Committed {
-        let change = files(&[("a.lock", text)]);
+        let change = changes(&[("a.lock", Some(text))]);
         scratch.repository.commit_table((LOCKS, tip), &change, "a claims").await.unwrap()
     }
 
@@ -123,15 +134,20 @@ mod tests {
         assert_eq!(scratch.repository.table(LOCKS).await.unwrap(), Table::default());
         let Committed::At(first) = committed(&scratch, None, "{}\n").await else { panic!("first") };
         assert_eq!(committed(&scratch, None, "other").await, Committed::Overtaken);
-        let more = files(&[("b.lock", "b\n")]);
+        let more = changes(&[("b.lock", Some("b\n"))]);
         let second =
             scratch.repository.commit_table((LOCKS, Some(&first)), &more, "b\nclaims").await;
         let Committed::At(second) = second.unwrap() else { panic!("second") };
         assert_eq!(committed(&scratch, Some(&first), "late").await, Committed::Overtaken);
         let table = scratch.repository.table(LOCKS).await.unwrap();
-        assert_eq!(table.tip, Some(second));
+        assert_eq!(table.tip.as_ref(), Some(&second));
         assert_eq!(table.files, files(&[("a.lock", "{}\n"), ("b.lock", "b\n")]));
-        assert_eq!(scratch.git(&["log", "--format=%s", LOCKS]).await, "b claims\na claims");
+        let fewer = changes(&[("a.lock", None)]);
+        let third = scratch.repository.commit_table((LOCKS, Some(&second)), &fewer, "a goes").await;
+        assert!(matches!(third.unwrap(), Committed::At(_)));
+        let table = scratch.repository.table(LOCKS).await.unwrap();
+        assert_eq!(table.files, files(&[("b.lock", "b\n")]));
+        assert_eq!(scratch.git(&["log", "--format=%s", LOCKS]).await, "a goes\nb claims\na claims");
         assert_eq!(scratch.git(&["fsck", "--strict", "--no-dangling"]).await, "");
     }
 

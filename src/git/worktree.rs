@@ -50,6 +50,8 @@ pub struct Linked {
     pub unfinished: bool,
     /// The branch that it has checked out: of those that are ours.
     pub branch: Option<BranchName>,
+    /// The generation that was noted there, if that can be read: of those that are ours.
+    pub generation: Option<u64>,
 }
 
 impl Repository {
@@ -70,8 +72,11 @@ impl Repository {
                 None => entry.lock.as_deref() == Some(INITIALIZING),
             };
             let missing = !disk::is_there(&entry.path)?;
-            let branch = if owner.is_some() { entry.branch()? } else { None };
-            found.push(Linked { path: entry.path, owner, missing, unfinished, branch });
+            let (branch, generation) = match &owner {
+                Some(_) => (entry.branch()?, entry.generation()?),
+                None => (None, None),
+            };
+            found.push(Linked { path: entry.path, owner, missing, unfinished, branch, generation });
         }
         Ok(found)
     }
@@ -261,6 +266,12 @@ impl Entry {
         let head = String::from_utf8_lossy(&head);
         let name = head.strip_prefix("ref: refs/heads/").map(str::to_owned);
         Ok(name.and_then(|name| BranchName::try_from(name).ok()))
+    }
+
+    /// Returns the generation that was noted; `None` also when it is no number.
+    fn generation(&self) -> Result<Option<u64>, Error> {
+        let line = read_line(&self.dir.join(GENERATION_FILE))?;
+        Ok(line.and_then(|line| String::from_utf8_lossy(&line).parse().ok()))
     }
 
     /// Refuses an entry that does not bear this mark.

@@ -1,6 +1,7 @@
 //! `.task-locks/TASK.lock`: one claim a file, published whole. A file that cannot be understood is a
-//! held lock. Only the holder of the guard writes here.
+//! held lock. Only the holder of the table lock writes here.
 
+use super::TableLock;
 use crate::api::claim::Claim;
 use crate::api::name::TaskName;
 use crate::api::to_json;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The claims of one repository.
 #[derive(Debug, Clone)]
 pub struct Claims {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) index: PathBuf,
 }
 
@@ -65,7 +66,7 @@ impl Claims {
     ///
     /// # Errors
     /// When it cannot be made durable; the one before still stands.
-    pub fn publish(&self, claim: &Claim) -> Result<(), disk::Error> {
+    pub fn publish(&self, _: &TableLock, claim: &Claim) -> Result<(), disk::Error> {
         disk::make_ignored_folder(&self.folder)?;
         disk::replace(&self.path(&claim.task), to_json(claim).as_bytes())
     }
@@ -74,7 +75,7 @@ impl Claims {
     ///
     /// # Errors
     /// When it is there and cannot be removed.
-    pub fn remove(&self, task: &TaskName) -> Result<(), disk::Error> {
+    pub fn remove(&self, _: &TableLock, task: &TaskName) -> Result<(), disk::Error> {
         disk::remove(&self.path(task))
     }
 
@@ -113,7 +114,8 @@ mod tests {
         let claim: Claim = serde_json::from_value(json.clone()).unwrap();
         let root = tempfile::tempdir().unwrap();
         let claims = Claims::at(root.path());
-        claims.publish(&claim).unwrap();
+        let lock = TableLock::take_blocking(root.path()).unwrap();
+        claims.publish(&lock, &claim).unwrap();
         let path = root.path().join(".task-locks/fix-login.lock");
         let written: serde_json::Value =
             serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();

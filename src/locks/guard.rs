@@ -102,7 +102,7 @@ impl Guard {
 }
 
 /// Tells a lock held by another from a system that refuses.
-fn lock(result: io::Result<()>) -> io::Result<bool> {
+pub(super) fn lock(result: io::Result<()>) -> io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
         Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {

@@ -47,6 +47,29 @@ impl Claims {
         paths: &[String],
         own: Option<&TaskName>,
     ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
+        self.near_by(own, |held| paths.iter().any(|path| path.starts_with(head(held))))
+    }
+
+    /// Returns the claims that may hold a path which one of these patterns does, those that cannot be
+    /// understood, and the one of a task.
+    ///
+    /// # Errors
+    /// When the folder cannot be read: then it is unknown what is held.
+    pub fn near_patterns(
+        &self,
+        patterns: &[PathPattern],
+        own: Option<&TaskName>,
+    ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
+        let heads: Vec<&str> = patterns.iter().map(|one| head(one.as_str())).collect();
+        let meets = |held: &str| heads.iter().any(|h| h.starts_with(held) || held.starts_with(h));
+        self.near_by(own, |held| meets(head(held)))
+    }
+
+    fn near_by(
+        &self,
+        own: Option<&TaskName>,
+        may_hold: impl Fn(&str) -> bool,
+    ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
         let bytes = disk::read(&self.index, INDEX_MAX).ok().flatten().unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
         let known: BTreeMap<&str, Known<'_>> = text.split("\0\0").filter_map(record).collect();
@@ -55,7 +78,7 @@ impl Claims {
             let stamp = Stamp::of(&self.path(&task));
             let seen = known.get(task.as_str());
             let seen = seen.filter(|seen| stamp.as_ref().is_some_and(|now| now.0 == seen.stamp));
-            let is_far = |seen: &&Known<'_>| !seen.patterns.iter().any(|one| may_hold(one, paths));
+            let is_far = |seen: &&Known<'_>| !seen.patterns.iter().any(|one| may_hold(one));
             if let Some(seen) = seen.filter(is_far)
                 && own != Some(&task)
             {
@@ -88,18 +111,18 @@ fn record(text: &str) -> Option<(&str, Known<'_>)> {
     Some((task, Known { stamp, patterns: fields.filter(|one| !one.is_empty()).collect() }))
 }
 
-/// Returns whether a pattern may hold one of these paths, by what stands before its first wildcard.
-fn may_hold(pattern: &str, paths: &[String]) -> bool {
+/// Returns what stands before the first wildcard of a pattern: every path that it holds begins so.
+fn head(pattern: &str) -> &str {
     let plain = |c: char| c.is_alphanumeric() || "/_-. ".contains(c);
     let head = pattern.split(|c| !plain(c)).next().unwrap_or_default();
-    let head = head.trim_end_matches('/');
-    paths.iter().any(|path| path.starts_with(head))
+    head.trim_end_matches('/')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::name::Uid;
+    use crate::locks::TableLock;
     use serde_json::json;
 
     fn publish(claims: &Claims, task: &str, files: &[&str]) {
@@ -110,7 +133,8 @@ mod tests {
             "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 }, "generation": 1, "nonce": "0".repeat(32), "node": "here",
         }))
         .unwrap();
-        claims.publish(&claim).unwrap();
+        let lock = TableLock::take_blocking(claims.folder.parent().unwrap()).unwrap();
+        claims.publish(&lock, &claim).unwrap();
     }
 
     fn near(claims: &Claims, path: &str) -> Vec<String> {
@@ -138,12 +162,18 @@ mod tests {
             assert_eq!(near(&claims, "z/x.rs"), ["glob"]);
             assert_eq!(near(&claims, "a/cd"), ["glob"]);
             assert_eq!(near(&claims, "free.txt"), [""; 0]);
+            for (pattern, meets) in [("src/", 41), ("src/m7/a.rs", 2), ("**", 41), ("b/", 1)] {
+                let pattern = PathPattern::parse(pattern).unwrap();
+                assert_eq!(claims.near_patterns(&[pattern], None).unwrap().len(), meets);
+            }
         }
         std::fs::metadata(root.path().join(".reconciler/locks.index")).unwrap();
         publish(&claims, "t7", &["other/"]);
         assert_eq!(near(&claims, "src/m7/a.rs"), [""; 0]);
         assert_eq!(near(&claims, "other/a.rs"), ["t7"]);
-        claims.remove(&"t8".parse().unwrap()).unwrap();
+        let lock = TableLock::take_blocking(root.path()).unwrap();
+        claims.remove(&lock, &"t8".parse().unwrap()).unwrap();
+        drop(lock);
         assert_eq!(near(&claims, "src/m8/a.rs"), [""; 0]);
         publish(&claims, "late", &["src/m9/b.rs"]);
         assert_eq!(near(&claims, "src/m9/b.rs"), ["late", "t9"]);

@@ -27,6 +27,32 @@ pub enum Action {
         /// Which.
         generation: u64,
     },
+    /// Removes a person's claim that lapsed, if it is still of this generation and nothing in its
+    /// worktree is unsaved.
+    Expire {
+        /// Whose.
+        owner: Owner,
+        /// Which.
+        generation: u64,
+        /// Where its worktree is, if one is there.
+        path: Option<PathBuf>,
+    },
+    /// Records what a person completed, as an attempt that is over.
+    Complete {
+        /// The attempt.
+        attempt: Attempt,
+        /// Its end.
+        exit: Exit,
+    },
+    /// Notes in a worktree the generation that it works under; the hooks go by it.
+    NoteGeneration {
+        /// Its mark.
+        owner: Owner,
+        /// Where.
+        path: PathBuf,
+        /// That of its task's claim.
+        generation: u64,
+    },
     /// Creates a branch, if there is none of this name.
     CreateBranch {
         /// For whom.
@@ -174,11 +200,15 @@ impl Action {
         let task = match self {
             Self::Register(record) => &record.task,
             Self::Claim(claim) | Self::Renew { claim } => &claim.task,
-            Self::PrepareAttempt(attempt) => &attempt.id.owner.task,
+            Self::PrepareAttempt(attempt) | Self::Complete { attempt, .. } => {
+                &attempt.id.owner.task
+            }
             Self::NewSession { attempt, .. }
             | Self::AskToStop { attempt, .. }
             | Self::CloseAttempt { attempt, .. } => &attempt.owner.task,
             Self::Release { owner, .. }
+            | Self::Expire { owner, .. }
+            | Self::NoteGeneration { owner, .. }
             | Self::CreateBranch { owner, .. }
             | Self::AddWorktree { owner, .. }
             | Self::RepairWorktree { owner, .. }
@@ -203,6 +233,9 @@ impl Action {
             Self::Claim(_) => "Claimed",
             Self::Renew { .. } => "Renewed",
             Self::Release { .. } => "Released",
+            Self::Expire { .. } => "ClaimExpired",
+            Self::Complete { .. } => "Completed",
+            Self::NoteGeneration { .. } => "GenerationNoted",
             Self::CreateBranch { .. } => "BranchCreated",
             Self::AddWorktree { .. } => "WorktreeAdded",
             Self::RepairWorktree { .. } => "WorktreeRepaired",
@@ -233,6 +266,13 @@ impl fmt::Display for Action {
             Self::Claim(claim) => write!(f, "claim {} for {}", claim.task, claim.seat),
             Self::Renew { claim } => write!(f, "renew the claim of {}", claim.task),
             Self::Release { owner, .. } => write!(f, "release the claim of {}", owner.task),
+            Self::Expire { owner, .. } => write!(f, "expire the claim of {}", owner.task),
+            Self::Complete { attempt, .. } => {
+                write!(f, "record that {} completed it", attempt.seat)
+            }
+            Self::NoteGeneration { owner, generation, .. } => {
+                write!(f, "note generation {generation} in worktree {}", owner.task)
+            }
             Self::CreateBranch { branch, at, .. } => {
                 write!(f, "create branch {branch} at {}", at.short())
             }

@@ -23,6 +23,9 @@ pub(super) struct Held<'a> {
     served: BTreeSet<&'a PathPattern>,
 }
 
+/// So many heartbeats may be missed after a gap, before a claim that was not renewed in it lapses.
+const BEATS_MISSED: i64 = 3;
+
 /// Holds every path.
 static EVERYTHING: LazyLock<PathPattern> =
     LazyLock::new(|| PathPattern::parse("**").expect("`**` is a pattern"));
@@ -139,16 +142,34 @@ pub(super) fn take(
     }
 }
 
-/// Returns the renewal of a claim, when a third of its time is over; else when that will be.
-pub(super) fn renew(scene: Scene<'_>, claim: &Claim) -> Result<Action, Timestamp> {
-    let now = scene.observed.now;
-    let lease = lease(scene);
-    let passed = lease.saturating_sub(claim.time_left(now, &scene.observed.boot));
-    let wait = (lease / 3).saturating_sub(passed);
-    if wait.is_positive() && wait <= lease {
-        return Err(now.saturating_add(wait).unwrap_or(now));
+/// Returns the renewal of a claim, when a third of its time is over; else when that will be. One
+/// that lapsed is not renewed: it is taken anew when its task goes on.
+pub(super) fn renew(scene: Scene<'_>, claim: &Claim) -> Result<Action, Option<Timestamp>> {
+    let left = time_left(scene, claim);
+    let wait = left.saturating_sub(claim.lease() * 2 / 3);
+    if !left.is_positive() {
+        return Err(None);
     }
-    Ok(Action::Renew { claim: claim.renewed(heartbeat(scene), lease) })
+    if wait.is_positive() {
+        return Err(after(scene, wait));
+    }
+    Ok(Action::Renew { claim: claim.renewed(heartbeat(scene), lease(scene)) })
+}
+
+/// Returns for how much longer a claim holds. Who could not renew it, because the machine was
+/// suspended or the loop did not look, is given the time to.
+pub(super) fn time_left(scene: Scene<'_>, claim: &Claim) -> SignedDuration {
+    let observed = scene.observed;
+    let awake = observed.boot.boot_millis.saturating_sub(observed.awake_since);
+    let awake = SignedDuration::from_millis(awake.try_into().unwrap_or(i64::MAX));
+    let beats = i64::from(scene.policy.intervals.heartbeat_seconds) * BEATS_MISSED;
+    let grace = SignedDuration::from_secs(beats).saturating_sub(awake);
+    claim.time_left(observed.now, &observed.boot).max(grace)
+}
+
+/// Returns the wall time after a while.
+pub(super) fn after(scene: Scene<'_>, wait: SignedDuration) -> Option<Timestamp> {
+    scene.observed.now.saturating_add(wait).ok()
 }
 
 fn heartbeat(scene: Scene<'_>) -> Heartbeat {

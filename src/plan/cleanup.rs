@@ -1,13 +1,14 @@
 //! What is over: finished and deleted tasks, and things that belong to nobody any more. Work is
 //! saved before anything goes, and what has no mark of ours is never touched.
 
+use super::admission::Facts;
 use super::revive::{Next, Settled};
 use super::spawn::trash_name;
-use super::{Row, Scene, claim};
+use super::{Row, Scene, claim, person};
 use crate::api::attempt::{AttemptId, TaskRecord};
-use crate::api::name::{Owner, TaskName, Uid};
+use crate::api::name::{Owner, TaskName};
 use crate::plan::action::Action;
-use crate::plan::observed::{ClaimSighting, Sighting, TaskSighting, WorktreeState};
+use crate::plan::observed::{AttemptState, ClaimSighting, Sighting, TaskSighting, WorktreeState};
 use crate::plan::report::Reason;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,8 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
     for Row { facts, settled, .. } in rows {
         let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref()) else { continue };
         match settled.next {
-            Next::Wait | Next::Start { .. } => keep_claim(scene, settled, &record.uid, facts.claim),
+            Next::Wait | Next::Start { .. } => keep_claim(scene, settled, record, facts),
+            Next::Person(_) => {}
             Next::Rest => settled.actions.extend(release(record, facts.claim)),
             Next::Done => {
                 retire(scene, settled, record);
@@ -26,20 +28,23 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
             }
             Next::Leave => leave(scene, settled, record, facts.claim),
         }
+        person::note_generation(facts, settled);
     }
 }
 
-/// Renews the claim of a task that keeps it.
-fn keep_claim(scene: Scene<'_>, step: &mut Settled<'_>, uid: &Uid, claim: Option<&ClaimSighting>) {
-    let Some(Ok(claim)) = claim else { return };
+/// Renews the claim of a task that keeps it and has no shim that does.
+fn keep_claim(scene: Scene<'_>, step: &mut Settled<'_>, record: &TaskRecord, facts: &Facts<'_>) {
+    let Some(Ok(claim)) = facts.claim else { return };
+    let last = facts.task.and_then(|task| task.attempts.last());
+    let by_shim = last.is_some_and(|one| matches!(one.state, AttemptState::Running { .. }));
     let replaced = step.actions.iter().any(|action| matches!(action, Action::Claim(_)));
-    if claim.uid != *uid || replaced {
+    if claim.uid != record.uid || claim.is_by_person() || by_shim || replaced {
         return;
     }
     match claim::renew(scene, claim) {
         Ok(renew) => step.actions.push(renew),
         Err(due) => {
-            step.report.wake_at = [step.report.wake_at, Some(due)].into_iter().flatten().min();
+            step.report.wake_at = [step.report.wake_at, due].into_iter().flatten().min();
         }
     }
 }
@@ -124,7 +129,7 @@ pub(super) fn leftovers(
             // A damaged record may be the owner's: it is not known to belong to nobody.
             Some(Err(_)) => true,
             Some(Ok(record)) => record.uid == owner.uid,
-            None => super::holds_deletes(scene),
+            None => super::holds_deletes(scene) || is_with_person(claims, owner),
         }
     };
     for session in scene.observed.sessions.known().into_iter().flatten() {
@@ -152,6 +157,12 @@ pub(super) fn leftovers(
     }
     for (name, claim) in claims {
         match claim {
+            // A person may hold paths without a task.
+            Ok(claim) if claim.is_by_person() => {
+                if !tasks.contains_key(name) && !scene.desired.tasks.contains_key(name) {
+                    actions.extend(person::expiry(scene, claim, None));
+                }
+            }
             Ok(claim) if !known(&claim.owner()) => actions.push(Action::Release {
                 owner: claim.owner(),
                 generation: claim.generation,
@@ -164,6 +175,12 @@ pub(super) fn leftovers(
     }
     actions.extend(outlived(scene, tasks));
     (actions, notices)
+}
+
+/// Returns whether a person holds what bears this mark.
+fn is_with_person(claims: &BTreeMap<TaskName, ClaimSighting>, owner: &Owner) -> bool {
+    let claim = claims.get(&owner.task).and_then(|claim| claim.as_ref().ok());
+    claim.is_some_and(|claim| claim.is_by_person() && claim.owner() == *owner)
 }
 
 /// Plans the end of what was kept long enough.

@@ -235,6 +235,8 @@ pub struct Worktree {
     /// The branch that it has checked out, if it has a mark: one that bears no mark is not ours to
     /// know, and a detached HEAD is on none.
     pub branch: Option<BranchName>,
+    /// The generation of the claim that it works under, as it was noted there: the hooks go by it.
+    pub generation: Option<u64>,
 }
 
 /// What can be said of a worktree.

@@ -83,6 +83,8 @@ pub enum Reason {
     NotTrusted,
     /// A person stopped it.
     Suspended,
+    /// A person claimed it and works on it.
+    HeldByPerson,
     /// Its file is not valid, and never was.
     Invalid,
     /// Something that is not ours stands where its worktree or its session is to be.
@@ -126,6 +128,7 @@ impl Reason {
             | Self::WorkersBusy
             | Self::LimitReached
             | Self::Suspended
+            | Self::HeldByPerson
             | Self::Unknown
             | Self::Deleting => false,
         }
@@ -141,7 +144,10 @@ impl Reason {
 
     /// Returns whether the aspect it is about holds.
     fn holds(self) -> bool {
-        matches!(self, Self::Running | Self::Succeeded | Self::Ending | Self::Stopping)
+        matches!(
+            self,
+            Self::Running | Self::HeldByPerson | Self::Succeeded | Self::Ending | Self::Stopping
+        )
     }
 
     /// Returns the aspect of the task that the reason is about.
@@ -160,6 +166,7 @@ impl Reason {
             | Self::Suspended => ConditionType::Scheduled,
             Self::Starting
             | Self::Running
+            | Self::HeldByPerson
             | Self::Stopping
             | Self::Ending
             | Self::RetryBackOff

@@ -3,11 +3,12 @@
 
 use super::admission::{Facts, Wanted};
 use super::backoff::{self, Verdict};
-use super::{Row, Scene, spawn};
+use super::{Row, Scene, claim, person, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
-use crate::api::name::{Owner, TaskName};
+use crate::api::claim::Claim;
+use crate::api::name::Owner;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
@@ -44,6 +45,8 @@ pub(super) enum Next<'a> {
         /// The number of the next attempt.
         number: u32,
     },
+    /// A person has it, and needs its place.
+    Person(&'a TaskSpec),
     /// It is done: its worktree can go.
     Done,
     /// It is to rest, or its attempts are used up: others may have its files.
@@ -62,7 +65,7 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
     let report = blank(facts.problems);
     let want = &facts.wanted;
     let Some(sighting) = facts.task else {
-        return first_sight(scene, facts.name, want, report);
+        return first_sight(scene, facts, report);
     };
     let record = match &sighting.record {
         Ok(record) => record,
@@ -82,22 +85,22 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
         report.seat = last.attempt.as_ref().ok().map(|attempt| attempt.seat.clone());
     }
     let (attempts, sessions) = (&sighting.attempts, &facts.found.sessions);
-    Life { scene, want, record, attempts, sessions }.settle(report)
+    let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
+    // One of an earlier task of this name is released, unless it is a person's.
+    let claim = claim.filter(|claim| claim.uid == record.uid || claim.is_by_person());
+    Life { scene, want, record, attempts, sessions, claim }.settle(report)
 }
 
-fn first_sight<'a>(
-    scene: Scene<'a>,
-    name: &TaskName,
-    want: &Wanted<'a>,
-    report: TaskReport,
-) -> Settled<'a> {
-    match want {
+fn first_sight<'a>(scene: Scene<'a>, facts: &Facts<'a>, report: TaskReport) -> Settled<'a> {
+    let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
+    let person = claim.filter(|claim| claim.is_by_person());
+    match &facts.wanted {
         Wanted::Invalid => wait(report, Reason::Invalid, "its file is not valid".to_owned()),
         Wanted::Gone | Wanted::Unclear(_) => {
             wait(report, Reason::OnHold, "it has neither a file nor a record".to_owned())
         }
         Wanted::Run(spec) | Wanted::Suspended(spec) => {
-            let Some(record) = spawn::record(scene, name, spec) else {
+            let Some(record) = spawn::record(scene, (facts.name, spec), person) else {
                 let message = "no free name can be chosen for its branch".to_owned();
                 return wait(report, Reason::Unknown, message);
             };
@@ -107,6 +110,9 @@ fn first_sight<'a>(
                 ..report
             };
             let actions = vec![Action::Register(record.clone())];
+            if let Some(claim) = person {
+                return person::holds(scene, (spec, claim), report, actions);
+            }
             if spec.suspend {
                 let report = suspended(report);
                 return Settled { actions, report, next: Next::Rest };
@@ -125,6 +131,8 @@ struct Life<'a, 'b> {
     attempts: &'a [AttemptSighting],
     /// Those that bear its name in their mark.
     sessions: &'a [&'a Session],
+    /// That of its own, or of a person.
+    claim: Option<&'a Claim>,
 }
 
 impl<'a> Life<'a, '_> {
@@ -197,6 +205,10 @@ impl<'a> Life<'a, '_> {
         report.state = TaskState::InProgress;
         let why = asked.map(|request| request.why).or_else(|| self.stop_reason(attempt));
         let Some(why) = why else {
+            // The shim renews the claim; what it does not renew lapses.
+            report.wake_at = self
+                .claim
+                .and_then(|claim| claim::after(self.scene, claim::time_left(self.scene, claim)));
             let message = format!("attempt {} runs on {}", attempt.id.number, attempt.seat);
             return wait(report, Reason::Running, message);
         };
@@ -300,6 +312,9 @@ impl<'a> Life<'a, '_> {
             let (session, owner) = (session.id.clone(), self.owner());
             actions.push(Action::KillSession { session, owner });
         }
+        if let Some(claim) = self.claim.filter(|claim| claim.is_by_person()) {
+            return self.held_by_person(claim, report, actions);
+        }
         let spec = match self.want {
             Wanted::Gone => {
                 report.reason = Reason::Deleting;
@@ -316,7 +331,17 @@ impl<'a> Life<'a, '_> {
             }
             Wanted::Run(spec) => *spec,
         };
-        let number = self.attempts.last().map_or(1, |last| last.number.saturating_add(1));
+        self.judge(spec, report, (actions, closing))
+    }
+
+    /// Judges what came of the attempts.
+    fn judge(
+        &self,
+        spec: &'a TaskSpec,
+        mut report: TaskReport,
+        (actions, closing): (Vec<Action>, Option<&Exit>),
+    ) -> Settled<'a> {
+        let number = self.next_number();
         let ended = self.ended(spec, closing);
         let policy = self.scene.policy;
         let verdict = backoff::judge(
@@ -334,6 +359,41 @@ impl<'a> Life<'a, '_> {
             report.message = format!("done; what it did not commit is saved at {saved}");
         }
         Settled { actions, report, next }
+    }
+
+    fn next_number(&self) -> u32 {
+        self.attempts.last().map_or(1, |last| last.number.saturating_add(1))
+    }
+
+    /// A person has the task. What they completed is recorded, and judged as any other attempt.
+    fn held_by_person(
+        &self,
+        claim: &Claim,
+        report: TaskReport,
+        mut actions: Vec<Action>,
+    ) -> Settled<'a> {
+        let spec = match self.want {
+            Wanted::Run(spec) | Wanted::Suspended(spec) => *spec,
+            Wanted::Gone | Wanted::Invalid | Wanted::Unclear(_) => {
+                let report = TaskReport { seat: Some(claim.seat.clone()), ..report };
+                let message = format!(
+                    "{} holds it, and it has no valid file: `reconciler release {}`",
+                    claim.seat.worker, self.record.task
+                );
+                return Settled { actions, ..wait(report, Reason::HeldByPerson, message) };
+            }
+        };
+        let Some(completed_at) = claim.completed_at else {
+            return person::holds(self.scene, (spec, claim), report, actions);
+        };
+        let last = self.ended(spec, None).pop().map(|exit| &exit.reason);
+        if last == Some(&ExitReason::Succeeded) {
+            return self.judge(spec, report, (actions, None));
+        }
+        let id = AttemptId { owner: self.owner(), number: self.next_number() };
+        actions.push(person::complete(self.scene, (spec, claim), id, completed_at));
+        let message = format!("{} completed it", claim.seat.worker);
+        Settled { actions, ..wait(report, Reason::Ending, message) }
     }
 
     /// Returns the rescue ref of the last attempt, the newest if there are several.
@@ -367,6 +427,16 @@ impl<'a> Life<'a, '_> {
 
     /// Returns why a running attempt is to stop, if it is.
     fn stop_reason(&self, attempt: &Attempt) -> Option<StopReason> {
+        let last = self.scene.observed.generations.get(&self.record.task);
+        let is_last = |claim: &&Claim| last.is_none_or(|last| claim.generation >= *last);
+        if let Some(claim) = self.claim.filter(is_last) {
+            if claim.seat != attempt.seat {
+                return Some(StopReason::TakenOver);
+            }
+            if !claim::time_left(self.scene, claim).is_positive() {
+                return Some(StopReason::Lapsed);
+            }
+        }
         let spec = match self.want {
             Wanted::Gone => return Some(StopReason::Deleted),
             Wanted::Suspended(_) => return Some(StopReason::Suspended),

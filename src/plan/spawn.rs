@@ -2,7 +2,7 @@
 //! it is not there yet.
 
 use super::index::Found;
-use super::revive::Next;
+use super::revive::{Next, Settled};
 use super::{Row, Scene, claim};
 use crate::agents::{self, Occasion};
 use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
@@ -24,6 +24,11 @@ const DESCRIPTION_MAX: usize = 40;
 /// Plans the start of every task that has a seat.
 pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) {
     for Row { facts, settled, start } in rows {
+        if let Next::Person(spec) = settled.next
+            && let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref())
+        {
+            prepare_place(scene, (spec, record), settled);
+        }
         let Some((seat, paths)) = start.take() else { continue };
         let Next::Start { spec, record, number } = &settled.next else { continue };
         let paths = paths.into_iter().cloned().collect();
@@ -50,7 +55,7 @@ impl Start<'_, '_> {
         report.attempt = Some(self.number);
         report.reason = Reason::Starting;
         report.message = format!("attempt {} starts on {}", self.number, self.seat);
-        let directory = match self.directory() {
+        let directory = match directory(self.scene, self.spec.class, self.record) {
             Ok((actions, directory)) => {
                 steps.extend(self.claim(claim));
                 steps.extend(actions);
@@ -75,6 +80,7 @@ impl Start<'_, '_> {
             directory: directory.clone(),
             program,
             heartbeat_seconds: self.scene.policy.intervals.heartbeat_seconds,
+            lease_seconds: self.scene.policy.locks.expiry_seconds,
         }));
         steps.push(Action::NewSession { attempt: id, directory });
     }
@@ -85,48 +91,65 @@ impl Start<'_, '_> {
             claim.uid == self.record.uid
                 && claim.seat == self.seat
                 && claim.locked_files == self.paths
+                && claim::time_left(self.scene, claim).is_positive()
         });
         (!same).then(|| {
             let who = (self.record, &self.seat);
             Action::Claim(claim::take(self.scene, who, self.paths.clone(), before))
         })
     }
+}
 
-    /// Returns where the attempt works, and what makes that place.
-    fn directory(&self) -> Result<(Vec<Action>, PathBuf), (Reason, String)> {
-        let places = &self.scene.observed.places;
-        let branch = match (&self.spec.class, &self.record.branch) {
-            (Class::Decision, _) => return Ok((Vec::new(), places.root.clone())),
-            (Class::Execution, Some(branch)) => branch,
-            (Class::Execution, None) => {
-                let why = "its record has no branch: delete the task, and add it anew";
-                return Err((Reason::OnHold, why.to_owned()));
-            }
-        };
-        let (Sighting::Known(_), Sighting::Known(branches)) =
-            (&self.scene.observed.worktrees, &self.scene.observed.branches)
-        else {
-            return Err((Reason::Unknown, "its worktree or its branch cannot be seen".to_owned()));
-        };
-        let path = places.worktree(&self.record.task);
-        let owner = self.record.owner();
-        let mut actions = Vec::new();
-        let found = self.scene.index.at(&self.record.task).place;
-        if let Some(Worktree { state: WorktreeState::Ready, owner: Some(holder), .. }) = found
-            && *holder == owner
-        {
-            return Ok((actions, path));
+/// Returns where a task is worked on, and what makes that place.
+fn directory(
+    scene: Scene<'_>,
+    class: Class,
+    record: &TaskRecord,
+) -> Result<(Vec<Action>, PathBuf), (Reason, String)> {
+    let places = &scene.observed.places;
+    let branch = match (class, &record.branch) {
+        (Class::Decision, _) => return Ok((Vec::new(), places.root.clone())),
+        (Class::Execution, Some(branch)) => branch,
+        (Class::Execution, None) => {
+            let why = "its record has no branch: delete the task, and add it anew";
+            return Err((Reason::OnHold, why.to_owned()));
         }
-        if let Some(worktree) = found {
-            let cleared = clear(self.scene, worktree, &owner);
-            actions.extend(cleared.map_err(|why| (Reason::OnHold, why))?);
-        }
-        if !branches.contains_key(branch) {
-            let at = self.scene.desired.revision.clone();
-            actions.push(Action::CreateBranch { owner: owner.clone(), branch: branch.clone(), at });
-        }
-        actions.push(Action::AddWorktree { owner, path: path.clone(), branch: branch.clone() });
-        Ok((actions, path))
+    };
+    let (Sighting::Known(_), Sighting::Known(branches)) =
+        (&scene.observed.worktrees, &scene.observed.branches)
+    else {
+        return Err((Reason::Unknown, "its worktree or its branch cannot be seen".to_owned()));
+    };
+    let path = places.worktree(&record.task);
+    let owner = record.owner();
+    let mut actions = Vec::new();
+    let found = scene.index.at(&record.task).place;
+    if let Some(Worktree { state: WorktreeState::Ready, owner: Some(holder), .. }) = found
+        && *holder == owner
+    {
+        return Ok((actions, path));
+    }
+    if let Some(worktree) = found {
+        let cleared = clear(scene, worktree, &owner);
+        actions.extend(cleared.map_err(|why| (Reason::PlaceTaken, why))?);
+    }
+    if !branches.contains_key(branch) {
+        let at = scene.desired.revision.clone();
+        actions.push(Action::CreateBranch { owner: owner.clone(), branch: branch.clone(), at });
+    }
+    actions.push(Action::AddWorktree { owner, path: path.clone(), branch: branch.clone() });
+    Ok((actions, path))
+}
+
+/// Plans the place where a person works who claimed a task, or says what is in its way.
+fn prepare_place(
+    scene: Scene<'_>,
+    (spec, record): (&TaskSpec, &TaskRecord),
+    step: &mut Settled<'_>,
+) {
+    match directory(scene, spec.class, record) {
+        Ok((actions, _)) => step.actions.extend(actions),
+        Err((reason, message)) => (step.report.reason, step.report.message) = (reason, message),
     }
 }
 
@@ -176,15 +199,19 @@ pub(super) fn trash_name(scene: Scene<'_>, owner: &Owner) -> String {
 
 /// Returns the record of a task seen for the first time. A worktree or a session that carries the
 /// task's mark, but has lost its record, gives the new record its uid, and such a worktree its
-/// branch. `None` when no branch name can be chosen, as when the branches cannot be seen.
-pub(super) fn record(scene: Scene<'_>, name: &TaskName, spec: &TaskSpec) -> Option<TaskRecord> {
+/// branch; so does a person's claim. `None` when no branch name can be chosen, as when the branches cannot be seen.
+pub(super) fn record(
+    scene: Scene<'_>,
+    (name, spec): (&TaskName, &TaskSpec),
+    person: Option<&Claim>,
+) -> Option<TaskRecord> {
     let observed = scene.observed;
     observed.worktrees.known()?;
     observed.sessions.known()?;
     let found = scene.index.at(name);
     let worktrees = found.worktrees.iter().find_map(|one| one.owner.as_ref());
     let sessions = found.sessions.iter().find_map(|one| one.owner.as_ref());
-    let adopted = worktrees.or(sessions).map(|owner| &owner.uid);
+    let adopted = worktrees.or(sessions).map(|owner| &owner.uid).or(person.map(|one| &one.uid));
     let fresh = Uid::derive(observed.nonce, name.as_str());
     let uid = adopted.cloned().unwrap_or_else(|| fresh.clone());
     let branch = match spec.class {

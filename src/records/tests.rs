@@ -53,6 +53,7 @@ fn attempt(number: u32) -> Attempt {
             stop_grace_seconds: 1,
         },
         heartbeat_seconds: 30,
+        lease_seconds: 3600,
     }
 }
 

@@ -86,6 +86,20 @@ fn descendants() -> io::Result<Vec<ProcessId>> {
     Ok(found)
 }
 
+/// Returns whether there are processes below this one and all of them are stopped, by SIGSTOP or a
+/// debugger: then nothing of the attempt can go on.
+pub(super) fn stand_still() -> io::Result<bool> {
+    let below = pids_below(std::process::id(), &parents()?);
+    let of = |pid: &u32| state(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+    let live: Vec<char> = below.iter().filter_map(of).filter(|one| !"ZX".contains(*one)).collect();
+    Ok(!live.is_empty() && live.iter().all(|one| "Tt".contains(*one)))
+}
+
+/// Reads field 3.
+fn state(stat: &str) -> Option<char> {
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
 /// Returns the parent of every process. `/proc/PID/task/TID/children` would be shorter; not every
 /// kernel has it.
 fn parents() -> io::Result<BTreeMap<u32, u32>> {
@@ -132,5 +146,6 @@ mod tests {
     #[test]
     fn a_command_with_brackets_and_spaces_is_read_past() {
         assert_eq!(parent("7 (a) b) (c) S 42 2 3"), Some(42));
+        assert_eq!(state("7 (a) b) (c) T 42 2 3"), Some('T'));
     }
 }

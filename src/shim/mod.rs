@@ -1,10 +1,11 @@
 //! What runs in each tmux pane: it starts the program of one attempt, writes its log and heartbeat,
-//! and records its end when nothing of it lives. It never starts an attempt that another shim took
+//! keeps its claim, and records its end when nothing of it lives. It never starts an attempt that another shim took
 //! or that the loop closed, and never decides whether to try again.
 
 mod children;
 mod ending;
 mod environment;
+mod lease;
 mod log;
 mod mask;
 mod pane;
@@ -12,11 +13,13 @@ mod program;
 
 use crate::api::attempt::{Attempt, AttemptId, Exit, ExitReason, ShimRecord};
 use crate::disk::Published;
+use crate::locks::Claims;
 use crate::process::{clock, identity};
 use crate::records::{self, Records};
 use ending::Ended;
 use environment::Environment;
 use jiff::Timestamp;
+use lease::{Holder, Lease};
 use log::Log;
 use pane::Pane;
 use std::convert::Infallible;
@@ -25,11 +28,15 @@ use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::Sleep;
 
 /// The waits between two tries to write the exit record.
 const CLOSE_WAIT: Duration = Duration::from_millis(100);
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// So deep below the root of the repository are the folders of attempts.
+const FOLDER_DEPTH: usize = 4;
 
 /// Why a shim started nothing.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +60,12 @@ pub enum Error {
     Closed(AttemptId),
 }
 
-/// Runs the attempt in this folder to its end and returns the exit status for the pane. It needs a
-/// current-thread runtime with signals, time and I/O, and the process for itself.
+/// Runs the attempt in this folder to its end and returns the exit status for the pane, while it
+/// keeps the claim in the repository with this common git directory. It needs a current-thread runtime with signals, time and I/O, and the process for itself.
 ///
 /// # Errors
 /// When nothing was started, and there is nothing to clean up: show the error and exit.
-pub async fn run(folder: &Path) -> Result<i32, Error> {
+pub async fn run(folder: &Path, common_dir: &Path) -> Result<i32, Error> {
     let (records, attempt) = Records::around(folder)?;
     let fail = |source| Error::System { attempt: attempt.id.clone(), source };
     // Before the attempt is taken: whoever reads who took it may signal at once.
@@ -66,11 +73,16 @@ pub async fn run(folder: &Path) -> Result<i32, Error> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|errno| fail(errno.into()))?;
     let process = identity::own().map_err(fail)?;
-    take(&records, &attempt.id, &ShimRecord { process, started_at: clock::now() })?;
+    let shim = ShimRecord { process: process.clone(), started_at: clock::now() };
+    take(&records, &attempt.id, &shim)?;
+    let root = folder.ancestors().nth(FOLDER_DEPTH).unwrap_or(folder);
+    let (claims, common_dir) = (Claims::at(root), common_dir.to_owned());
+    let lease = Lease { attempt: &attempt, process, claims, common_dir };
+    let fenced = Notify::new();
     tokio::select! {
         biased;
-        reason = see_through(&records, &attempt, signals) => Ok(ending::code(&reason)),
-        never = beat(&records, &attempt) => match never {},
+        reason = see_through(&records, &attempt, (signals, &fenced)) => Ok(ending::code(&reason)),
+        never = beat(&records, &lease, &fenced) => match never {},
     }
 }
 
@@ -84,10 +96,10 @@ fn take(records: &Records, id: &AttemptId, shim: &ShimRecord) -> Result<(), Erro
     if closed { Err(Error::Closed(id.clone())) } else { Ok(()) }
 }
 
-async fn see_through(records: &Records, attempt: &Attempt, signals: Signals) -> ExitReason {
+async fn see_through(records: &Records, attempt: &Attempt, told: (Signals, &Notify)) -> ExitReason {
     let (started_at, reason) = match stop_reason(records, &attempt.id) {
         Some(reason) => (None, reason),
-        None => work(records, attempt, signals).await,
+        None => work(records, attempt, told).await,
     };
     let exit = Exit { started_at, ended_at: clock::now(), reason };
     close(records, &attempt.id, &exit).await;
@@ -97,9 +109,9 @@ async fn see_through(records: &Records, attempt: &Attempt, signals: Signals) -> 
 async fn work(
     records: &Records,
     attempt: &Attempt,
-    signals: Signals,
+    told: (Signals, &Notify),
 ) -> (Option<Timestamp>, ExitReason) {
-    let mut shim = match Shim::new(records, attempt, signals) {
+    let mut shim = match Shim::new(records, attempt, told) {
         Ok(shim) => shim,
         Err(error) => {
             let message = format!("cannot open the terminal: {error}");
@@ -121,11 +133,15 @@ async fn close(records: &Records, id: &AttemptId, exit: &Exit) {
     }
 }
 
-async fn beat(records: &Records, attempt: &Attempt) -> Infallible {
-    let pause = Duration::from_secs(attempt.heartbeat_seconds.max(1).into());
+/// Shows that the shim lives, and keeps the claim; says so when that is somebody else's by now.
+async fn beat(records: &Records, lease: &Lease<'_>, fenced: &Notify) -> Infallible {
+    let pause = Duration::from_secs(lease.attempt.heartbeat_seconds.max(1).into());
     loop {
         // One that fails is made up for by the next.
-        records.beat(&attempt.id).ok();
+        records.beat(&lease.attempt.id).ok();
+        if lease.keep().await == Holder::Another {
+            fenced.notify_one();
+        }
         tokio::time::sleep(pause).await;
     }
 }
@@ -146,6 +162,7 @@ struct Shim<'a> {
     attempt: &'a Attempt,
     environment: Environment,
     signals: Signals,
+    fenced: &'a Notify,
     pane: Pane,
     log: Log,
     limit: Option<Pin<Box<Sleep>>>,
@@ -153,7 +170,11 @@ struct Shim<'a> {
 }
 
 impl<'a> Shim<'a> {
-    fn new(records: &'a Records, attempt: &'a Attempt, signals: Signals) -> io::Result<Self> {
+    fn new(
+        records: &'a Records,
+        attempt: &'a Attempt,
+        (signals, fenced): (Signals, &'a Notify),
+    ) -> io::Result<Self> {
         let own: Environment = std::env::vars_os().collect();
         let secrets = environment::secrets(&attempt.program, &own);
         let limit = attempt.program.timeout_seconds;
@@ -162,6 +183,7 @@ impl<'a> Shim<'a> {
             attempt,
             environment: environment::of(&attempt.program, &own),
             signals,
+            fenced,
             pane: Pane::open()?,
             log: Log::new(records.log_path(attempt), &secrets),
             limit: (limit > 0)

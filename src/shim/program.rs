@@ -5,7 +5,7 @@ use super::ending::Ended;
 use super::log::Log;
 use super::pane::{self, Screen};
 use super::{Shim, Signals, children, stop_reason};
-use crate::api::attempt::{Attempt, ExitReason};
+use crate::api::attempt::{Attempt, ExitReason, StopReason};
 use crate::disk;
 use crate::fault::{self, Verdict};
 use crate::process::clock;
@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 use tokio::signal::unix;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Sleep, timeout};
 
@@ -37,7 +38,8 @@ pub(super) async fn run(shim: &mut Shim<'_>, argv: &[String]) -> Ended {
     shim.started_at.get_or_insert_with(clock::now);
     let (records, attempt) = (shim.records, shim.attempt);
     let Signals { died, resized, hung_up, terminated, .. } = &mut shim.signals;
-    let cut = Cut { hung_up, terminated, limit: shim.limit.as_mut(), records, attempt };
+    let (limit, fenced) = (shim.limit.as_mut(), shim.fenced);
+    let cut = Cut { hung_up, terminated, limit, fenced, records, attempt };
     let (output, input) = pty.into_split();
     let mut life = pin!(live(leader, died, cut));
     let mut show = pin!(show(output, &mut shim.log, &mut shim.pane.screen));
@@ -102,6 +104,7 @@ struct Cut<'a> {
     hung_up: &'a mut unix::Signal,
     terminated: &'a mut unix::Signal,
     limit: Option<&'a mut Pin<Box<Sleep>>>,
+    fenced: &'a Notify,
     records: &'a Records,
     attempt: &'a Attempt,
 }
@@ -121,6 +124,7 @@ impl Cut<'_> {
             }
             // The loop may end the session right after it asked.
             _ = self.hung_up.recv() => stopped().unwrap_or(ExitReason::HungUp),
+            () = self.fenced.notified() => ExitReason::Stopped { why: StopReason::TakenOver },
             () = limit => {
                 ExitReason::TimedOut { after_seconds: self.attempt.program.timeout_seconds }
             }

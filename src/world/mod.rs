@@ -2,6 +2,8 @@
 //! this room turns an action into a deed; the real world and the simulated one pass one suite.
 
 pub mod host;
+pub mod ledger;
+pub mod ownership;
 pub mod sim;
 
 use crate::plan::action::Action;

@@ -14,7 +14,7 @@ const NARROW: [(&str, &[&str]); 11] = [
     ("locks", &["api", "disk", "fault", "process"]),
     ("records", &["api", "disk", "fault", "process"]),
     ("tmux", &["api", "disk", "fault", "process"]),
-    ("shim", &["api", "disk", "fault", "process", "records"]),
+    ("shim", &["api", "disk", "fault", "locks", "process", "records"]),
     ("store", &["api", "plan", "disk", "git"]),
     ("engine", &["api", "plan", "world"]),
     ("cli", &["api", "client", "fault", "shim"]),

@@ -294,6 +294,7 @@ impl Stage {
             directory: self.places().root,
             program,
             heartbeat_seconds: 1,
+            lease_seconds: 3600,
         })
     }
 

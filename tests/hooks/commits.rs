@@ -15,7 +15,7 @@ fn a_refusal_says_who_holds_what_and_what_can_be_done_instead() {
         "src/auth/token.rs   task/login (codegen-1) holds src/auth/ since",
         "Nothing is lost",
         "commit the other file   git commit -m \"...\" -- docs/a.md",
-        "reconciler wait login --for done",
+        "reconciler wait lock/login --for released",
         "RECONCILER_BYPASS",
     ] {
         assert!(said.contains(part), "{part} in\n{said}");
@@ -190,7 +190,7 @@ fn a_damaged_lock_and_a_missing_program_refuse_and_say_what_to_do() {
     scene.write("b.txt", "edited\n");
     let said = refused(scene.try_git(&["commit", "-a", "-m", "x"]));
     assert!(said.contains("the lock of task/torn cannot be read"), "{said}");
-    assert!(said.contains("rm .task-locks/torn.lock"), "{said}");
+    assert!(said.contains("reconciler release torn --force"), "{said}");
 
     let program = env!("CARGO_BIN_EXE_reconciler");
     for hook in ["pre-commit", "prepare-commit-msg"] {

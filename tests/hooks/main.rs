@@ -2,6 +2,7 @@
 //! be passed, and that whoever had hooks before keeps them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod acquire;
 mod bypass;
 mod commits;
 mod install;

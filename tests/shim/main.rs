@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts the binary, and waits by the clock")]
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
 
+mod claims;
 mod scene;
 
 use reconciler::api::attempt::{Exit, ExitReason, ShimRecord, StopReason};
@@ -339,8 +340,7 @@ fn a_pane_that_vanishes_ends_a_program_that_does_not_want_to() {
 fn a_terminal_is_given_back_as_it_was() {
     let scene = scene("stty raw; echo over");
     scene.prepare();
-    let script =
-        "before=$(stty -g); \"$0\" shim \"$1\"; test \"$before\" = \"$(stty -g)\" && echo same";
+    let script = "before=$(stty -g); \"$0\" shim \"$1\" /nowhere; test \"$before\" = \"$(stty -g)\" && echo same";
     let mut command = Command::new("script");
     let line = format!(
         "sh -c '{script}' {} {}",

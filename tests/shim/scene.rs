@@ -51,6 +51,7 @@ pub(crate) fn scene(script: &str) -> Scene {
         directory: folder.path().to_owned(),
         program,
         heartbeat_seconds: 1,
+        lease_seconds: 3600,
     };
     Scene { records: Records::at(folder.path()), folder, attempt }
 }
@@ -87,7 +88,7 @@ impl Scene {
 
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reconciler"));
-        command.arg("shim").arg(self.attempt_folder());
+        command.arg("shim").arg(self.attempt_folder()).arg(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -162,7 +163,8 @@ impl<'a> Tmux<'a> {
         scene.prepare();
         let tmux = Self { scene };
         let folder = scene.attempt_folder();
-        let shim = [env!("CARGO_BIN_EXE_reconciler"), "shim", folder.to_str().unwrap()];
+        let common_dir = scene.folder.path().to_str().unwrap();
+        let shim = [env!("CARGO_BIN_EXE_reconciler"), "shim", folder.to_str().unwrap(), common_dir];
         tmux.ask(
             &[&["new-session", "-d", "-s", "it", "-x", "100", "-y", "30"][..], &shim].concat(),
         );

@@ -3,7 +3,7 @@
 
 use crate::history::{History, block_on};
 use reconciler::api::name::TaskName;
-use reconciler::plan::observed::AttemptState;
+use reconciler::plan::observed::{AttemptSighting, AttemptState};
 use reconciler::plan::report::Reason;
 use reconciler::world::sim::{Fault, Faults, Rng, Tape};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +76,7 @@ fn ends(history: &History, may_lack: &[&str]) -> BTreeMap<TaskName, Ends> {
 }
 
 /// Returns the tasks that may end otherwise: their own program failed, or was killed, or a person
-/// stopped them in the middle, closed a cycle of dependencies around them, or has something of
+/// completed them, stopped them in the middle, closed a cycle of dependencies around them, or has something of
 /// their own in their place; they wait at the end for what one holds that runs on without an end,
 /// where it depends on the history who came first; and those that depend on such a task, or on one
 /// that is gone and may have been done before.
@@ -85,10 +85,13 @@ fn excused(history: &History) -> BTreeSet<TaskName> {
     let failed = |name: &TaskName| {
         let tasks = last.look.observed.tasks.known();
         let attempts = tasks.and_then(|tasks| tasks.get(name)).map(|one| &one.attempts);
-        attempts
-            .into_iter()
-            .flatten()
-            .any(|one| matches!(&one.state, AttemptState::Ended(exit) if exit.reason.is_failure()))
+        let by_person = |one: &AttemptSighting| {
+            one.attempt.as_ref().is_ok_and(|one| one.program.argv.is_empty())
+        };
+        attempts.into_iter().flatten().any(|one| {
+            matches!(&one.state, AttemptState::Ended(exit) if exit.reason.is_failure())
+                || by_person(one)
+        })
     };
     let desired = last.look.desired.known();
     let specs: BTreeMap<_, _> = desired

@@ -220,6 +220,10 @@ impl Scene<'_> {
                 }
                 StopReason::Suspended => "it is stopped and rests; its worktree stays".to_owned(),
                 StopReason::Deleted => "it is stopped".to_owned(),
+                StopReason::TakenOver => "it is stopped, because somebody else holds it".to_owned(),
+                StopReason::Lapsed => {
+                    "it is stopped and started again: its claim lapsed".to_owned()
+                }
             });
         } else if let Some(report) = report.filter(|_| what != What::Removed) {
             found.push(words(report, what));
@@ -305,6 +309,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::RestartBackOff
         | Reason::CrashLoop
         | Reason::Suspended
+        | Reason::HeldByPerson
         | Reason::Invalid
         | Reason::EffectFailed
         | Reason::Damaged

@@ -161,7 +161,13 @@ impl Scene {
             Action::AddWorktree { owner, path, branch } => {
                 let Sighting::Known(worktrees) = &mut self.observed.worktrees else { return };
                 let state = WorktreeState::Ready;
-                worktrees.push(Worktree { path, owner: Some(owner), state, branch: Some(branch) });
+                worktrees.push(Worktree {
+                    path,
+                    owner: Some(owner),
+                    state,
+                    branch: Some(branch),
+                    generation: Some(1),
+                });
             }
             Action::PrepareAttempt(attempt) => {
                 let shim = ProcessId { pid: 42, start_time: 1, boot_id: "boot".to_owned() };
@@ -183,6 +189,9 @@ impl Scene {
             Action::Register(_)
             | Action::Renew { .. }
             | Action::Release { .. }
+            | Action::Expire { .. }
+            | Action::Complete { .. }
+            | Action::NoteGeneration { .. }
             | Action::CreateBranch { .. }
             | Action::RepairWorktree { .. }
             | Action::AskToStop { .. }

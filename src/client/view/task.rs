@@ -113,6 +113,7 @@ impl TaskStatus {
             | Reason::LimitReached
             | Reason::PlaceTaken
             | Reason::Suspended
+            | Reason::HeldByPerson
             | Reason::EffectFailed
             | Reason::Unknown
             | Reason::Deleting

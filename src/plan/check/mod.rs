@@ -10,6 +10,7 @@ mod one_worker_per_task;
 mod only_absence_deletes;
 mod only_claimed_work_starts;
 mod only_what_is_due_starts;
+mod people_are_left_alone;
 mod unsaved_work_is_rescued_first;
 mod what_is_kept_stays_its_time;
 
@@ -29,7 +30,7 @@ struct Case<'a> {
 type Law = fn(Case<'_>) -> Vec<String>;
 
 /// Every law, by the sentence it keeps.
-const LAWS: [(&str, Law); 11] = [
+const LAWS: [(&str, Law); 12] = [
     ("claims are disjoint", claims_are_disjoint::broken),
     ("limits hold", limits_hold::broken),
     ("nothing alive is removed", nothing_alive_is_removed::broken),
@@ -39,6 +40,7 @@ const LAWS: [(&str, Law); 11] = [
     ("only absence deletes", only_absence_deletes::broken),
     ("only claimed work starts", only_claimed_work_starts::broken),
     ("only what is due starts", only_what_is_due_starts::broken),
+    ("people are left alone", people_are_left_alone::broken),
     ("unsaved work is rescued first", unsaved_work_is_rescued_first::broken),
     ("what is kept stays its time", what_is_kept_stays_its_time::broken),
 ];

@@ -15,6 +15,8 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         Action::AddWorktree { .. }
         | Action::RepairWorktree { .. }
         | Action::Rescue { .. }
+        | Action::Expire { .. }
+        | Action::NoteGeneration { .. }
         | Action::Retire { .. } => worktrees,
         Action::CreateBranch { .. } | Action::DropBranch { .. } => branches,
         Action::Forget(_) => worktrees && branches && sessions,
@@ -23,6 +25,7 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         | Action::Claim(_)
         | Action::Renew { .. }
         | Action::Release { .. }
+        | Action::Complete { .. }
         | Action::PrepareAttempt(_)
         | Action::AskToStop { .. }
         | Action::KillProcesses { .. }

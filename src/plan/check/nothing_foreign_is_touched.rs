@@ -26,7 +26,9 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             let mut sessions = observed.sessions.known().into_iter().flatten();
             sessions.any(|one| one.id == *session && one.owner.as_ref() == Some(owner))
         }
-        Action::Rescue { owner, path, .. } | Action::Retire { owner, path, .. } => {
+        Action::Rescue { owner, path, .. }
+        | Action::Retire { owner, path, .. }
+        | Action::NoteGeneration { owner, path, .. } => {
             let mut worktrees = observed.worktrees.known().into_iter().flatten();
             worktrees.any(|one| one.path == *path && one.owner.as_ref() == Some(owner))
         }
@@ -48,6 +50,8 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         | Action::Claim(_)
         | Action::Renew { .. }
         | Action::Release { .. }
+        | Action::Expire { .. }
+        | Action::Complete { .. }
         | Action::CreateBranch { .. }
         | Action::AddWorktree { .. }
         | Action::NewSession { .. }

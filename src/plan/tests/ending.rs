@@ -146,12 +146,17 @@ fn attempts_that_a_session_or_a_worktree_still_names_are_kept() {
 }
 
 #[test]
-fn a_claim_is_renewed_after_a_third_of_its_time() {
-    let base = || {
-        let scene = scene().task("login", json!({})).registered("login", 60).running("login");
+fn a_claim_that_no_shim_renews_is_renewed_after_a_third_of_its_time() {
+    let waits = || {
+        let retry = json!({ "retry": { "baseSeconds": 7200, "capSeconds": 7200 } });
+        let scene = scene().policy(retry).task("login", json!({ "retries": 3 }));
+        let scene =
+            scene.registered("login", 60).ended("login", 5, ExitReason::Failed { status: 1 });
         scene.worktree("login").claim("login", &[])
     };
-    base().later(1100).plans(&[]);
-    base().with(|_, observed| observed.now = at(NOW + 9000)).plans(&[]);
-    base().later(1200).plans(&["renew the claim of login"]);
+    waits().later(1100).plans(&[]);
+    waits().with(|_, observed| observed.now = at(NOW + 2000)).plans(&[]);
+    waits().later(1200).plans(&["renew the claim of login"]);
+    let running = scene().task("login", json!({})).registered("login", 60).running("login");
+    running.worktree("login").claim("login", &[]).later(1200).plans(&[]);
 }

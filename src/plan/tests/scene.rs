@@ -141,6 +141,7 @@ impl Scene {
             directory: format!("/r/.worktrees/{task}").into(),
             program: self.program(task, number),
             heartbeat_seconds: 10,
+            lease_seconds: 3600,
         };
         let attempts = &mut known(&mut self.observed.tasks).get_mut(&name(task)).unwrap().attempts;
         attempts.push(AttemptSighting { number, attempt: Ok(attempt), state });
@@ -206,7 +207,13 @@ impl Scene {
     ) -> Self {
         let path = self.observed.places.worktree(&name(task));
         let branch = owner.as_ref().map(|_| format!("fix/{task}").try_into().unwrap());
-        known(&mut self.observed.worktrees).push(Worktree { path, owner, state, branch });
+        known(&mut self.observed.worktrees).push(Worktree {
+            path,
+            owner,
+            state,
+            branch,
+            generation: Some(4),
+        });
         self.branch(&format!("fix/{task}"))
     }
 

@@ -135,7 +135,8 @@ fn a_spare_that_was_lost_on_its_way_to_a_task_is_repaired_when_the_task_leaves()
     let scene = scene.ended("login", 1, ExitReason::Succeeded).with(|_, observed| {
         let path = observed.places.spare();
         let owner = Some(Scene::owner("login"));
-        let lost = Worktree { path, owner, state: WorktreeState::Missing, branch: None };
+        let lost =
+            Worktree { path, owner, state: WorktreeState::Missing, branch: None, generation: None };
         observed.worktrees = Sighting::Known(vec![lost]);
     });
     scene.plans(&["repair the half-made worktree login"]);

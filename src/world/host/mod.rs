@@ -2,17 +2,14 @@
 //! checks its precondition at the moment of doing.
 
 mod begun;
-mod ledger;
 mod observe;
+mod ownership;
 mod perform;
 mod spare;
 mod wake;
 
-pub use ledger::LOCKS;
-
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
-use crate::locks::Claims;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
@@ -20,6 +17,7 @@ use crate::process::clock::{self, Awake};
 use crate::records::Records;
 use crate::store::{Source, Trust};
 use crate::tmux;
+use crate::world::ownership::Ownership;
 use crate::world::{ActionError, Look, Outcome, World};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,14 +36,13 @@ pub struct HostWorld {
     repository: Repository,
     source: Mutex<Source>,
     records: Arc<Records>,
-    claims: Claims,
     sessions: tmux::Server,
     trust: Trust,
     setting: Setting,
     cache: Mutex<observe::Cache>,
     awake: Awake,
     begun: begun::Begun,
-    ledger: Arc<ledger::Ledger>,
+    ownership: Arc<Ownership>,
     wake: wake::Wake,
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
@@ -90,12 +87,11 @@ impl HostWorld {
         Self {
             source: Mutex::new(Source::new(repository.reader(), state_ref)),
             records: Arc::new(Records::at(root)),
-            claims: Claims::at(root),
             trust: Trust::at(setting.state_home.as_deref(), root),
             cache: Mutex::default(),
             awake: Awake::default(),
             begun: begun::Begun::default(),
-            ledger: Arc::default(),
+            ownership: Arc::new(Ownership::of(repository.clone())),
             wake: wake::Wake::default(),
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),
@@ -128,6 +124,11 @@ impl HostWorld {
     /// Returns the records.
     pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Returns who holds what.
+    pub fn ownership(&self) -> &Ownership {
+        &self.ownership
     }
 
     /// Returns the approvals.
@@ -211,7 +212,7 @@ impl HostWorld {
 
 impl World for HostWorld {
     async fn observe(&self) -> Look {
-        self.look().await
+        Box::pin(self.look()).await
     }
 
     async fn perform(&self, action: &Action) -> Result<Outcome, ActionError> {

@@ -37,12 +37,16 @@ type Stamp = (std::path::PathBuf, Option<(i64, i64, u64, u64)>);
 
 impl HostWorld {
     pub(super) async fn look(&self) -> Look {
-        let (desired, sessions, (branches, rescues), records) = tokio::join!(
-            self.desired(),
-            self.sessions_now(),
-            self.refs_now(),
-            self.record_sections(),
-        );
+        let (desired, sessions, (branches, rescues), records) =
+            tokio::join!(self.desired(), self.sessions_now(), self.refs_now(), async {
+                // Before the claims: what it says of them is not older than they are.
+                let ledger = match self.setting.role {
+                    Role::Loop => self.ownership.refresh().await,
+                    Role::Visitor => Ok(()),
+                };
+                (self.record_sections().await, ledger)
+            },);
+        let (records, ledger) = records;
         let (tasks, claims, trusted, attempts, trash, worktrees) = records;
         let (worktrees, trash) = self.split_trash(worktrees, trash);
         let leftovers = match (trash, attempts) {
@@ -59,7 +63,7 @@ impl HostWorld {
                 Sighting::Unknown(format!("the boot of this machine cannot be told: {why}")),
             ),
         };
-        let (claims, generations) = self.ownership(claims).await;
+        let (claims, generations) = self.owned(claims, ledger);
         let observed = Observed {
             now: clock::now(),
             nonce,
@@ -116,7 +120,7 @@ impl HostWorld {
     }
 
     async fn record_sections(&self) -> Sections {
-        let (records, claims) = (Arc::clone(&self.records), self.claims.clone());
+        let (records, claims) = (Arc::clone(&self.records), self.ownership.claims().clone());
         let (trust, repository) = (self.trust.clone(), self.repository.clone());
         let places = self.places();
         let look = move || {
@@ -197,7 +201,7 @@ impl HostWorld {
                 .strip_prefix("gitdir: ")
                 .is_some_and(|entry| Path::new(entry.trim_end()).starts_with(&entries));
             let state = if ours { WorktreeState::HalfMade } else { WorktreeState::Ready };
-            found.push(Worktree { path, owner: None, state, branch: None });
+            found.push(Worktree { path, owner: None, state, branch: None, generation: None });
         }
         Ok(found)
     }
@@ -335,7 +339,8 @@ fn worktree_seen(one: git::Linked) -> Worktree {
     } else {
         WorktreeState::Ready
     };
-    Worktree { path: one.path, owner: one.owner, state, branch: one.branch }
+    let git::Linked { path, owner, branch, generation, .. } = one;
+    Worktree { path, owner, state, branch, generation }
 }
 
 /// Adds what git still keeps of retired worktrees whose folder is gone: it goes when they would have.
@@ -404,6 +409,7 @@ mod tests {
             directory: "/".into(),
             program,
             heartbeat_seconds: 30,
+            lease_seconds: 3600,
         }
     }
 

@@ -2,19 +2,19 @@
 //! longer true.
 
 use super::begun::{Before, owner_of};
+use super::ownership::has_lapsed;
 use super::{HostWorld, OWNER, REPO};
 use crate::api::attempt::{
-    AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
+    Attempt, AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
 };
-use crate::api::claim::{Claim, Holding};
+use crate::api::claim::Claim;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
-use crate::api::path::first_overlap;
 use crate::disk::{self, Published};
 use crate::fault;
 use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
+use crate::process::identity;
 use crate::process::signal::{self, Ask};
-use crate::process::{clock, identity};
 use crate::records::{self, Records};
 use crate::tmux;
 use crate::world::{ActionError, Outcome};
@@ -22,15 +22,22 @@ use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-type Answer = Result<Outcome, ActionError>;
+pub(super) type Answer = Result<Outcome, ActionError>;
 
 impl HostWorld {
     pub(super) async fn do_it(&self, action: &Action) -> Answer {
         match action {
             Action::Register(record) => self.register(record).await,
-            Action::Claim(claim) => self.claim(claim),
-            Action::Renew { claim } => self.renew(claim),
-            Action::Release { owner, generation } => self.release(owner, *generation),
+            Action::Claim(claim) => self.claim(claim).await,
+            Action::Renew { claim } => self.renew(claim).await,
+            Action::Release { owner, generation } => self.release(owner, *generation).await,
+            Action::Expire { owner, generation, path } => {
+                self.expire(owner, *generation, path.as_deref()).await
+            }
+            Action::Complete { attempt, exit } => self.complete(attempt, exit).await,
+            Action::NoteGeneration { owner, path, generation } => {
+                self.note_generation(owner, path, *generation).await
+            }
             Action::CreateBranch { branch, at, .. } => self.create_branch(branch, at).await,
             Action::AddWorktree { owner, path, branch } => {
                 self.add_worktree(owner, path, branch).await
@@ -99,53 +106,18 @@ impl HostWorld {
     }
 
     fn held(&self, task: &TaskName) -> Result<Option<Claim>, ActionError> {
-        self.claims.get(task).transpose().map_err(ActionError)
+        self.ownership.claims().get(task).transpose().map_err(ActionError)
     }
 
-    fn claim(&self, claim: &Claim) -> Answer {
-        let held = self.held(&claim.task)?;
-        if held.as_ref().is_some_and(|held| held.is_of_same_holder(claim)) {
-            return Ok(Outcome::AlreadySo);
+    async fn complete(&self, attempt: &Attempt, exit: &Exit) -> Answer {
+        let (new, id) = (attempt.clone(), attempt.id.clone());
+        let prepare = move |records: &Records| records.prepare(&new);
+        if self.write_record(prepare).await? == Published::Existed {
+            return refused("there is an attempt of this number by now");
         }
-        let held = held.map_or(0, |held| held.generation);
-        let before = self.ledger.generation(&claim.task).max(held);
-        if before.saturating_add(1) != claim.generation {
-            return refused("the claim has moved on");
-        }
-        for (task, other) in self.claims.list()? {
-            // What a damaged one holds is the plan's to judge: here it would keep everybody waiting.
-            let Ok(other) = other else { continue };
-            let overlap = first_overlap(&claim.locked_files, &other.locked_files);
-            if let Some((_, _, path)) = overlap.filter(|_| task != claim.task) {
-                return refused(&format!("{task} holds {path} by now"));
-            }
-        }
-        self.claims.publish(claim)?;
-        self.record_ownership(vec![Holding { claim: claim.clone(), released_at: None }]);
-        Ok(Outcome::Done)
-    }
-
-    fn renew(&self, claim: &Claim) -> Answer {
-        match self.held(&claim.task)? {
-            Some(held) if held.is_continued_by(claim) => {
-                self.claims.publish(claim)?;
-                Ok(Outcome::Done)
-            }
-            Some(_) | None => refused("the claim is another by now"),
-        }
-    }
-
-    fn release(&self, owner: &Owner, generation: u64) -> Answer {
-        match self.held(&owner.task)? {
-            None => Ok(Outcome::AlreadySo),
-            Some(held) if held.generation == generation && held.uid == owner.uid => {
-                self.claims.remove(&owner.task)?;
-                let released_at = Some(clock::now());
-                self.record_ownership(vec![Holding { claim: held, released_at }]);
-                Ok(Outcome::Done)
-            }
-            Some(_) => refused("the claim is another by now"),
-        }
+        let exit = exit.clone();
+        let close = move |records: &Records| records.close(&id, &exit);
+        published(self.write_record(close).await?, "an end of it")
     }
 
     async fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Answer {
@@ -178,7 +150,7 @@ impl HostWorld {
             return refused(&why);
         }
         // Whatever it does from now on can be fenced off by a later generation.
-        self.ledger.publish(&self.repository).await?;
+        self.ownership.publish().await?;
         if let Some(claim) = self.held(&id.owner.task)?
             && self.places().is_ours(directory)
         {
@@ -195,13 +167,15 @@ impl HostWorld {
         environment.insert(REPO.to_owned(), self.root_text());
         environment
             .extend(fault::handed_on().map(|text| (fault::VARIABLE.to_owned(), text.to_owned())));
-        let program = self.setting.program.to_string_lossy().into_owned();
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let program = text(&self.setting.program);
+        let common_dir = text(self.repository.common_dir());
         let new = tmux::NewSession {
             owner: id.owner.clone(),
             attempt: id.number,
             directory: directory.to_owned(),
             environment,
-            command: vec![program, "shim".to_owned(), folder],
+            command: vec![program, "shim".to_owned(), folder, common_dir],
         };
         match self.sessions.new_session(&new).await {
             Ok(session) => {
@@ -257,8 +231,23 @@ impl HostWorld {
         shim: Option<&ProcessId>,
         (why, asked_at): (StopReason, Timestamp),
     ) -> Answer {
-        if self.records.attempt(id)?.is_none() {
+        let Some(files) = self.records.attempt(id)? else {
             return refused("there is no such attempt");
+        };
+        let held = self.held(&id.owner.task)?;
+        let stands = match why {
+            StopReason::Lapsed => held.as_ref().is_some_and(has_lapsed),
+            StopReason::TakenOver => {
+                let seat = files.attempt?.seat;
+                held.is_some_and(|held| held.seat != seat)
+            }
+            StopReason::Suspended
+            | StopReason::Deleted
+            | StopReason::SpecChanged
+            | StopReason::WorkerGone => true,
+        };
+        if !stands {
+            return refused("the claim is another by now");
         }
         // Whether it is asked for the first time matters to nobody: the first reason stands.
         match self.records.ask_to_stop(id, &StopRequest { asked_at, why })? {
@@ -407,6 +396,6 @@ fn published(published: Published, what: &str) -> Answer {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a refusal is an answer of the doer")]
-fn refused(why: &str) -> Answer {
+pub(super) fn refused(why: &str) -> Answer {
     Ok(Outcome::Refused(why.to_owned()))
 }

@@ -93,7 +93,8 @@ impl State {
         (head, state): (Option<BranchName>, WorktreeState),
     ) {
         let (unsaved, loose) = (BTreeSet::new(), BTreeSet::new());
-        self.worktrees.insert(path.to_owned(), SimWorktree { owner, head, unsaved, loose, state });
+        let made = SimWorktree { owner, head, unsaved, loose, state, generation: None };
+        self.worktrees.insert(path.to_owned(), made);
     }
 
     fn close_terminal(&mut self, id: &AttemptId) {

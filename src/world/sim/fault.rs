@@ -72,11 +72,17 @@ pub enum Fault {
     Damaged,
     /// The user takes the approval of the agents back for a while.
     TrustRevoked,
+    /// A person claims a task or paths, takes a claim over, gives it back, or completes a task.
+    PersonClaims,
+    /// The processes of an attempt are stopped, and go on later.
+    ShimPaused,
+    /// The machine sleeps.
+    Suspended,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::ErrorBefore,
@@ -109,6 +115,9 @@ impl Fault {
         Self::RecordRemoved,
         Self::Damaged,
         Self::TrustRevoked,
+        Self::PersonClaims,
+        Self::ShimPaused,
+        Self::Suspended,
     ];
 }
 

@@ -96,6 +96,7 @@ impl State {
             owner: one.owner.clone(),
             state: one.state,
             branch: one.head.clone().filter(|_| one.owner.is_some()),
+            generation: one.generation,
         });
         let worktrees = worktrees.collect();
         let tip = CommitId::try_from("0".repeat(40)).expect("40 digits");

@@ -3,6 +3,7 @@
 
 mod census;
 mod check;
+mod claimants;
 mod deed;
 mod fault;
 mod look;
@@ -61,6 +62,8 @@ struct State {
     claims: BTreeMap<TaskName, File<Claim>>,
     /// The last generation of each task's claims.
     generations: BTreeMap<TaskName, u64>,
+    /// Shims whose processes are stopped, by SIGSTOP or a debugger.
+    paused: BTreeSet<ProcessId>,
     sessions: BTreeMap<u64, Session>,
     worktrees: BTreeMap<PathBuf, SimWorktree>,
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
@@ -156,6 +159,8 @@ struct SimWorktree {
     /// Commits that only the detached HEAD holds.
     loose: BTreeSet<Work>,
     state: WorktreeState,
+    /// The generation that is noted in it.
+    generation: Option<u64>,
 }
 
 impl SimWorld {
@@ -179,6 +184,7 @@ impl SimWorld {
             attempts: BTreeMap::new(),
             claims: BTreeMap::new(),
             generations: BTreeMap::new(),
+            paused: BTreeSet::new(),
             sessions: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),
@@ -479,6 +485,7 @@ impl State {
             record.damaged = false;
         }
         self.claims.retain(|_, claim| !claim.damaged);
+        self.end_claims();
         for attempts in self.attempts.values_mut() {
             for one in attempts.all.values_mut() {
                 one.damage = None;

@@ -133,7 +133,14 @@ impl State {
         };
         let unsaved = BTreeSet::from([number]);
         let state = WorktreeState::Ready;
-        let made = SimWorktree { owner, head: free, unsaved, loose: BTreeSet::new(), state };
+        let made = SimWorktree {
+            owner,
+            head: free,
+            unsaved,
+            loose: BTreeSet::new(),
+            state,
+            generation: None,
+        };
         if let Entry::Vacant(place) = self.worktrees.entry(path) {
             place.insert(made);
             self.produced.insert(number);

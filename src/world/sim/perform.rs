@@ -11,6 +11,7 @@ use crate::plan::action::Action;
 use crate::plan::observed::Session;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
+use std::path::Path;
 
 pub(super) type Answer = Result<Outcome, ActionError>;
 
@@ -26,11 +27,16 @@ impl State {
             Action::Claim(claim) => self.claim(claim),
             Action::Renew { claim } => self.renew(claim),
             Action::Release { owner, generation } => self.release(owner, *generation),
+            Action::Expire { owner, generation, .. } => self.expire(owner, *generation),
+            Action::Complete { attempt, exit } => self.complete(attempt, exit),
+            Action::NoteGeneration { owner, path, generation } => {
+                Ok(self.note_generation(owner, path, *generation))
+            }
             Action::CreateBranch { branch, at, .. } => Ok(self.create_branch(branch, at)),
             Action::AddWorktree { owner, path, branch } => self.add_worktree(owner, path, branch),
             Action::RepairWorktree { owner, path, trash } => self.repair(owner, path, trash),
             Action::PrepareAttempt(attempt) => self.prepare(attempt),
-            Action::NewSession { attempt, .. } => Ok(self.new_session(attempt)),
+            Action::NewSession { attempt, directory } => Ok(self.new_session(attempt, directory)),
             Action::AskToStop { attempt, why, at, .. } => self.ask_to_stop(attempt, *why, *at),
             Action::KillProcesses { processes, .. } => self.kill(processes),
             Action::CloseAttempt { attempt, exit } => Ok(self.close(attempt, exit)),
@@ -102,7 +108,7 @@ impl State {
         }
     }
 
-    fn release(&mut self, owner: &Owner, generation: u64) -> Answer {
+    pub(super) fn release(&mut self, owner: &Owner, generation: u64) -> Answer {
         match self.held(&owner.task)? {
             None => Ok(Outcome::AlreadySo),
             Some(held) if held.generation == generation && held.uid == owner.uid => {
@@ -115,7 +121,11 @@ impl State {
 
     fn claim(&mut self, claim: &Claim) -> Answer {
         let held = self.held(&claim.task)?;
-        if held.is_some_and(|held| held.is_of_same_holder(claim)) {
+        let boot = self.boot_time();
+        let same = |held: &Claim| {
+            held.is_of_same_holder(claim) && held.time_left(self.now, &boot).is_positive()
+        };
+        if held.is_some_and(same) {
             return Ok(Outcome::AlreadySo);
         }
         let held = held.map_or(0, |held| held.generation);
@@ -178,7 +188,32 @@ impl State {
         Ok(Outcome::Done)
     }
 
-    fn new_session(&mut self, id: &AttemptId) -> Outcome {
+    fn complete(&mut self, attempt: &Attempt, exit: &Exit) -> Answer {
+        let prepared = self.prepare(attempt)?;
+        if prepared != Outcome::Done {
+            return Ok(prepared);
+        }
+        if self.tears() {
+            return died();
+        }
+        Ok(self.close(&attempt.id, exit))
+    }
+
+    fn note_generation(&mut self, owner: &Owner, path: &Path, generation: u64) -> Outcome {
+        let held = self.claims.get(&owner.task).filter(|one| !one.damaged);
+        if held.is_none_or(|one| one.content.generation != generation) {
+            return refused("the claim is another");
+        }
+        match self.worktrees.get_mut(path) {
+            Some(one) if one.owner.as_ref() == Some(owner) => {
+                one.generation = Some(generation);
+                Outcome::Done
+            }
+            Some(_) | None => refused("there is no such worktree"),
+        }
+    }
+
+    fn new_session(&mut self, id: &AttemptId, directory: &Path) -> Outcome {
         let Some(one) = self.attempt(&id.owner, id.number) else {
             return refused("it is not prepared");
         };
@@ -201,14 +236,34 @@ impl State {
             attempt: Some(id.number),
         };
         self.sessions.insert(number, session);
+        if let Some(claim) = self.claims.get(&id.owner.task)
+            && let Some(worktree) = self.worktrees.get_mut(directory)
+        {
+            worktree.generation = Some(claim.content.generation);
+        }
         Outcome::Done
     }
 
     fn ask_to_stop(&mut self, id: &AttemptId, why: StopReason, at: Timestamp) -> Answer {
         let torn = self.tears();
+        let held = self.held(&id.owner.task)?.cloned();
+        let (now, boot) = (self.now, self.boot_time());
         let Some(one) = self.attempt(&id.owner, id.number) else {
             return Ok(refused("there is no such attempt"));
         };
+        let stands = match why {
+            StopReason::Lapsed => {
+                held.is_some_and(|held| !held.time_left(now, &boot).is_positive())
+            }
+            StopReason::TakenOver => held.is_some_and(|held| held.seat != one.attempt.seat),
+            StopReason::Suspended
+            | StopReason::Deleted
+            | StopReason::SpecChanged
+            | StopReason::WorkerGone => true,
+        };
+        if !stands {
+            return Ok(refused("the claim is another"));
+        }
         one.stop.get_or_insert(StopRequest { asked_at: at, why });
         if torn {
             return died();

@@ -66,6 +66,9 @@ impl State {
     /// An agent changes something, commits something, or ends; its shim sees to its end.
     fn work(&mut self, owner: &Owner, number: u32) {
         let chance = self.rng.below(12);
+        if self.stands_still(owner, number) {
+            return;
+        }
         let Some(one) = self.attempt(owner, number) else { return };
         let (alive, over, stop) = (one.shim_lives(), one.exit.is_some(), one.stop.clone());
         let serves = one.attempt.program.argv.iter().any(|word| word == "serve");
@@ -84,6 +87,9 @@ impl State {
         if let Some(reason) = unwritten.filter(|_| alive) {
             self.end(owner, number, reason);
             return;
+        }
+        if alive {
+            self.keep_claim(owner, number);
         }
         if let Some(request) = stop.filter(|_| alive && told) {
             let stubborn = self.strikes(Fault::Stubborn);
@@ -122,6 +128,9 @@ impl State {
 
     /// The shim ends its agent, records the end and leaves.
     pub(super) fn end(&mut self, owner: &Owner, number: u32, reason: ExitReason) {
+        if self.stands_still(owner, number) {
+            return;
+        }
         let (now, full) = (self.now, self.is_full());
         let lingers = self.strikes(Fault::Lingering);
         let Some(attempts) = self.attempts.get_mut(owner) else { return };

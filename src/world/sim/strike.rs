@@ -11,6 +11,7 @@ impl State {
         self.kill_something();
         self.shake();
         self.people();
+        self.claimants();
     }
 
     fn kill_something(&mut self) {

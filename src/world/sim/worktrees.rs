@@ -60,6 +60,7 @@ impl State {
             unsaved: BTreeSet::new(),
             loose: BTreeSet::new(),
             state: if torn { WorktreeState::HalfMade } else { WorktreeState::Ready },
+            generation: None,
         };
         self.worktrees.insert(path.to_owned(), made);
         if torn { died() } else { Ok(Outcome::Done) }

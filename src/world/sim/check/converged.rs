@@ -92,6 +92,7 @@ impl State {
             | Reason::CrashLoop
             | Reason::EffectFailed
             | Reason::Damaged
+            | Reason::HeldByPerson
             | Reason::Unknown
             | Reason::Deleting => Some("is not done"),
         }

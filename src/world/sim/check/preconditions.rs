@@ -9,7 +9,7 @@ use crate::plan::observed::WorktreeState;
 pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
     let before = &deed.before;
     let held = match deed.action {
-        Action::Release { owner, generation } => before
+        Action::Release { owner, generation } | Action::Expire { owner, generation, .. } => before
             .claim
             .as_ref()
             .is_some_and(|claim| claim.uid == owner.uid && claim.generation == *generation),
@@ -31,6 +31,8 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
         | Action::CreateBranch { .. }
         | Action::AddWorktree { .. }
         | Action::PrepareAttempt(_)
+        | Action::Complete { .. }
+        | Action::NoteGeneration { .. }
         | Action::NewSession { .. }
         | Action::AskToStop { .. }
         | Action::KillProcesses { .. }

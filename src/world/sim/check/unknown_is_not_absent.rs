@@ -13,6 +13,8 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
         Action::AddWorktree { .. }
         | Action::RepairWorktree { .. }
         | Action::Rescue { .. }
+        | Action::Expire { .. }
+        | Action::NoteGeneration { .. }
         | Action::Retire { .. } => &[Records, Worktrees],
         Action::CreateBranch { .. } | Action::DropBranch { .. } => &[Records, Branches],
         Action::Forget(_) => &[Records, Sessions, Worktrees, Branches],
@@ -22,6 +24,7 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
         | Action::Renew { .. }
         | Action::Release { .. }
         | Action::PrepareAttempt(_)
+        | Action::Complete { .. }
         | Action::AskToStop { .. }
         | Action::KillProcesses { .. }
         | Action::CloseAttempt { .. } => &[Records],
