@@ -220,7 +220,7 @@ pub(crate) const LARGE: &[Scenario] = &[
         shows: &[BOTH, TAKEOVER, FENCED, SUCCESSOR, STRAY],
     },
     Scenario {
-        name: "both renew and commit, killed twice, unheard",
+        name: "both renew and commit, killed and unheard",
         parts: &[part(0, 2).renews(), part(0, 2).renews().takes_lapsed().forces(0)],
         faults: Budget { kills: 1, lapses: 1, unheard: 1, ..NO_FAULT },
         heals: false,
