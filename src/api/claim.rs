@@ -120,10 +120,12 @@ impl Claim {
     }
 
     /// Returns for how much longer it holds, which is not positive when it has lapsed. Within one
-    /// boot its clock tells, which nobody can set; across boots only the wall clock can.
+    /// boot its clock tells, which nobody can set. A program ends with its boot; a person goes on, and
+    /// only the wall clock can tell for how long.
     pub fn time_left(&self, now: Timestamp, boot: &BootTime) -> SignedDuration {
         if boot.boot_id != self.heartbeat.boot.boot_id {
-            return self.expires_at.duration_since(now);
+            let by_wall = self.expires_at.duration_since(now);
+            return if self.is_by_person() { by_wall } else { SignedDuration::ZERO };
         }
         let passed = boot.boot_millis.saturating_sub(self.heartbeat.boot.boot_millis);
         let passed = SignedDuration::from_millis(passed.try_into().unwrap_or(i64::MAX));

@@ -33,12 +33,61 @@ pub(crate) fn a_claim_is_made_by_the_next_generation_only(on: &Stage) {
 
 pub(crate) fn who_holds_a_claim_has_it_until_it_lapses(on: &Stage) {
     let lasting = |generation| {
-        let claim = on.claim("alpha", 1, generation);
-        Action::Claim(Claim { expires_at: time(4_000_000_000), ..claim })
+        let mut claim = on.claim("alpha", 1, generation);
+        claim.heartbeat.boot = on.observed().boot;
+        Action::Claim(claim)
     };
     on.act(&Action::Claim(on.claim("alpha", 1, 1)), Done);
     on.act(&lasting(2), Done);
     on.act(&lasting(3), AlreadySo);
+}
+
+pub(crate) fn a_lapsed_claim_of_a_person_ends_when_nothing_is_unsaved(on: &Stage) {
+    let owner = on.with_worktree("alpha");
+    let mut claim = on.claim("alpha", 1, 1);
+    claim.worker_type = WorkerType::Human;
+    claim.heartbeat.boot = on.observed().boot;
+    on.act(&Action::Claim(claim.clone()), Done);
+    let path = Some(on.place("alpha"));
+    let expire = Action::Expire { owner: owner.clone(), generation: 1, path };
+    on.act(&expire, Refused);
+    // As if it was of an earlier boot: the wall clock tells that it lapsed.
+    claim.heartbeat.boot.boot_id = "earlier".to_owned();
+    on.act(&Action::Renew { claim }, Done);
+    on.deed(&Deed::Write(owner.clone()));
+    on.act(&expire, Failed);
+    on.sees("claim alpha: uid1, generation 1, until 2023-11-14T22:23:20Z");
+    on.deed(&Deed::Commit(owner));
+    on.act(&expire, Done);
+    on.sees_not("claim alpha: uid1, generation 1, until 2023-11-14T22:23:20Z");
+    on.act(&expire, AlreadySo);
+}
+
+pub(crate) fn a_generation_is_noted_for_who_holds_it(on: &Stage) {
+    let owner = on.with_worktree("alpha");
+    let path = on.place("alpha");
+    let note = |generation| Action::NoteGeneration {
+        owner: owner.clone(),
+        path: path.clone(),
+        generation,
+    };
+    on.act(&note(1), Refused);
+    on.act(&Action::Claim(on.claim("alpha", 1, 1)), Done);
+    on.act(&note(2), Refused);
+    on.act(&note(1), Done);
+    let seen = on.observed();
+    let worktree = &seen.worktrees.known().unwrap()[0];
+    assert_eq!(worktree.generation, Some(1));
+}
+
+pub(crate) fn what_a_person_completed_is_an_attempt_that_is_over(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    let Action::PrepareAttempt(attempt) = on.attempt("alpha", 1) else { panic!("an attempt") };
+    let exit = Exit { started_at: None, ended_at: time(9), reason: ExitReason::Succeeded };
+    let complete = Action::Complete { attempt, exit };
+    on.act(&complete, Done);
+    on.sees("attempt alpha#1: ended: succeeded");
+    on.act(&complete, Refused);
 }
 
 pub(crate) fn claims_of_one_file_exclude_each_other(on: &Stage) {

@@ -136,7 +136,8 @@ impl State {
         let stopped = |one: &SimAttempt| {
             one.shim.as_ref().is_some_and(|shim| shim.alive && self.paused.contains(&shim.process))
         };
-        if self.attempts_of(&owner).any(stopped) {
+        // What has no claim has none that lapses: somebody else holds its files by now.
+        if claim.is_some() && self.attempts_of(&owner).any(stopped) {
             return Some("stands still");
         }
         if marked.count() != 1 {

@@ -52,10 +52,11 @@ pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
     if broken { vec!["S7: done although it was no longer so".to_owned()] } else { Vec::new() }
 }
 
-/// Returns whether nobody renewed a claim for all of its lease, on the clock that nobody can set.
+/// Returns whether nobody renewed a claim for all of its lease, on the clock that nobody can set, or
+/// since the machine was started.
 fn has_lapsed(state: &State, claim: &Claim) -> bool {
     let beat = &claim.heartbeat;
     let lease = claim.expires_at.as_millisecond() - beat.at.as_millisecond();
     let passed = i64::try_from(state.boot_millis.saturating_sub(beat.boot.boot_millis));
-    beat.boot.boot_id == state.boot_time().boot_id && passed.is_ok_and(|passed| passed >= lease)
+    beat.boot.boot_id != state.boot_time().boot_id || passed.is_ok_and(|passed| passed >= lease)
 }
