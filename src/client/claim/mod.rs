@@ -1,10 +1,13 @@
 //! Claims of people: a task taken, renewed, given back or said to be done, with or without a loop.
 //! It never takes what somebody holds, unless it is told to and why.
 
+mod file;
 mod paths;
 mod person;
 
+pub use file::{FileFreed, FileLock, FileTaken, draw_secret};
 pub use paths::Which;
+pub use person::person_called;
 
 use super::{Client, Error};
 use crate::api::claim::{Claim, Heartbeat, Holding};

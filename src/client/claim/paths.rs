@@ -266,7 +266,7 @@ fn held_without_task(turn: &Turn<'_>, person: &Seat) -> Result<Vec<Claim>, Error
 }
 
 /// Returns what is asked for by a lock without a task: a new one, or one that is held.
-fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked {
+pub(super) fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked {
     let (task, uid) = if let Some(held) = held {
         (held.task, held.uid)
     } else {
@@ -278,7 +278,7 @@ fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked
 }
 
 /// Returns whether nothing is left of a lock without these, and what is.
-fn without(
+pub(super) fn without(
     held: &Claim,
     (names, paths): (&[TaskName], &[PathPattern]),
     desired: Option<&Desired>,
@@ -294,7 +294,7 @@ fn without(
 }
 
 /// Sees to it that a claim was made smaller: nothing but a lock that cannot be understood prevents it.
-fn less(taken: Taken) -> Result<(), Error> {
+pub(super) fn less(taken: Taken) -> Result<(), Error> {
     let Taken::Refused { obstacles } = taken else { return Ok(()) };
     let tasks: Vec<String> = obstacles.iter().map(|one| format!("task/{}", one.task)).collect();
     Err(Error::Refused {
