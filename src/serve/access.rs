@@ -10,7 +10,11 @@ use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Which wrong guess in turn is answered as final. A git-lfs before 3.7 asks a helper that has the
+/// wrong token again for ever, as long as it is told to authenticate.
+const FINAL: u32 = 4;
 /// The least characters of a token.
 const TOKEN_MIN: usize = 16;
 
@@ -64,11 +68,14 @@ pub(super) struct Gate {
     token: Token,
     /// What the server is called: a page that has another name resolve to this machine is not.
     hosts: [String; 2],
+    /// How many guesses were wrong.
+    wrong: AtomicU32,
 }
 
 impl Gate {
     pub(super) fn new(address: SocketAddr, token: Token) -> Self {
-        Self { token, hosts: [address.to_string(), format!("localhost:{}", address.port())] }
+        let hosts = [address.to_string(), format!("localhost:{}", address.port())];
+        Self { token, hosts, wrong: AtomicU32::new(0) }
     }
 
     /// Returns the person who asks.
@@ -80,9 +87,13 @@ impl Gate {
             let what = "this server answers git-lfs at its own address, and no web page";
             return Err(Answer::refusal(StatusCode::FORBIDDEN, what));
         }
-        let (user, guess) = text(headers, &AUTHORIZATION).and_then(basic).unwrap_or_default();
-        if !self.token.is(&guess) {
+        let Some((user, guess)) = text(headers, &AUTHORIZATION).and_then(basic) else {
             return Err(Answer::unauthorized());
+        };
+        if !self.token.is(&guess) {
+            let before = self.wrong.fetch_add(1, Ordering::Relaxed);
+            let is_final = before % FINAL == FINAL - 1;
+            return Err(if is_final { Answer::wrong_token() } else { Answer::unauthorized() });
         }
         person_called(&user).ok_or_else(|| {
             let what = format!(
@@ -142,6 +153,18 @@ mod tests {
         for (host, login, origin, expected) in refused {
             assert_eq!(status(host, login, origin), Err(expected), "{host} {login} {origin:?}");
         }
+    }
+
+    #[test]
+    fn a_helper_that_always_has_the_wrong_token_is_told_so_in_the_end() {
+        let token = Token::new("0123456789abcdef").unwrap();
+        let gate = Gate::new(([127, 0, 0, 1], 8080).into(), token);
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));
+        let login = format!("Basic {}", STANDARD.encode("ada:wrong"));
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&login).unwrap());
+        let statuses = [(); 4].map(|()| gate.admit(&headers).unwrap_err().status().as_u16());
+        assert_eq!(statuses, [401, 401, 401, 403]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 const MEDIA_TYPE: &str = "application/vnd.git-lfs+json";
 const LFS_AUTHENTICATE: HeaderName = HeaderName::from_static("lfs-authenticate");
+const CREDENTIALS: &str = "the user name is yours, the password is the token of the lock server: \
+    RECONCILER_LFS_TOKEN where it was begun, else what it said then";
 /// The most bytes of a request; the longest path has some thousand.
 const BODY_MAX: usize = 64 * 1024;
 /// How long somebody may take to send it.
@@ -34,12 +36,15 @@ impl Answer {
         Self::new(status, json!({ "message": message }))
     }
 
-    /// Makes the answer to who does not know the token.
+    /// Makes the answer to who has said no token, or a wrong one for once.
     pub(super) fn unauthorized() -> Self {
-        let what = "the user name is yours, the password is the token of the lock server: what \
-                    RECONCILER_LFS_TOKEN was, or what it said, when it began";
         let header = (LFS_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"reconciler\""));
-        Self { header: Some(header), ..Self::refusal(StatusCode::UNAUTHORIZED, what) }
+        Self { header: Some(header), ..Self::refusal(StatusCode::UNAUTHORIZED, CREDENTIALS) }
+    }
+
+    /// Makes the answer to who says a wrong token again and again.
+    pub(super) fn wrong_token() -> Self {
+        Self::refusal(StatusCode::FORBIDDEN, &format!("the token is wrong; {CREDENTIALS}"))
     }
 
     /// Makes the answer that sends on to another server.

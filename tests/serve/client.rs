@@ -11,7 +11,8 @@ fn a_file_is_locked_listed_and_unlocked_by_the_stock_client() {
     for path in ["art/logo.psd", "art/a[1]{x}* b.psd", "art/not there yet.psd"] {
         assert_eq!(lfs(&["lock", path]).ok(), format!("Locked {path}\n"));
     }
-    let locks = listed(lfs(&["locks", "--json"]));
+    let mut locks = listed(lfs(&["locks", "--json"]));
+    locks.sort_by(|a, b| a.1.cmp(&b.1));
     let paths: Vec<&str> = locks.iter().map(|(_, path, _)| path.as_str()).collect();
     assert_eq!(paths, ["art/a[1]{x}* b.psd", "art/logo.psd", "art/not there yet.psd"]);
     assert!(locks.iter().all(|(id, _, owner)| id.starts_with("lock-") && owner == "ada-l-1"));

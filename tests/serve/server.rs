@@ -86,10 +86,6 @@ impl Server {
     pub(crate) fn died(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
-
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
 }
 
 impl Drop for Server {

@@ -13,7 +13,8 @@ fn who_does_not_know_the_token_learns_nothing_and_changes_nothing() {
     let scene = shop();
     let server = Server::start(&scene);
     let lock = ["lfs", "lock", "art/logo.psd"];
-    scene.git_with("ada", "another-token-of-16", &server, &lock).fails(2);
+    let said = scene.git_with("ada", "another-token-of-16", &server, &lock).fails(2);
+    assert!(said.contains("the token is wrong; the user name is yours, the password"), "{said}");
     scene.git_with("ada", "", &server, &lock).fails(2);
     let answer = server.ask("GET /locks", &[], "");
     assert_eq!(answer.status, 401);
@@ -108,11 +109,12 @@ fn the_server_listens_on_this_machine_alone_and_wants_a_token_that_is_hard_to_gu
 fn who_wants_objects_is_sent_to_the_server_that_has_them_without_our_token() {
     let scene = shop();
     let objects = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/shop/info/lfs", objects.local_addr().unwrap());
+    let host = format!("http://{}", objects.local_addr().unwrap());
+    let url = format!("{host}/shop/info/lfs");
     let server = Server::with(&scene, &["--objects", &url], &[]);
     scene.git(&[
         "config",
-        &format!("credential.{url}.helper"),
+        &format!("credential.{host}.helper"),
         "!f() { echo username=o; echo password=p; }; f",
     ]);
     scene.git(&["config", "filter.lfs.required", "true"]);
