@@ -28,7 +28,7 @@ const IDLE: Duration = Duration::from_secs(30);
 fn main() {
     // `ONLY=create` measures one group of rows.
     let only = std::env::var("ONLY").unwrap_or_default();
-    let groups: [(&str, fn()); 6] = [
+    let groups: [(&str, fn()); 7] = [
         ("plan", scale::report),
         ("create", create),
         ("retire", retire),

@@ -145,10 +145,7 @@ impl Context {
             interactive: terminal && std::io::stdin().is_terminal() && !global.no_input,
             terminal: variable("TMUX").map_or(Terminal::Plain, |_| Terminal::Tmux),
             zone: TimeZone::system(),
-            environment: Environment {
-                program: std::env::current_exe().unwrap_or_default(),
-                variables: variables(),
-            },
+            environment: environment(),
         }
     }
 
@@ -176,6 +173,11 @@ impl Context {
     ) -> Result<T, Failure> {
         tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
     }
+}
+
+/// Returns what the client takes from the environment.
+pub(super) fn environment() -> Environment {
+    Environment { program: std::env::current_exe().unwrap_or_default(), variables: variables() }
 }
 
 /// Returns a variable of the environment that is set and not empty.

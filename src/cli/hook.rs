@@ -10,7 +10,9 @@ use crate::client::{BYPASS, Checked, HookCall, HookName, Objection, Refused, Rul
 use clap::Args;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _, Read as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How many files a refusal names.
@@ -56,6 +58,18 @@ impl Hook {
             }
         }
     }
+}
+
+/// Returns whether these are the arguments of a hook that passes at one look: then nothing else of
+/// the program needs to start.
+pub(super) fn passes_at_once(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut arguments = arguments.into_iter().skip(1);
+    let (verb, name) = (arguments.next(), arguments.next());
+    let name = name.as_deref().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+    verb.is_some_and(|verb| verb == "hook")
+        && name.is_some_and(|name| {
+            crate::client::passes_at_once(name, Path::new("."), &super::context::environment())
+        })
 }
 
 /// Says what was judged.
@@ -126,7 +140,8 @@ fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
 fn path(objection: &Objection) -> Option<&str> {
     match objection {
         Objection::Held { path, .. } | Objection::Outside { path, .. } => Some(path),
-        Objection::Fenced { .. } | Objection::Damaged { .. } => None,
+        Objection::Damaged { path, .. } => path.as_deref(),
+        Objection::Fenced { .. } => None,
     }
 }
 
@@ -141,7 +156,16 @@ fn headline(refused: &Refused) -> String {
     if count(|one| matches!(one, Objection::Fenced { .. })) > 0 {
         return "This worktree works under a lock that is no longer in force.".to_owned();
     }
+    let damaged = refused
+        .objections
+        .iter()
+        .filter(|one| matches!(one, Objection::Damaged { path: Some(_), .. }));
     match (held, outside) {
+        (0, 0) if damaged.clone().count() > 0 => {
+            let paths: BTreeSet<_> = damaged.filter_map(path).collect();
+            let count = paths.len();
+            format!("{count} of {all} {files} may be in a lock that cannot be understood.")
+        }
         (0, 0) => "A lock cannot be understood, so it may hold anything.".to_owned(),
         (0, _) => format!("{outside} of {all} {files} {} outside of your own lock.", be(outside)),
         (_, _) => format!("{held} of {all} {files} {} in the lock of another task.", be(held)),
@@ -168,9 +192,14 @@ fn told(objection: &Objection, refused: &Refused, (width, zone): (usize, &TimeZo
                 now.map_or("there is none".to_owned(), |n| format!("it is at generation {n}"));
             format!("  this worktree has {here} of its task's lock; now {now}")
         }
-        Objection::Damaged { task, why } => {
-            format!("  the lock of task/{task} cannot be read: {}", printable(why))
+        Objection::Damaged { path: Some(path), task, why } => {
+            let (path, why) = (printable(path), printable(why));
+            format!("  {path:<width$}   may be held: the lock of task/{task} cannot be read: {why}")
         }
+        Objection::Damaged { path: None, task, why } => format!(
+            "  the lock of task/{task} cannot be read, and nothing says what it holds: {}",
+            printable(why)
+        ),
     }
 }
 
@@ -193,11 +222,13 @@ fn ways(refused: &Refused) -> Vec<(String, String)> {
         ways.push((format!("wait for {task}"), wait));
         ways.push((format!("ask {task}"), format!("reconciler attach {task}")));
     }
-    for objection in &refused.objections {
-        if let Objection::Damaged { task, .. } = objection {
-            let how = format!("reconciler release {task} --force --reason TEXT");
-            ways.push(("take the lock away".to_owned(), how));
-        }
+    let damaged = refused.objections.iter().filter_map(|objection| match objection {
+        Objection::Damaged { task, .. } => Some(task),
+        Objection::Held { .. } | Objection::Outside { .. } | Objection::Fenced { .. } => None,
+    });
+    for task in damaged.collect::<BTreeSet<_>>() {
+        let how = format!("reconciler release {task} --force --reason TEXT");
+        ways.push(("take the lock away".to_owned(), how));
     }
     if let Some(task) = &refused.task {
         if refused.objections.iter().any(|one| matches!(one, Objection::Fenced { .. })) {

@@ -114,7 +114,7 @@ impl Locks {
 }
 
 async fn check(paths: &[String], context: &Context) -> Result<ExitCode, Failure> {
-    let ruling = judge_paths(paths, &context.directory).await?;
+    let ruling = judge_paths(paths, &context.directory, &context.environment).await?;
     if matches!(ruling, Ruling::Passed) {
         context.note("nobody else holds any of it");
     }

@@ -1,6 +1,7 @@
 //! The loop of this process: takes the guard, runs the engine on the real world, keeps the journal,
 //! and leaves nothing behind that nobody needs.
 
+use super::hooks::Mender;
 use super::{Client, setting};
 use crate::api::event::Event;
 use crate::api::name::CommitId;
@@ -112,26 +113,21 @@ impl Client {
         };
         let setting = setting(&self.environment, Role::Loop, empty_state);
         let world = HostWorld::new(repository, self.state_ref.clone(), setting);
-        match self.mend_hooks().await {
-            Ok(Some(event)) => {
-                if let Err(error) = world.records().append(&event) {
-                    tracing::warn!(%error, "the journal was not written");
-                }
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "the hooks were not mended"),
-        }
+        let mender = Mender::start(self, world.records()).await;
         if let Err(error) = world.follow_move() {
             tracing::warn!(%error, "worktrees of a moved repository are not followed");
         }
         let wake = world.wakes();
         world.listen();
-        let watch = Watch::start(&self.repository.watch_paths(), Arc::clone(&wake));
+        let mut watched = self.repository.watch_paths();
+        watched.extend(mender.watch_paths());
+        let watch = Watch::start(&watched, Arc::clone(&wake));
         if let Err(error) = &watch {
             tracing::warn!(%error, "refs are not watched");
         }
         let mut last: Option<End> = None;
-        engine::run(&world, &wake, until.into(), stop, |tick| {
+        let turns = engine::run(&world, &wake, until.into(), stop, |tick| {
+            mender.look();
             let mut events = engine::after(tick);
             let now = tick.look.observed.now;
             if let Some(before) = &last {
@@ -147,8 +143,12 @@ impl Client {
             let settled = engine::is_settled(&tick.plan);
             let unread = tick.look.desired.known().is_none();
             last = Some(End { report: report.clone(), settled, unread });
-        })
-        .await;
+        });
+        let turns = async {
+            turns.await;
+            mender.end();
+        };
+        tokio::join!(Box::pin(turns), Box::pin(mender.run()));
         if let Err(error) = world.shut_down().await {
             tracing::debug!(%error, "our tmux server was not asked to end");
         }

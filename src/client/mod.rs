@@ -28,7 +28,9 @@ pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
-pub use hook::{BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths};
+pub use hook::{
+    BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths, passes_at_once,
+};
 pub use hooks::{
     HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,
 };

@@ -8,7 +8,7 @@ pub use publish::{Published, create, replace, replace_from, replace_unsynced, sy
 use crate::fault;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// The largest record that is read, in bytes: a longer one is damage.
@@ -174,6 +174,19 @@ pub fn remove_folder(folder: &Path) -> Result<(), Error> {
 pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     fault::effect("move", || std::fs::rename(from, to))
         .map_err(|source| Error::new("move", from, source))
+}
+
+/// Returns the time that the disk gives to what is changed now in this folder, as a file's times
+/// are: seconds and nanoseconds.
+///
+/// # Errors
+/// When no file can be made there.
+pub fn now_at(folder: &Path) -> Result<(i64, i64), Error> {
+    let fail = |source| Error::new("write in", folder, source);
+    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(fail)?;
+    let meta = file.as_file().metadata().map_err(fail)?;
+    Ok((meta.ctime(), meta.ctime_nsec()))
 }
 
 /// Returns how many bytes are free for us on the disk of this path.

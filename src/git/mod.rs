@@ -25,7 +25,7 @@ mod tests;
 mod worktree;
 
 pub use commit::Staged;
-pub use hook::{GENERATION_FILE, HookPlace, Operation};
+pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
 pub use landed::Landed;
 pub use merge::Tried;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};

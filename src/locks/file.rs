@@ -23,12 +23,19 @@ impl Claims {
         Self { folder: root.join(".task-locks"), index }
     }
 
+    /// Returns the folder of the locks. Each claim that is made, changed or ended changes its time.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns every claim; one that cannot be understood stands there with what is wrong.
     ///
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn list(&self) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
-        let tasks = self.tasks()?.into_iter();
+        let tasks = self.tasks()?;
+        self.forget_index_of_edited(&tasks);
+        let tasks = tasks.into_iter();
         Ok(tasks.filter_map(|task| Some((task.clone(), self.get(&task)?))).collect())
     }
 

@@ -1,13 +1,20 @@
 //! What each lock holds, in one file: `.reconciler/locks.index`. It only spares reading locks that
 //! cannot matter; a lock whose file is not the very one that was indexed is read. It never answers
 //! who holds a path: that is for the locks themselves.
+//!
+//! Whoever changes a claim moves a file into the folder, or out of it, so a folder that has not
+//! changed has the files that were indexed. A change of the same tick of the disk's clock would not
+//! show: a folder is believed only when it was older than the look at it. A lock that a person edits
+//! where it lies does not show either; [`Claims::list`], by which the loop looks, sees that.
 
 use super::Claims;
 use crate::api::claim::Claim;
 use crate::api::name::TaskName;
 use crate::api::path::PathPattern;
 use crate::disk;
+use crate::process::identity;
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -15,17 +22,30 @@ use std::path::Path;
 const INDEX_MAX: u64 = 64 << 20;
 /// So many locks may be read anew before the index is worth writing again; of many locks, a tenth.
 const MISSES_MIN: usize = 16;
+/// So many locks are looked at one by one as fast as they are found in an index.
+const FEW: usize = 64;
+/// What an index says of a lock that must be read each time.
+const ANYTHING: [&str; 1] = ["**"];
 
-/// A lock file, told from every other, and from itself at another time.
+/// The claims of some tasks; one that cannot be understood stands there with what is wrong.
+type Found = BTreeMap<TaskName, Result<Claim, String>>;
+
+/// Whether a pattern may hold anything that is asked for.
+type MayHold<'a> = &'a dyn Fn(&str) -> bool;
+
+/// A file or folder, told from every other, and from itself at another time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp(String);
 
 impl Stamp {
-    /// Returns the stamp of a file; `None` when it cannot be seen.
-    fn of(path: &Path) -> Option<Self> {
-        let meta = path.symlink_metadata().ok()?;
+    fn of(meta: &Metadata) -> Self {
         let (changed, nanos) = (meta.ctime(), meta.ctime_nsec());
-        Some(Self(format!("{}.{}.{changed}.{nanos}", meta.ino(), meta.size())))
+        Self(format!("{}.{}.{changed}.{nanos}", meta.ino(), meta.size()))
+    }
+
+    /// Returns the stamp of a file; `None` when it cannot be seen.
+    fn at(path: &Path) -> Option<Self> {
+        Some(Self::of(&path.symlink_metadata().ok()?))
     }
 }
 
@@ -36,18 +56,20 @@ struct Known<'a> {
     patterns: Vec<&'a str>,
 }
 
+impl Known<'_> {
+    fn is_near(&self, may_hold: MayHold<'_>) -> bool {
+        self.patterns == ANYTHING || self.patterns.iter().any(|one| may_hold(one))
+    }
+}
+
 impl Claims {
     /// Returns the claims that may hold one of these paths, those that cannot be understood, and the
     /// one of a task.
     ///
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
-    pub fn near(
-        &self,
-        paths: &[String],
-        own: Option<&TaskName>,
-    ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
-        self.near_by(own, |held| paths.iter().any(|path| path.starts_with(head(held))))
+    pub fn near(&self, paths: &[String], own: Option<&TaskName>) -> Result<Found, disk::Error> {
+        self.near_by(own, &|held| paths.iter().any(|path| path.starts_with(head(held))))
     }
 
     /// Returns the claims that may hold a path which one of these patterns does, those that cannot be
@@ -59,46 +81,114 @@ impl Claims {
         &self,
         patterns: &[PathPattern],
         own: Option<&TaskName>,
-    ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
+    ) -> Result<Found, disk::Error> {
         let heads: Vec<&str> = patterns.iter().map(|one| head(one.as_str())).collect();
         let meets = |held: &str| heads.iter().any(|h| h.starts_with(held) || held.starts_with(h));
-        self.near_by(own, |held| meets(head(held)))
+        self.near_by(own, &|held| meets(head(held)))
     }
 
-    fn near_by(
-        &self,
-        own: Option<&TaskName>,
-        may_hold: impl Fn(&str) -> bool,
-    ) -> Result<BTreeMap<TaskName, Result<Claim, String>>, disk::Error> {
+    fn near_by(&self, own: Option<&TaskName>, may_hold: MayHold<'_>) -> Result<Found, disk::Error> {
         let bytes = disk::read(&self.index, INDEX_MAX).ok().flatten().unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
-        let known: BTreeMap<&str, Known<'_>> = text.split("\0\0").filter_map(record).collect();
-        let (mut found, mut lines, mut misses) = (BTreeMap::new(), Vec::new(), 0);
+        let (folder, records) = text.split_once("\0\0").unwrap_or_default();
+        let records = records.split("\0\0").filter_map(record);
+        let now = self.folder.symlink_metadata().ok().and_then(|now| believable(&now));
+        if now.is_some_and(|now| now == folder) {
+            let near = records.filter(|(task, known)| {
+                known.is_near(may_hold) || own.is_some_and(|own| own.as_str() == *task)
+            });
+            let tasks = near.filter_map(|(task, _)| task.parse().ok());
+            return Ok(tasks
+                .filter_map(|task: TaskName| Some((task.clone(), self.get(&task)?)))
+                .collect());
+        }
+        // Before the look: what changes after it makes the folder younger than this.
+        let settled = if text.is_empty() { None } else { self.settled() };
+        let look = self.look(&records.collect(), may_hold, own)?;
+        let many = look.lines.len() > FEW;
+        if look.misses > MISSES_MIN.max(look.lines.len() / 10)
+            || (many && settled.as_deref() != Some(folder))
+        {
+            let folder = settled.unwrap_or_else(|| "?".to_owned());
+            let text = format!("{folder}\0\0{}", look.lines.concat());
+            // Without it the next look reads more.
+            disk::replace_unsynced(&self.index, text.as_bytes()).ok();
+        }
+        Ok(look.found)
+    }
+
+    /// Returns the stamp of the folder, when every change from now on will change it.
+    fn settled(&self) -> Option<String> {
+        let now = disk::now_at(self.index.parent()?).ok()?;
+        let folder = self.folder.symlink_metadata().ok()?;
+        let last = (folder.ctime(), folder.ctime_nsec());
+        if last < now { believable(&folder) } else { None }
+    }
+
+    /// Looks at every lock; reads those that an index does not know to be far from these paths.
+    fn look(
+        &self,
+        known: &BTreeMap<&str, Known<'_>>,
+        may_hold: MayHold<'_>,
+        own: Option<&TaskName>,
+    ) -> Result<Look, disk::Error> {
+        let mut look = Look::default();
         for task in self.tasks()? {
-            let stamp = Stamp::of(&self.path(&task));
+            let stamp = Stamp::at(&self.path(&task));
             let seen = known.get(task.as_str());
             let seen = seen.filter(|seen| stamp.as_ref().is_some_and(|now| now.0 == seen.stamp));
-            let is_far = |seen: &&Known<'_>| !seen.patterns.iter().any(|one| may_hold(one));
-            if let Some(seen) = seen.filter(is_far)
+            if let Some(seen) = seen.filter(|seen| !seen.is_near(may_hold))
                 && own != Some(&task)
             {
-                lines.push(line(task.as_str(), seen.stamp, &seen.patterns));
+                look.lines.push(line(task.as_str(), seen.stamp, &seen.patterns));
                 continue;
             }
-            misses += usize::from(seen.is_none());
+            look.misses += usize::from(seen.is_none());
             let Some(claim) = self.get(&task) else { continue };
-            if let (Ok(claim), Some(stamp)) = (&claim, stamp) {
-                let patterns = claim.locked_files.iter().map(PathPattern::as_str);
-                lines.push(line(task.as_str(), &stamp.0, &patterns.collect::<Vec<_>>()));
-            }
-            found.insert(task, claim);
+            let stamp = stamp.map_or_else(|| "?".to_owned(), |stamp| stamp.0);
+            look.lines.push(match &claim {
+                Ok(claim) => {
+                    let patterns = claim.locked_files.iter().map(PathPattern::as_str);
+                    line(task.as_str(), &stamp, &patterns.collect::<Vec<_>>())
+                }
+                Err(_) => line(task.as_str(), &stamp, &ANYTHING),
+            });
+            look.found.insert(task, claim);
         }
-        if misses > MISSES_MIN.max(lines.len() / 10) {
-            // Without it the next look reads more.
-            disk::replace_unsynced(&self.index, lines.concat().as_bytes()).ok();
-        }
-        Ok(found)
+        Ok(look)
     }
+
+    /// Takes away an index that a lock contradicts which was changed where it lies.
+    pub(super) fn forget_index_of_edited(&self, tasks: &[TaskName]) {
+        let time = |path: &Path| {
+            let meta = path.symlink_metadata().ok()?;
+            Some((meta.ctime(), meta.ctime_nsec()))
+        };
+        let (Some(index), Some(folder)) = (time(&self.index), time(&self.folder)) else { return };
+        let is_edited = |task: &TaskName| {
+            time(&self.path(task)).is_none_or(|changed| changed > folder && changed >= index)
+        };
+        if tasks.iter().any(is_edited) {
+            // The next look tries again.
+            disk::remove(&self.index).ok();
+        }
+    }
+}
+
+/// What was found in the folder.
+#[derive(Default)]
+struct Look {
+    found: Found,
+    /// A new index.
+    lines: Vec<String>,
+    /// How many locks the old one did not know.
+    misses: usize,
+}
+
+/// Returns what an index begins with that can be believed for as long as this folder is the same. A
+/// power cut may tear an index, so that of another boot is not.
+fn believable(folder: &Metadata) -> Option<String> {
+    Some(format!("{}@{}", Stamp::of(folder).0, identity::boot_id().ok()?))
 }
 
 fn line(task: &str, stamp: &str, patterns: &[&str]) -> String {
@@ -177,6 +267,94 @@ mod tests {
         assert_eq!(near(&claims, "src/m8/a.rs"), [""; 0]);
         publish(&claims, "late", &["src/m9/b.rs"]);
         assert_eq!(near(&claims, "src/m9/b.rs"), ["late", "t9"]);
+    }
+
+    /// Many locks, and an index of them that is believed without a look at each.
+    fn indexed() -> (tempfile::TempDir, Claims) {
+        let root = tempfile::tempdir().unwrap();
+        let claims = Claims::at(root.path());
+        crate::disk::make_ignored_folder(&root.path().join(".reconciler")).unwrap();
+        for number in 0..FEW + 2 {
+            publish(&claims, &format!("t{number}"), &[&format!("src/m{number}/")]);
+        }
+        until_believed(&claims);
+        (root, claims)
+    }
+
+    /// Looks until the disk's clock has gone on.
+    fn until_believed(claims: &Claims) {
+        let is_believed = || {
+            let text = std::fs::read_to_string(&claims.index).unwrap_or_default();
+            let folder = claims.folder.metadata().unwrap();
+            text.starts_with(&format!("{}\0\0", believable(&folder).unwrap()))
+        };
+        while !is_believed() {
+            near(claims, "free.txt");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_has_not_changed_is_believed_and_each_change_of_it_shows() {
+        let (root, claims) = indexed();
+        let own = "t3".parse().unwrap();
+        let found = claims.near(&["free.txt".to_owned()], Some(&own)).unwrap();
+        assert_eq!(found.keys().collect::<Vec<_>>(), [&own]);
+        assert_eq!(near(&claims, "src/m7/a.rs"), ["t7"]);
+        for round in 0..50 {
+            let (one, other) = (format!("a{round}/"), format!("b{round}/"));
+            publish(&claims, "t7", &[&one]);
+            assert_eq!(near(&claims, &format!("{one}x")), ["t7"], "{round}");
+            publish(&claims, "t7", &[&other]);
+            assert_eq!(near(&claims, &format!("{one}x")), [""; 0], "{round}");
+            assert_eq!(near(&claims, &format!("{other}x")), ["t7"], "{round}");
+            let lock = TableLock::take_blocking(root.path()).unwrap();
+            claims.remove(&lock, &"t7".parse().unwrap()).unwrap();
+            drop(lock);
+            assert_eq!(near(&claims, &format!("{other}x")), [""; 0], "{round}");
+        }
+        std::fs::write(root.path().join(".task-locks/torn.lock"), "{").unwrap();
+        until_believed(&claims);
+        assert_eq!(near(&claims, "free.txt"), ["torn"]);
+    }
+
+    #[test]
+    fn a_folder_that_changed_within_this_tick_of_the_clock_is_not_believed() {
+        let root = tempfile::tempdir().unwrap();
+        let claims = Claims::at(root.path());
+        for folder in [".reconciler", ".task-locks"] {
+            std::fs::create_dir(root.path().join(folder)).unwrap();
+        }
+        let change = || {
+            std::fs::write(claims.folder.join(".new"), "").unwrap();
+            std::fs::rename(claims.folder.join(".new"), claims.folder.join("a.lock")).unwrap();
+        };
+        let mut believed = 0;
+        while believed < 20 {
+            change();
+            let before = claims.settled();
+            change();
+            let after = believable(&claims.folder.metadata().unwrap());
+            assert_ne!(before.as_ref(), after.as_ref(), "the second change does not show");
+            // Sometimes the clock goes on between the change and the look.
+            believed += usize::from(before.is_some());
+        }
+    }
+
+    #[test]
+    fn a_lock_edited_where_it_lies_is_seen_when_the_loop_has_looked() {
+        let (root, claims) = indexed();
+        let path = root.path().join(".task-locks/t7.lock");
+        let edited = std::fs::read_to_string(&path).unwrap().replace("src/m7/", "docs/m7/");
+        // Until the clock has gone on, so that the file is younger than the folder.
+        while Stamp::at(&claims.index).is_some() {
+            std::fs::write(&path, &edited).unwrap();
+            claims.list().unwrap();
+        }
+        assert_eq!(near(&claims, "docs/m7/a.md"), ["t7"]);
+        until_believed(&claims);
+        claims.list().unwrap();
+        assert_eq!(near(&claims, "docs/m7/a.md"), ["t7"]);
+        std::fs::metadata(&claims.index).expect("it is right again");
     }
 
     #[test]

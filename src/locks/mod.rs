@@ -4,8 +4,11 @@
 mod file;
 mod guard;
 mod index;
+mod quarantine;
+mod shared;
 mod table;
 
 pub use file::Claims;
 pub use guard::{Guard, Held, Holder, Taken};
+pub use quarantine::{Damage, SeenDamage};
 pub use table::{TableError, TableLock};

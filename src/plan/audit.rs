@@ -1,7 +1,7 @@
 //! Audit: which commits changed what another task held at the time. It judges the past by the same
 //! verdict as the hooks do the present, and knows no git.
 
-use super::verdict::{Author, Refusal, verdict};
+use super::verdict::{Author, Presumed, Refusal, verdict};
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::TaskName;
 use jiff::Timestamp;
@@ -69,7 +69,7 @@ impl History {
     pub fn judge(&self, commit: Commit<'_>) -> Vec<Trespass> {
         let mut claims = self.at(commit.at);
         claims.retain(|task, _| !commit.tasks.contains(&task));
-        let found = verdict(&Author::Person, commit.paths, &claims);
+        let found = verdict(&Author::Person, commit.paths, &claims, &Presumed::new());
         let trespass = |one: Refusal<'_>| match one {
             Refusal::Held { path, by, .. } => {
                 Some(Trespass { path: path.to_owned(), by: by.clone() })

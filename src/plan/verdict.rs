@@ -49,8 +49,10 @@ pub enum Refusal<'a> {
         /// The claim of its task that stands now, if there is one.
         now: Option<&'a Claim>,
     },
-    /// A lock cannot be understood: it may hold anything.
+    /// A lock cannot be understood, and may hold the path.
     Damaged {
+        /// The path; `None` when nothing says what it holds, so that it may be anything.
+        path: Option<&'a str>,
         /// The task whose lock it is.
         task: &'a TaskName,
         /// What is wrong with it.
@@ -58,13 +60,18 @@ pub enum Refusal<'a> {
     },
 }
 
+/// What locks that cannot be understood may hold, as far as anything says it.
+pub type Presumed = BTreeMap<TaskName, Vec<PathPattern>>;
+
 /// Returns why an author may not change these paths, relative to the top of the work tree with `/`
 /// between; nothing, when they may. A person may change what nobody holds. A worker may change what
-/// its claim covers; one whose task names no files, what nobody else holds.
+/// its claim covers; one whose task names no files, what nobody else holds. A lock that cannot be
+/// understood holds what is presumed of it, and everything when nothing is.
 pub fn verdict<'a>(
     author: &'a Author,
     paths: &'a [String],
     claims: &'a BTreeMap<TaskName, ClaimSighting>,
+    presumed: &Presumed,
 ) -> Vec<Refusal<'a>> {
     let mut found = Vec::new();
     let own = match author {
@@ -77,25 +84,38 @@ pub fn verdict<'a>(
             }
         },
     };
-    let itself = match author {
-        Author::Worker { owner, .. } => Some(&owner.task),
-        Author::Person => None,
-    };
+    let itself = author.task();
     let others = || claims.iter().filter(|(task, _)| Some(*task) != itself);
     for (task, claim) in others() {
-        if let (Err(why), false) = (claim, paths.is_empty()) {
-            found.push(Refusal::Damaged { task, why });
+        if let Err(why) = claim {
+            found.extend(damaged((task, why), paths, presumed.get(task)));
         }
     }
     let held = held(paths, others().filter_map(|(_, claim)| claim.as_ref().ok()));
-    let told: BTreeSet<&str> = held.iter().filter_map(Refusal::path).collect();
     found.extend(held);
+    let told: BTreeSet<&str> = found.iter().filter_map(Refusal::path).collect();
     if let Some(own) = own.filter(|own| !own.locked_files.is_empty()) {
         let is_own = |path: &str| own.locked_files.iter().any(|one| one.covers(path));
         let outside = paths.iter().filter(|path| !told.contains(path.as_str()) && !is_own(path));
-        found.extend(outside.map(|path| Refusal::Outside { path, own }));
+        let outside: Vec<_> = outside.map(|path| Refusal::Outside { path, own }).collect();
+        found.extend(outside);
     }
     found
+}
+
+/// Returns which paths a lock that cannot be understood may hold.
+fn damaged<'a>(
+    (task, why): (&'a TaskName, &'a str),
+    paths: &'a [String],
+    presumed: Option<&Vec<PathPattern>>,
+) -> Vec<Refusal<'a>> {
+    let Some(presumed) = presumed else {
+        let anything = Refusal::Damaged { path: None, task, why };
+        return Vec::from_iter((!paths.is_empty()).then_some(anything));
+    };
+    let is_held = |path: &&String| presumed.iter().any(|pattern| pattern.covers(path));
+    let held = paths.iter().filter(is_held);
+    held.map(|path| Refusal::Damaged { path: Some(path), task, why }).collect()
 }
 
 /// Returns the claim that a worker works under, if it is still that one.
@@ -105,7 +125,7 @@ fn own<'a>(
     claims: &'a BTreeMap<TaskName, ClaimSighting>,
 ) -> Result<&'a Claim, Refusal<'a>> {
     match claims.get(&owner.task) {
-        Some(Err(why)) => Err(Refusal::Damaged { task: &owner.task, why }),
+        Some(Err(why)) => Err(Refusal::Damaged { path: None, task: &owner.task, why }),
         Some(Ok(claim))
             if claim.uid == owner.uid && generation.is_none_or(|one| one == claim.generation) =>
         {
@@ -137,12 +157,23 @@ fn held<'a>(paths: &'a [String], claims: impl Iterator<Item = &'a Claim>) -> Vec
     found
 }
 
+impl Author {
+    /// Returns the task whose worker it is; a person is none's.
+    pub fn task(&self) -> Option<&TaskName> {
+        match self {
+            Self::Worker { owner, .. } => Some(&owner.task),
+            Self::Person => None,
+        }
+    }
+}
+
 impl<'a> Refusal<'a> {
     /// Returns the path it is about, if it is about one.
     pub fn path(&self) -> Option<&'a str> {
         match self {
             Self::Held { path, .. } | Self::Outside { path, .. } => Some(path),
-            Self::Fenced { .. } | Self::Damaged { .. } => None,
+            Self::Damaged { path, .. } => *path,
+            Self::Fenced { .. } => None,
         }
     }
 }
@@ -186,7 +217,11 @@ mod tests {
             }
             Refusal::Damaged { task, .. } => format!("{task} damaged"),
         };
-        verdict(author, &paths, claims).into_iter().map(word).collect::<Vec<_>>().join(", ")
+        verdict(author, &paths, claims, &Presumed::new())
+            .into_iter()
+            .map(word)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     #[test]

@@ -55,6 +55,20 @@ pub fn own() -> io::Result<ProcessId> {
     of(std::process::id())?.ok_or_else(|| io::Error::other("this process is not in /proc"))
 }
 
+/// Returns the process that started the one that started this: of a program that a script runs, who
+/// runs the script.
+///
+/// # Errors
+/// When it cannot be seen, as when one of them is gone.
+pub fn grandparent() -> io::Result<ProcessId> {
+    let fail = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let parent = rustix::process::getppid().ok_or_else(|| fail("this process has no parent"))?;
+    let stat = std::fs::read_to_string(format!("/proc/{parent}/stat"))?;
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields.split(' '));
+    let pid = fields.and_then(|mut fields| fields.nth(1)?.parse().ok());
+    of(pid.ok_or_else(|| fail("its parent is not told"))?)?.ok_or_else(|| fail("it is gone"))
+}
+
 /// Returns when a process began, since boot, to a tick of the clock.
 pub fn begun_at(process: &ProcessId) -> Duration {
     let ticks = rustix::param::clock_ticks_per_second().max(1);

@@ -102,7 +102,7 @@ impl Stage {
     /// Lets processes do what they were told.
     pub(crate) fn time_passes(&self) {
         if let Side::Simulated(world) = &self.side {
-            world.pass_time();
+            world.pass_time(8);
         }
     }
 

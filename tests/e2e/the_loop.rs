@@ -3,6 +3,7 @@
 use crate::common::{TestEnvironment, is_there};
 use reconciler::client::LoopState;
 use reconciler::plan::report::Reason;
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn workers_go_on_when_the_loop_is_told_to_end_and_are_adopted_by_the_next() {
@@ -87,4 +88,48 @@ fn run_once_starts_what_can_start_and_leaves_it_running() {
     env.run_until_settled();
     assert_eq!(env.starts("a").len(), 1);
     assert!(!is_there(&env.worktree("a")));
+}
+
+#[test]
+fn hooks_that_are_removed_disabled_or_replaced_under_a_running_loop_are_back() {
+    let env = TestEnvironment::new();
+    let said = crate::common::said(&mut env.reconciler(&["hooks", "install"]));
+    assert!(said.status.success(), "{said:?}");
+    let hook = env.path(".git/hooks/pre-commit");
+    let ours = std::fs::read(&hook).unwrap();
+    let running = env.start_loop();
+    env.wait_until("the loop to run", || env.snapshot().loop_state != LoopState::NotRunning);
+    let mended = || env.events().iter().filter(|event| event.reason == "HooksMended").count();
+    let back = |times: usize| {
+        env.wait_until("the hook to be back", || {
+            let mode = |meta: std::fs::Metadata| meta.permissions().mode();
+            let is_there = std::fs::read(&hook).is_ok_and(|text| text == ours);
+            is_there
+                && hook.metadata().is_ok_and(|meta| mode(meta) & 0o100 != 0)
+                && mended() >= times
+        });
+    };
+    std::fs::remove_file(&hook).unwrap();
+    back(1);
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o644)).unwrap();
+    back(2);
+    std::fs::write(&hook, "#!/bin/sh\necho theirs\n").unwrap();
+    back(3);
+    let kept = env.path(".git/hooks/pre-commit.before-reconciler");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "#!/bin/sh\necho theirs\n");
+    std::fs::remove_dir_all(env.path(".git/hooks")).unwrap();
+    back(4);
+    // Of the user, for all repositories: this one gets a folder that runs theirs and ours.
+    env.git(&["config", "--global", "core.hooksPath", env.out("").to_str().unwrap()]);
+    let gate = env.path(".git/reconciler-hooks/pre-commit");
+    // No folder that is watched changes.
+    env.commit_task("a", &env.doing("a", "true"));
+    env.wait_until("ours to be called", || is_there(&gate) && mended() == 5);
+    let said = crate::common::said(&mut env.reconciler(&["hooks", "uninstall"]));
+    assert!(said.status.success(), "{said:?}");
+    env.commit_task("b", &env.doing("b", "true"));
+    env.wait_for_completed(&["b"]);
+    assert!(!is_there(&gate), "what a person takes away stays away");
+    assert_eq!(running.end_by(&env, "INT").code(), Some(0));
+    assert_eq!(mended(), 5);
 }

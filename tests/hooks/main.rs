@@ -5,7 +5,9 @@
 mod acquire;
 mod bypass;
 mod commits;
+mod damaged;
 mod install;
+mod passed;
 #[path = "../verbs/scene.rs"]
 mod scene;
 mod state;

@@ -24,7 +24,7 @@ fn a_day_of_tasks_leaves_no_more_than_an_hour_of_them() {
             history.world.commit(|desired, _| come_and_go(desired, minute));
         }
         history.world.sleep(SignedDuration::from_secs(57));
-        history.world.pass_time();
+        history.world.pass_time(8);
         block_on(history.turn()).unwrap();
         for (kind, things) in history.world.census() {
             let seen = most.entry(kind).or_default();

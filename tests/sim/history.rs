@@ -2,6 +2,7 @@
 //! what went wrong first, with the name of the property before the colon.
 
 use crate::wanted;
+use jiff::SignedDuration;
 use reconciler::engine::{self, Deed, Tick};
 use reconciler::plan::action::Action;
 use reconciler::plan::desired::Desired;
@@ -11,8 +12,10 @@ use reconciler::world::{ActionError, Look, Outcome, World};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Steps with faults.
+/// Steps with faults, at least.
 const STORM: usize = 60;
+/// A step of time is shorter than this, in seconds.
+const STRIDE: u64 = 8;
 /// Turns within which a healed world must be as wanted.
 const CALM: usize = 400;
 /// Turns for which the end must stay as it is, mostly.
@@ -26,6 +29,10 @@ pub(crate) struct History {
     leaves_out: LeavesOut,
     /// Turns for which the end must stay as it is.
     pub(crate) rest: usize,
+    /// A step of the storm is shorter than this, in seconds.
+    stride: u64,
+    /// How long the storm lasts, at least.
+    storm: SignedDuration,
     pub(crate) first: Desired,
     /// What was committed in each step of the storm, by people or by a fault.
     pub(crate) commits: Vec<Option<Desired>>,
@@ -50,12 +57,19 @@ impl History {
             world: SimWorld::new(rng, faults, first.clone()),
             leaves_out: |_| false,
             rest: REST,
+            stride: STRIDE,
+            storm: SignedDuration::ZERO,
             first,
             commits: Vec::new(),
             done: BTreeMap::new(),
             last: None,
             told: None,
         }
+    }
+
+    /// Lets the storm last, in longer steps.
+    pub(crate) fn lasting(self, storm: SignedDuration, stride: u64) -> Self {
+        Self { stride, storm, ..self }
     }
 
     /// Plants a bug.
@@ -94,7 +108,7 @@ impl History {
     pub(crate) async fn play(&mut self) -> Result<(), String> {
         self.tell_wanted(&self.first.clone());
         // The tape says when the storm is over; a seed never does before its time.
-        while self.commits.len() < STORM && self.next_step(|rng| rng.one_in(1)) {
+        while self.is_stormy() && self.next_step(|rng| rng.one_in(1)) {
             let commits = self.world.decide(|rng| rng.one_in(10));
             let before = self.world.desired();
             if commits {
@@ -107,8 +121,12 @@ impl History {
         self.settle().await
     }
 
+    fn is_stormy(&self) -> bool {
+        self.commits.len() < STORM || self.world.passed() < self.storm
+    }
+
     async fn step(&mut self) -> Result<(), String> {
-        self.world.pass_time();
+        self.world.pass_time(self.stride);
         if self.world.has_crashed() && !self.world.decide(|rng| rng.one_in(2)) {
             self.world.restart_loop();
         }
@@ -129,7 +147,7 @@ impl History {
             if let Some(desired) = commit {
                 self.world.commit(|now, _| *now = desired.clone());
             }
-            self.world.pass_time();
+            self.world.pass_time(STRIDE);
             self.turn().await?;
         }
         // What was put back when all was healed.
@@ -206,7 +224,7 @@ impl History {
 
     async fn calm_turn(&mut self) -> Result<Vec<String>, String> {
         self.next_step(|_| ());
-        self.world.pass_time();
+        self.world.pass_time(STRIDE);
         self.turn().await
     }
 

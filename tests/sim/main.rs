@@ -11,6 +11,7 @@
 mod day;
 mod first;
 mod history;
+mod leases;
 mod shrink;
 mod small;
 mod tapes;
@@ -50,7 +51,7 @@ fn every_seed_keeps_the_properties_and_reaches_what_is_wanted() {
     let count = asked("SEEDS").map_or(400, |seeds| seeds.parse().unwrap());
     let began = reconciler::process::clock::since_boot();
     let first = asked("FROM").map_or(0, |seed| seed.parse().unwrap());
-    let failed = run_all(first..first + count);
+    let failed = run_all(first..first + count, History::new);
     let took = reconciler::process::clock::since_boot().saturating_sub(began);
     eprintln!("{count} seeds in {:.1} s: {:.0}/s", took.as_secs_f64(), rate(count, took));
     let mut kinds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -69,9 +70,9 @@ fn every_seed_keeps_the_properties_and_reaches_what_is_wanted() {
 }
 
 /// Returns the seeds that fail, and for what.
-fn run_all(seeds: Range<u64>) -> Vec<(u64, String)> {
+fn run_all(seeds: Range<u64>, begin: fn(Rng) -> History) -> Vec<(u64, String)> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let fails = |seed: u64| judge(&mut History::new(Rng::new(seed))).err().map(|what| (seed, what));
+    let fails = |seed: u64| judge(&mut begin(Rng::new(seed))).err().map(|what| (seed, what));
     std::thread::scope(|scope| {
         let share = |thread: u64| {
             let seeds =

@@ -2,10 +2,12 @@
 //! Whatever was there before is kept, runs, and comes back.
 
 mod layout;
+mod mend;
 mod plan;
 mod script;
 
 pub use layout::{HookState, HooksStatus, Installed};
+pub(in crate::client) use mend::Mender;
 pub use plan::{HookStep, HooksPlan, Permissions};
 
 use std::fmt;

@@ -3,16 +3,14 @@
 
 use super::layout::{Layout, beside, is_executable};
 use super::{HookName, HooksMode, MODE_KEY, script};
-use crate::api::event::{Event, EventKind};
 use crate::client::{Client, Error};
 use crate::disk;
-use crate::process::clock;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// How the hook that was there before is called while ours is in its place.
-const BEFORE: &str = ".before-reconciler";
+pub(super) const BEFORE: &str = ".before-reconciler";
 /// The key of git's configuration that says where hooks are.
 const PATH_KEY: &str = "core.hooksPath";
 
@@ -170,31 +168,6 @@ impl Client {
             disk::remove_folder(&self.gates())?;
         }
         Ok(())
-    }
-
-    /// Installs again the hooks that were installed and do not stand any more. Files of somebody
-    /// else are left to the person: doctor tells.
-    ///
-    /// # Errors
-    /// When it cannot be seen what is there, or it cannot be mended.
-    pub(in crate::client) async fn mend_hooks(&self) -> Result<Option<Event>, Error> {
-        let Some(mode) = self.hooks_mode().await? else { return Ok(None) };
-        let plan = self.plan_hooks(mode).await?;
-        let is_foreign = |step: &HookStep| {
-            matches!(step, HookStep::Write { permissions: Permissions::Keep, .. })
-        };
-        if plan.steps.is_empty() || plan.steps.iter().any(is_foreign) {
-            return Ok(None);
-        }
-        self.apply_hooks(&plan).await?;
-        let steps: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
-        Ok(Some(Event {
-            time: clock::now(),
-            object: "repository/hooks".to_owned(),
-            kind: EventKind::Warning,
-            reason: "HooksMended".to_owned(),
-            message: format!("hooks did not stand as they were installed: {}", steps.join("; ")),
-        }))
     }
 
     /// Does one step.

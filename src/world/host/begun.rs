@@ -73,7 +73,7 @@ impl Begun {
 }
 
 /// Returns the tasks whose mark a living process bears.
-fn marked_tasks() -> io::Result<BTreeSet<TaskName>> {
+pub(super) fn marked_tasks() -> io::Result<BTreeSet<TaskName>> {
     let marks = identity::by_marks([OWNER])?.into_keys();
     Ok(marks.filter_map(|[mark]| Some(owner_of(&mark)?.task)).collect())
 }

@@ -2,6 +2,7 @@
 //! checks its precondition at the moment of doing.
 
 mod begun;
+mod damage;
 mod observe;
 mod ownership;
 mod perform;
@@ -10,6 +11,7 @@ mod wake;
 
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};
+use crate::locks::SeenDamage;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Places, Sighting};
@@ -47,6 +49,7 @@ pub struct HostWorld {
     spare: spare::Keeper,
     chores: std::sync::Mutex<JoinSet<()>>,
     locks: Arc<std::sync::Mutex<git::SeenLocks>>,
+    damage: std::sync::Mutex<SeenDamage>,
 }
 
 /// What the world is told of this machine and this run.
@@ -96,6 +99,7 @@ impl HostWorld {
             spare: spare::Keeper::default(),
             chores: std::sync::Mutex::default(),
             locks: Arc::default(),
+            damage: std::sync::Mutex::default(),
             sessions,
             setting,
             repository,

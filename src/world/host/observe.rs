@@ -85,6 +85,10 @@ impl HostWorld {
         self.watch_shims(&observed);
         if self.setting.role == Role::Loop {
             self.sweep_locks();
+            if let Some(desired) = desired.known() {
+                self.show_shared(&desired.policy().shared_files, &observed.claims);
+            }
+            self.sweep_damage(&desired, &observed.claims);
         }
         Look { desired, observed }
     }

@@ -5,7 +5,7 @@ use super::perform::{Answer, refused};
 use super::{HostWorld, Role};
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::{Owner, TaskName};
-use crate::api::path::first_overlap;
+use crate::api::path::{PathPattern, first_overlap};
 use crate::plan::observed::{ClaimSighting, Sighting};
 use crate::process::clock;
 use crate::world::ledger::{Change, LedgerError};
@@ -41,6 +41,19 @@ impl HostWorld {
             self.record_ownership(missing);
         }
         (Sighting::Known(claims), generations)
+    }
+
+    /// Shows in `.task-locks/shared` who holds what only one task may change at a time.
+    pub(super) fn show_shared(
+        &self,
+        shared: &[PathPattern],
+        claims: &Sighting<BTreeMap<TaskName, ClaimSighting>>,
+    ) {
+        let held = claims.known().into_iter().flat_map(BTreeMap::values).flatten();
+        let held: Vec<&Claim> = held.collect();
+        if let Err(error) = self.ownership.claims().link_shared(&held, shared) {
+            tracing::warn!(%error, "what shows who holds shared files is old");
+        }
     }
 
     /// Has changes of ownership committed while the loop goes on.

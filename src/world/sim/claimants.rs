@@ -169,14 +169,8 @@ impl State {
         }
     }
 
-    /// Everybody who stands still goes on, and people have no claims any more.
+    /// People have no claims any more. Who stands still does so for ever.
     pub(super) fn end_claims(&mut self) {
-        let paused = std::mem::take(&mut self.paused);
-        let stood_still = self
-            .matching(|one| one.shim.as_ref().is_some_and(|shim| paused.contains(&shim.process)));
-        for (owner, number) in stood_still {
-            self.wake_up(&owner, number);
-        }
         self.claims.retain(|_, claim| !claim.content.is_by_person());
     }
 

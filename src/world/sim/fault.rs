@@ -140,7 +140,12 @@ impl Faults {
     /// Draws how often the kinds strike in one seed: how many do, and each at a rate of its own. A
     /// tape knows no odds.
     pub fn swarm(rng: &mut Rng) -> Self {
-        let Some(mut odds) = rng.odds() else { return Self::of(&Fault::ALL) };
+        Self::swarm_of(&Fault::ALL, rng)
+    }
+
+    /// Draws the same for some kinds; the others never strike.
+    pub fn swarm_of(kinds: &[Fault], rng: &mut Rng) -> Self {
+        let Some(mut odds) = rng.odds() else { return Self::of(kinds) };
         let sparseness = 2 + odds.below(5);
         let mut rate = |fault: &Fault| {
             if !odds.one_in(sparseness) {
@@ -150,7 +155,7 @@ impl Faults {
             // Nobody is asked to stop, or ends, as often as time passes.
             if matches!(fault, Fault::Stubborn | Fault::Lingering) { 2 + rate / 8 } else { rate }
         };
-        Self(Fault::ALL.iter().map(|fault| (*fault, rate(fault))).collect())
+        Self(kinds.iter().map(|fault| (*fault, rate(fault))).collect())
     }
 
     /// Returns whether nothing goes wrong.

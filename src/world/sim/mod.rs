@@ -49,6 +49,7 @@ struct State {
     rng: Rng,
     faults: Faults,
     now: Timestamp,
+    passed: SignedDuration,
     boot: u64,
     /// The boot clock, in milliseconds, and since when on it the loop has looked.
     boot_millis: u64,
@@ -174,6 +175,7 @@ impl SimWorld {
             rng,
             faults,
             now: Timestamp::from_second(1_800_000_000).expect("a time of this age"),
+            passed: SignedDuration::ZERO,
             boot: 1,
             boot_millis: 1000,
             awake_since: 1000,
@@ -217,9 +219,15 @@ impl SimWorld {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Lets some time pass: processes start, work and end, people meddle, faults strike.
-    pub fn pass_time(&self) {
-        self.state().pass(8);
+    /// Lets less than so many seconds pass: processes start, work and end, people meddle, faults
+    /// strike.
+    pub fn pass_time(&self, below: u64) {
+        self.state().pass(below);
+    }
+
+    /// Returns how much time has passed since the beginning, whatever clocks say.
+    pub fn passed(&self) -> SignedDuration {
+        self.state().passed
     }
 
     /// Does what people, processes and crashes do, now and not by chance.
@@ -359,6 +367,7 @@ impl State {
 
     fn sleep(&mut self, time: SignedDuration) {
         self.now = self.now.saturating_add(time).expect("a near time");
+        self.passed += time;
         self.boot_millis += u64::try_from(time.as_millis()).expect("time goes on");
         self.say(|| format!("  {time:#} pass"));
     }

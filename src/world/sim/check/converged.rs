@@ -151,6 +151,13 @@ impl State {
             [state] => *state == WorktreeState::Ready,
             [_, _, ..] => false,
         };
+        let noted = |one: &super::super::SimWorktree| one.generation;
+        let noted =
+            self.worktrees.values().find(|one| one.owner.as_ref() == Some(&owner)).map(noted);
+        let claim = self.claims.get(name).map(|claim| Some(claim.content.generation));
+        if noted.is_some() && claim.is_some() && noted != claim && !removed {
+            return Some("may not commit");
+        }
         (!one).then_some("has not one whole worktree")
     }
 }

@@ -3,10 +3,12 @@
 
 use super::super::State;
 use super::Deed;
+use crate::api::attempt::StopReason;
+use crate::api::claim::Claim;
 use crate::plan::action::Action;
 use crate::plan::observed::WorktreeState;
 
-pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
+pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
     let before = &deed.before;
     let held = match deed.action {
         Action::Release { owner, generation } | Action::Expire { owner, generation, .. } => before
@@ -25,6 +27,9 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
         }
         Action::Forget(owner) => before.record.as_ref() == Some(&owner.uid),
         Action::CloseAttempt { .. } => !before.works,
+        Action::AskToStop { why: StopReason::Lapsed, .. } => {
+            before.claim.as_ref().is_some_and(|claim| has_lapsed(state, claim))
+        }
         Action::Register(_)
         | Action::Claim(_)
         | Action::Renew { .. }
@@ -45,4 +50,12 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
     };
     let broken = deed.done && !held;
     if broken { vec!["S7: done although it was no longer so".to_owned()] } else { Vec::new() }
+}
+
+/// Returns whether nobody renewed a claim for all of its lease, on the clock that nobody can set.
+fn has_lapsed(state: &State, claim: &Claim) -> bool {
+    let beat = &claim.heartbeat;
+    let lease = claim.expires_at.as_millisecond() - beat.at.as_millisecond();
+    let passed = i64::try_from(state.boot_millis.saturating_sub(beat.boot.boot_millis));
+    beat.boot.boot_id == state.boot_time().boot_id && passed.is_ok_and(|passed| passed >= lease)
 }

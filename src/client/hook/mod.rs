@@ -1,24 +1,30 @@
-//! Hook: may what a hook of git was called for be done? It gathers who asks and which paths
+//! Hook: may what a hook of git was called for be done? It has gathered who asks and which paths
 //! change, and asks the verdict. It must be fast, and takes what cannot be seen for a refusal.
 
-use super::check::{Checked, Version};
+mod gather;
+mod presumed;
+mod short;
+
+pub use short::passes_at_once;
+
+use super::check::Checked;
 use super::hooks::HookName;
-use super::{Client, Environment, Error, REF_DEFAULT, REF_KEY};
+use super::{Environment, Error};
 use crate::api::event::{Event, EventKind};
-use crate::api::key::STATE_FOLDER;
 use crate::api::name::{Seat, TaskName};
 use crate::api::path::PathPattern;
-use crate::api::problem::Severity;
 use crate::git::{HookPlace, Operation};
 use crate::locks::Claims;
 use crate::plan::observed::ClaimSighting;
-use crate::plan::verdict::{Author, Refusal, verdict};
+use crate::plan::verdict::{Author, Presumed, Refusal, verdict};
 use crate::process::clock;
 use crate::records::Records;
+use gather::{admission, author_of, changes_of, keep_unsettled, lock_root, paths_of};
 use jiff::Timestamp;
+use presumed::presumed;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The variable by which a person says why a lock is to be passed over, this once.
 pub const BYPASS: &str = "RECONCILER_BYPASS";
@@ -103,21 +109,15 @@ pub enum Objection {
         /// The generation of the lock of now; none when the task has no lock.
         now: Option<u64>,
     },
-    /// A lock cannot be understood: it may hold anything.
+    /// A lock cannot be understood, and may hold the path.
     Damaged {
+        /// The path; none when nothing says what it holds, so that it may be anything.
+        path: Option<String>,
         /// The task whose lock it is.
         task: TaskName,
         /// What is wrong with it.
         why: String,
     },
-}
-
-/// What is to be judged.
-enum Change {
-    /// What the index has that HEAD has not.
-    Staged,
-    /// What a ref gains: from an old commit, if there was one.
-    Moved { old: Option<String>, new: String },
 }
 
 /// Judges a call of a hook, in the directory and the environment that git called it with.
@@ -150,16 +150,13 @@ pub async fn judge_hook(
     {
         return Ok(Ruling::Invalid(checked));
     }
-    let own = match &author {
-        Author::Worker { owner, .. } => Some(&owner.task),
-        Author::Person => None,
-    };
-    let claims = locks.near(&paths, own)?;
-    if verdict(&author, &paths, &claims).is_empty() {
+    let claims = locks.near(&paths, author.task())?;
+    let presumed = presumed(&claims, directory, &environment).await;
+    if verdict(&author, &paths, &claims, &presumed).is_empty() {
         return Ok(Ruling::Passed);
     }
     keep_unsettled(&mut paths, &changes, &place).await?;
-    let refusals = verdict(&author, &paths, &claims);
+    let refusals = verdict(&author, &paths, &claims, &presumed);
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
     }
@@ -178,21 +175,29 @@ pub async fn judge_hook(
 ///
 /// # Errors
 /// When it cannot be told who asks or who holds what, or a path leads out of the work tree.
-pub async fn judge_paths(paths: &[String], directory: &Path) -> Result<Ruling, Error> {
+pub async fn judge_paths(
+    paths: &[String],
+    directory: &Path,
+    environment: &Environment,
+) -> Result<Ruling, Error> {
     let place = HookPlace::of(directory).await?;
     let prefix = place.prefix().await?;
     let claims = Claims::at(&lock_root(&place)?).list()?;
+    let presumed = presumed(&claims, directory, environment).await;
+    let is_unknown =
+        claims.iter().any(|(task, claim)| claim.is_err() && !presumed.contains_key(task));
     let mut all = Vec::new();
     for path in paths {
         let from_top = from_top(&prefix, path)?;
         if path.ends_with('/') || is_folder(&directory.join(path)) {
-            all.extend(witnesses(&from_top, &claims));
+            all.extend(witnesses(&from_top, &claims, &presumed));
+            all.extend(is_unknown.then_some(from_top));
         } else {
             all.push(from_top);
         }
     }
     let (paths, author) = (all, author_of(&place)?);
-    let refusals = verdict(&author, &paths, &claims);
+    let refusals = verdict(&author, &paths, &claims, &presumed);
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
     }
@@ -208,11 +213,16 @@ pub(super) fn is_folder(path: &Path) -> bool {
 }
 
 /// Returns a path in a folder for each pattern that holds something there.
-fn witnesses(folder: &str, claims: &BTreeMap<TaskName, ClaimSighting>) -> Vec<String> {
+fn witnesses(
+    folder: &str,
+    claims: &BTreeMap<TaskName, ClaimSighting>,
+    presumed: &Presumed,
+) -> Vec<String> {
     let whole = if folder.is_empty() { "**".to_owned() } else { format!("{folder}/") };
     let Ok(whole) = PathPattern::parse(&whole) else { return vec![folder.to_owned()] };
     let held = claims.values().filter_map(|claim| claim.as_ref().ok());
-    held.flat_map(|claim| &claim.locked_files).filter_map(|held| whole.overlap(held)).collect()
+    let held = held.flat_map(|claim| &claim.locked_files).chain(presumed.values().flatten());
+    held.filter_map(|held| whole.overlap(held)).collect()
 }
 
 /// Returns a path as git has it, from the top of the work tree.
@@ -235,160 +245,6 @@ fn outside(path: &str) -> Error {
     }
 }
 
-/// Returns the folder that has the locks: the main work tree, or the git directory of a bare
-/// repository or a submodule.
-fn lock_root(place: &HookPlace) -> Result<PathBuf, Error> {
-    let common = place.common_dir();
-    let is_dot_git = common.file_name().is_some_and(|name| name == ".git");
-    // A bare repository may be called `.git` too.
-    let is_bare = crate::disk::is_there(&common.join(".task-locks"))?;
-    let parent = common.parent().filter(|_| is_dot_git && !is_bare);
-    Ok(parent.unwrap_or(common).to_owned())
-}
-
-fn author_of(place: &HookPlace) -> Result<Author, Error> {
-    Ok(match place.owner()? {
-        Some(owner) => Author::Worker { owner, generation: place.generation()? },
-        None => Author::Person,
-    })
-}
-
-async fn changes_of(call: &HookCall, place: &HookPlace) -> Result<Vec<Change>, Error> {
-    let mut changes = Vec::new();
-    match call.hook {
-        HookName::PreCommit
-        | HookName::PrepareCommitMsg
-        | HookName::PreMergeCommit
-        | HookName::PreApplypatch => changes.push(Change::Staged),
-        HookName::PrePush => {
-            for line in call.input.lines() {
-                changes.extend(pushed(place, line).await?);
-            }
-        }
-        HookName::ReferenceTransaction => {
-            for line in call.input.lines() {
-                changes.extend(moved(place, line).await?);
-            }
-        }
-    }
-    Ok(changes)
-}
-
-/// Returns what a branch gains by a push, from `LOCAL-REF NEW REMOTE-REF OLD`.
-async fn pushed(place: &HookPlace, line: &str) -> Result<Option<Change>, Error> {
-    let [_, new, name, old] = words(line);
-    if !is_branch(name) || !is_commit(new) {
-        return Ok(None);
-    }
-    // What the remote has may not be here.
-    let old = if is_commit(old) { place.commit(old).await? } else { None };
-    Ok(Some(Change::Moved { old, new: new.to_owned() }))
-}
-
-/// Returns what a branch gains that is moved here, from `OLD NEW REF`. Who names no old commit may
-/// still move a branch; a new one at a commit that some branch has gains nothing.
-async fn moved(place: &HookPlace, line: &str) -> Result<Option<Change>, Error> {
-    let [old, new, name, _] = words(line);
-    if !is_branch(name) || !is_commit(new) {
-        return Ok(None);
-    }
-    let old = if is_commit(old) { Some(old.to_owned()) } else { place.commit(name).await? };
-    if old.as_deref() == Some(new) || (old.is_none() && !place.is_on_no_branch(new).await?) {
-        return Ok(None);
-    }
-    Ok(Some(Change::Moved { old, new: new.to_owned() }))
-}
-
-/// Returns the first four words of a line; those that are missing are empty.
-fn words(line: &str) -> [&str; 4] {
-    let mut words = line.split(' ');
-    [(); 4].map(|()| words.next().unwrap_or_default())
-}
-
-fn is_branch(name: &str) -> bool {
-    name.starts_with("refs/heads/")
-}
-
-/// Returns whether this is an id, and not the zeros that stand for none.
-fn is_commit(id: &str) -> bool {
-    !id.is_empty()
-        && id.bytes().all(|digit| digit.is_ascii_hexdigit())
-        && id.bytes().any(|digit| digit != b'0')
-}
-
-async fn paths_of(changes: &[Change], place: &HookPlace) -> Result<Vec<String>, Error> {
-    let mut paths = BTreeSet::new();
-    for change in changes {
-        paths.extend(match change {
-            Change::Staged => place.staged_names(None).await?,
-            Change::Moved { old: Some(old), new } => place.names_between(old, new).await?,
-            Change::Moved { old: None, new } => {
-                let pinned = pinned(place).await?;
-                match place.names_since(&pinned, new).await {
-                    Ok(names) => names,
-                    // They have nothing in common.
-                    Err(_) => place.names_of(new).await?,
-                }
-            }
-        });
-    }
-    Ok(paths.into_iter().collect())
-}
-
-/// Keeps the paths whose content is not what the pinned ref has already, here or where it is
-/// published: to take that over changes nothing for anybody.
-async fn keep_unsettled(
-    paths: &mut Vec<String>,
-    changes: &[Change],
-    place: &HookPlace,
-) -> Result<(), Error> {
-    let pinned = pinned(place).await?;
-    // git knows the upstream of a branch by its short name alone.
-    let branch = pinned.strip_prefix("refs/heads/").unwrap_or(&pinned);
-    for settled in [format!("{branch}@{{upstream}}"), pinned.clone()] {
-        let Some(settled) = place.commit(&settled).await? else { continue };
-        let mut differ = BTreeSet::new();
-        for change in changes {
-            differ.extend(match change {
-                Change::Staged => place.staged_names(Some(&settled)).await?,
-                Change::Moved { new, .. } => place.names_between(&settled, new).await?,
-            });
-        }
-        paths.retain(|path| differ.contains(path));
-    }
-    Ok(())
-}
-
-async fn pinned(place: &HookPlace) -> Result<String, Error> {
-    Ok(place.setting(REF_KEY).await?.unwrap_or_else(|| REF_DEFAULT.to_owned()))
-}
-
-/// Returns what is wrong with the state files that the commit to be changes.
-async fn admission(
-    paths: &[String],
-    (place, directory): (&HookPlace, &Path),
-    environment: Environment,
-) -> Result<Option<Checked>, Error> {
-    let is_state = |path: &String| {
-        path.strip_prefix(STATE_FOLDER).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    if !paths.iter().any(is_state) {
-        return Ok(None);
-    }
-    let index = environment.path("GIT_INDEX_FILE").map(std::path::absolute).transpose();
-    let index = index.map_err(|error| crate::disk::Error::new("find", directory, error))?;
-    let client = Client::open(directory, environment).await?;
-    let mut checked = client.check(directory, &Version::Staged(index)).await?;
-    // What this commit does not touch is not its fault, as a task that waits for a deleted one. A
-    // circle is told in one file, and names the others.
-    let there = place.staged_names_there().await?;
-    checked.problems.retain(|problem| {
-        let help = problem.help.as_deref().unwrap_or_default();
-        paths.contains(&problem.path) || there.iter().any(|path| help.contains(path.as_str()))
-    });
-    Ok((checked.count(Severity::Error) > 0).then_some(checked))
-}
-
 /// All that a refusal is told from.
 struct Judged<'a> {
     call: &'a HookCall,
@@ -400,10 +256,7 @@ struct Judged<'a> {
 
 impl Judged<'_> {
     fn refused(&self, refusals: &[Refusal<'_>]) -> Result<Refused, Error> {
-        let task = match self.author {
-            Author::Worker { owner, .. } => Some(owner.task.clone()),
-            Author::Person => None,
-        };
+        let task = self.author.task().cloned();
         let own = task.as_ref().and_then(|task| self.claims.get(task)?.as_ref().ok());
         let refused: BTreeSet<&str> = refusals.iter().filter_map(Refusal::path).collect();
         let whole = refusals.iter().any(|one| one.path().is_none());
@@ -456,9 +309,11 @@ fn objection(refusal: &Refusal<'_>) -> Objection {
         Refusal::Fenced { generation, now, .. } => {
             Objection::Fenced { generation: *generation, now: now.map(|claim| claim.generation) }
         }
-        Refusal::Damaged { task, why } => {
-            Objection::Damaged { task: (*task).clone(), why: (*why).to_owned() }
-        }
+        Refusal::Damaged { path, task, why } => Objection::Damaged {
+            path: path.map(str::to_owned),
+            task: (*task).clone(),
+            why: (*why).to_owned(),
+        },
     }
 }
 

@@ -1,6 +1,12 @@
 //! What a hook of git must know: where it was called and for whom, what is to be committed, what
 //! lies between two commits. It reads as git told the hook to, and never writes.
 
+mod index;
+mod short;
+mod stamp;
+
+pub use stamp::Stamp;
+
 use super::worktree::read_line;
 use super::{Error, command};
 use crate::api::name::Owner;
@@ -218,8 +224,8 @@ fn names(answer: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scratch::{Scratch, write};
     use super::*;
+    use crate::git::scratch::{Scratch, write};
 
     #[tokio::test]
     async fn odd_names_deletions_and_both_sides_of_a_rename_are_seen() {

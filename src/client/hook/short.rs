@@ -1,0 +1,47 @@
+//! The short judgement of a hook: whether what is staged passes without any doubt. It forks nothing
+//! and waits for nobody; where it does not pass, or it cannot be told, the whole judgement follows.
+
+use super::gather::{author_of, is_state, lock_root};
+use crate::client::Environment;
+use crate::client::hooks::HookName;
+use crate::git::HookPlace;
+use crate::locks::Claims;
+use crate::plan::verdict::{Author, Presumed, verdict};
+use std::path::Path;
+
+/// Returns whether it is certain, at one look, that what a hook was called for may be done; it is
+/// called in a directory and an environment that git made. What is not certain is for
+/// [`super::judge_hook`].
+pub fn passes_at_once(hook: HookName, directory: &Path, environment: &Environment) -> bool {
+    look(hook, directory, environment).unwrap_or(false)
+}
+
+fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<bool> {
+    let is_first = match hook {
+        HookName::PreCommit | HookName::PreMergeCommit => true,
+        HookName::PrepareCommitMsg | HookName::PreApplypatch => false,
+        HookName::PrePush | HookName::ReferenceTransaction => return None,
+    };
+    let variables = &environment.variables;
+    let place = HookPlace::at_once(directory, variables)?;
+    let (locks, author) = (Claims::at(&lock_root(&place).ok()?), author_of(&place).ok()?);
+    if !is_first && author == Author::Person && locks.is_empty().ok()? {
+        return Some(true);
+    }
+    // The first hook of a git says what it has seen, and the next need not look.
+    let stamp = if is_first { place.begin_stamp(variables, &[locks.folder()]) } else { None };
+    let paths = place.staged_at_once(variables)?;
+    if is_first && paths.iter().any(|path| is_state(path)) {
+        return None;
+    }
+    // Nobody asks about no change, not even whether it is at the right generation.
+    let passes = paths.is_empty() || {
+        // What a damaged lock holds is looked for by the whole judgement.
+        let (claims, presumed) = (locks.near(&paths, author.task()).ok()?, Presumed::new());
+        verdict(&author, &paths, &claims, &presumed).is_empty()
+    };
+    if let Some(stamp) = stamp.filter(|_| passes) {
+        stamp.keep();
+    }
+    Some(passes)
+}
