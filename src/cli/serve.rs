@@ -48,9 +48,16 @@ Examples:
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
         listen: SocketAddr,
         /// The LFS server that has the objects
-        #[arg(long, value_name = "URL")]
+        #[arg(long, value_name = "URL", value_parser = web)]
         objects: Option<String>,
     },
+}
+
+/// Reads the URL of another server.
+fn web(text: &str) -> Result<String, String> {
+    let is_web = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    let url = text.trim_end_matches('/').to_owned();
+    if is_web { Ok(url) } else { Err("it begins with http:// or https://".to_owned()) }
 }
 
 impl Serve {
@@ -70,7 +77,6 @@ impl Serve {
         let stop = stop()?;
         let server = Server::bind(listen, token).await?;
         tell(context, &client, (server.address(), drawn.as_ref())).await?;
-        let objects = objects.map(|url| url.trim_end_matches('/').to_owned());
         server.run(client, objects, stop).await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -12,8 +12,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Which wrong guess in turn is answered as final. A git-lfs before 3.7 asks a helper that has the
-/// wrong token again for ever, as long as it is told to authenticate.
+/// Which wrong guess in turn is answered as final. An older git-lfs (3.3) asks a helper that has
+/// the wrong token again for ever, as long as it is told to authenticate.
 const FINAL: u32 = 4;
 /// The least characters of a token.
 const TOKEN_MIN: usize = 16;
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use hyper::header::HeaderValue;
 
-    fn status(host: &str, login: &str, origin: Option<&str>) -> Result<String, StatusCode> {
+    fn status(host: &str, login: &str, origin: Option<&str>) -> String {
         let token = Token::new("0123456789abcdef").unwrap();
         let gate = Gate::new(([127, 0, 0, 1], 8080).into(), token);
         let mut headers = HeaderMap::new();
@@ -132,26 +132,27 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        gate.admit(&headers).map(|seat| seat.to_string()).map_err(|answer| answer.status())
+        let admitted = gate.admit(&headers);
+        admitted.map_or_else(|answer| answer.status().as_str().to_owned(), |seat| seat.to_string())
     }
 
     #[test]
     fn who_knows_the_token_is_who_they_say_they_are() {
         let right = "Ada Lovelace:0123456789abcdef";
-        assert_eq!(status("127.0.0.1:8080", right, None).unwrap(), "ada-lovelace-1");
-        assert_eq!(status("localhost:8080", right, None).unwrap(), "ada-lovelace-1");
+        assert_eq!(status("127.0.0.1:8080", right, None), "ada-lovelace-1");
+        assert_eq!(status("localhost:8080", right, None), "ada-lovelace-1");
         let refused = [
-            ("evil.example:8080", right, None, StatusCode::FORBIDDEN),
-            ("127.0.0.1", right, None, StatusCode::FORBIDDEN),
-            ("127.0.0.1:8080", right, Some("http://127.0.0.1:8080"), StatusCode::FORBIDDEN),
-            ("127.0.0.1:8080", "ada:0123456789abcdeX", None, StatusCode::UNAUTHORIZED),
-            ("127.0.0.1:8080", "ada:0123456789abcde", None, StatusCode::UNAUTHORIZED),
-            ("127.0.0.1:8080", "ada:0123456789abcdef0", None, StatusCode::UNAUTHORIZED),
-            ("127.0.0.1:8080", "ada:", None, StatusCode::UNAUTHORIZED),
-            ("127.0.0.1:8080", ":0123456789abcdef", None, StatusCode::FORBIDDEN),
+            ("evil.example:8080", right, None, "403"),
+            ("127.0.0.1", right, None, "403"),
+            ("127.0.0.1:8080", right, Some("http://127.0.0.1:8080"), "403"),
+            ("127.0.0.1:8080", "ada:0123456789abcdeX", None, "401"),
+            ("127.0.0.1:8080", "ada:0123456789abcde", None, "401"),
+            ("127.0.0.1:8080", "ada:0123456789abcdef0", None, "401"),
+            ("127.0.0.1:8080", "ada:", None, "401"),
+            ("127.0.0.1:8080", ":0123456789abcdef", None, "403"),
         ];
         for (host, login, origin, expected) in refused {
-            assert_eq!(status(host, login, origin), Err(expected), "{host} {login} {origin:?}");
+            assert_eq!(status(host, login, origin), expected, "{host} {login} {origin:?}");
         }
     }
 

@@ -23,17 +23,17 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 pub(super) struct Answer {
     status: StatusCode,
     header: Option<(HeaderName, HeaderValue)>,
-    body: Value,
+    body: String,
 }
 
 impl Answer {
-    pub(super) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, header: None, body }
+    pub(super) fn new(status: StatusCode, body: &Value) -> Self {
+        Self { status, header: None, body: body.to_string() }
     }
 
     /// Makes the answer that nothing was done, and why.
     pub(super) fn refusal(status: StatusCode, message: &str) -> Self {
-        Self::new(status, json!({ "message": message }))
+        Self::new(status, &json!({ "message": message }))
     }
 
     /// Makes the answer to who has said no token, or a wrong one for once.
@@ -61,7 +61,7 @@ impl Answer {
     }
 
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::from(self.body.to_string()));
+        let mut response = Response::new(Full::from(self.body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

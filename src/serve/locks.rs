@@ -5,7 +5,7 @@ use super::answer::Answer;
 use crate::api::claim::Claim;
 use crate::api::name::Seat;
 use crate::api::path::PathPattern;
-use crate::client::{Client, Error, FileFreed, FileLock, FileTaken, Obstacle};
+use crate::client::{Client, Error, FileFreed, FileLock, FileTaken};
 use hyper::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -48,12 +48,26 @@ pub(super) async fn create(
     })?;
     match client.lock_file(&path, person).await.map_err(|error| failure(&error))? {
         FileTaken::Locked(lock) => {
-            Ok(Answer::new(StatusCode::CREATED, json!({ "lock": of(&lock) })))
+            Ok(Answer::new(StatusCode::CREATED, &json!({ "lock": of(&lock) })))
         }
-        FileTaken::Refused { lock, obstacle } => {
-            let message = in_the_way(&asked.path, lock.as_ref(), &obstacle);
-            let lock = lock.as_ref().map(of);
-            Err(Answer::new(StatusCode::CONFLICT, json!({ "lock": lock, "message": message })))
+        FileTaken::Held(lock) => {
+            let by = match &lock.path {
+                path if *path == asked.path => String::new(),
+                pattern => format!(" by {pattern}"),
+            };
+            let (owner, until) = (owner(&lock.claim), moment(lock.claim.expires_at));
+            let what =
+                format!("{owner} holds {}{by} until {until}; see: reconciler locks", asked.path);
+            let body = json!({ "lock": of(&lock), "message": what });
+            Err(Answer::new(StatusCode::CONFLICT, &body))
+        }
+        FileTaken::Unclear { task, why } => {
+            let what = format!(
+                "the lock of task/{task} may hold {} and cannot be understood: {why}",
+                asked.path
+            );
+            let what = format!("{what}; see its file: reconciler doctor");
+            Err(Answer::refusal(StatusCode::CONFLICT, &what))
         }
     }
 }
@@ -69,9 +83,11 @@ pub(super) fn list(client: &Client, query: &str) -> Result<Answer, Answer> {
             "id" => id = Some(value.into_owned()),
             "cursor" => page.cursor = Some(value.into_owned()),
             "limit" => {
-                page.limit = Some(value.parse().map_err(|_| {
-                    Answer::refusal(StatusCode::BAD_REQUEST, "limit is not a number")
-                })?);
+                let Ok(limit) = value.parse() else {
+                    let what = "limit is not a number";
+                    return Err(Answer::refusal(StatusCode::BAD_REQUEST, what));
+                };
+                page.limit = Some(limit);
             }
             _ => {}
         }
@@ -81,7 +97,7 @@ pub(super) fn list(client: &Client, query: &str) -> Result<Answer, Answer> {
     locks.retain(|lock| id.as_ref().is_none_or(|id| lock.id == *id));
     let (locks, next) = turn_to(&page, locks);
     let locks: Vec<Value> = locks.iter().map(of).collect();
-    Ok(Answer::new(StatusCode::OK, with_next(json!({ "locks": locks }), next)))
+    Ok(Answer::new(StatusCode::OK, &with_next(json!({ "locks": locks }), next)))
 }
 
 /// Answers `POST /locks/verify`, which every push asks: who pushes holds on to what they hold.
@@ -94,7 +110,7 @@ pub(super) async fn verify(client: &Client, person: &Seat, asked: &Page) -> Resu
     let (ours, theirs): (Vec<_>, Vec<_>) = locks.into_iter().partition(|lock| lock.is_of(person));
     let all = |locks: Vec<FileLock>| locks.iter().map(of).collect::<Vec<_>>();
     let body = json!({ "ours": all(ours), "theirs": all(theirs) });
-    Ok(Answer::new(StatusCode::OK, with_next(body, next)))
+    Ok(Answer::new(StatusCode::OK, &with_next(body, next)))
 }
 
 /// Answers `POST /locks/ID/unlock`.
@@ -107,7 +123,7 @@ pub(super) async fn unlock(
     let freed = client.unlock_file(id, person, reason).await.map_err(|error| failure(&error))?;
     let (lock, what) = match freed {
         FileFreed::Unlocked(lock) => {
-            return Ok(Answer::new(StatusCode::OK, json!({ "lock": of(&lock) })));
+            return Ok(Answer::new(StatusCode::OK, &json!({ "lock": of(&lock) })));
         }
         FileFreed::Absent => {
             let what = format!("there is no lock {id}; see those that are: git lfs locks");
@@ -127,7 +143,7 @@ pub(super) async fn unlock(
         }
     };
     let body = json!({ "lock": of(&lock), "message": what });
-    Err(Answer::new(StatusCode::FORBIDDEN, body))
+    Err(Answer::new(StatusCode::FORBIDDEN, &body))
 }
 
 /// Returns the locks of one page, and where the next begins.
@@ -165,19 +181,6 @@ fn owner(claim: &Claim) -> String {
         return claim.seat.to_string();
     }
     format!("{} (task/{})", claim.seat, claim.task)
-}
-
-fn in_the_way(path: &str, lock: Option<&FileLock>, obstacle: &Obstacle) -> String {
-    let Some(lock) = lock else {
-        let (task, why) = (&obstacle.task, obstacle.damage.as_deref().unwrap_or("it changed"));
-        return format!(
-            "the lock of task/{task} may hold {path} and cannot be understood: {why}; see its file: \
-             reconciler doctor"
-        );
-    };
-    let by = if lock.path == path { String::new() } else { format!(" by {}", lock.path) };
-    let until = moment(lock.claim.expires_at);
-    format!("{} holds {path}{by} until {until}; see: reconciler locks", owner(&lock.claim))
 }
 
 fn moment(time: Timestamp) -> String {

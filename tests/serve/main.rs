@@ -70,7 +70,7 @@ impl Scene {
     fn claims(&self) -> Vec<Value> {
         let json: Value = serde_json::from_str(&self.run(&["locks", "-o", "json"]).ok()).unwrap();
         let items = json.get("items").unwrap_or(&json);
-        items.as_array().unwrap_or_else(|| panic!("{json}")).clone()
+        items.as_array().expect("locks are a list").clone()
     }
 }
 

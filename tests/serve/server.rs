@@ -43,7 +43,7 @@ impl Server {
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line}"));
+        let address = line.trim().strip_prefix("http://").expect("it says where it listens");
         Self { child, address: address.to_owned() }
     }
 
@@ -100,7 +100,7 @@ fn read_answer(stream: &mut TcpStream) -> Answer {
     // What came before the connection was reset is the answer.
     stream.read_to_end(&mut bytes).ok();
     let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text}"));
+    let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_lowercase(), body: serde_json::from_str(body).unwrap() }
 }

@@ -29,12 +29,14 @@ pub struct FileLock {
 pub enum FileTaken {
     /// It is locked.
     Locked(FileLock),
-    /// Nothing was locked.
-    Refused {
-        /// The lock in the way; nothing when it cannot be understood.
-        lock: Option<FileLock>,
-        /// The same, with who holds it.
-        obstacle: Obstacle,
+    /// It is not, because somebody holds it by this.
+    Held(FileLock),
+    /// It is not, because a lock that may hold it cannot be understood.
+    Unclear {
+        /// The task of that lock.
+        task: TaskName,
+        /// What is wrong with it.
+        why: String,
     },
 }
 
@@ -88,13 +90,13 @@ impl Client {
                 Ok(FileTaken::Locked(FileLock::of(&claim, path)))
             }
             Taken::Refused { obstacles } => {
-                let obstacle = obstacles.into_iter().next().expect("a refusal says why");
-                let lock = turn
-                    .held(&obstacle.task)
-                    .ok()
-                    .flatten()
-                    .and_then(|held| Some(FileLock::of(&held, obstacle.held.as_ref()?)));
-                Ok(FileTaken::Refused { lock, obstacle })
+                let Obstacle { task, held, damage, .. } =
+                    obstacles.into_iter().next().expect("a refusal says why");
+                let lock = turn.held(&task).ok().flatten().zip(held);
+                Ok(lock.map_or_else(
+                    || FileTaken::Unclear { task, why: damage.unwrap_or_default() },
+                    |(claim, held)| FileTaken::Held(FileLock::of(&claim, &held)),
+                ))
             }
         }
     }
