@@ -31,11 +31,13 @@ enum What {
     /// A file locked so is held as by `locks acquire`: hooks refuse everybody else's commits of it, it
     /// lapses unless renewed, and each push renews it. It belongs to the user name that git has for
     /// the server; the password is a token, the same for all. Whoever can read that is trusted to be who
-    /// they say: it is for the people of one machine, and the server listens there alone.
+    /// they say: it is for the people of one machine, and the server listens there alone. Hooks know
+    /// people by git's user.name: let the user name be the same.
     ///
     /// git-lfs has one server for locks and objects. Who has no LFS objects needs no other; who has
     /// tells us by --objects where they are, and git-lfs is sent on. Patterns of tasks are listed as
-    /// they are written; git-lfs compares names alone, our hooks know the rest.
+    /// they are written; git-lfs compares names alone, our hooks know the rest. Where our hooks are
+    /// installed already: git lfs update --force, then reconciler hooks install.
     #[command(after_help = "\
 The token is taken from RECONCILER_LFS_TOKEN; without it one is drawn, and said once.
 

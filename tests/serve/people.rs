@@ -59,6 +59,24 @@ fn a_file_that_a_person_locked_is_refused_to_an_agent_by_the_hooks() {
     assert!(!said.contains("ada-1"), "{said}");
 }
 
+#[test]
+fn who_locked_a_file_commits_and_pushes_it_through_the_hooks() {
+    let scene = shop();
+    scene.run(&["hooks", "install"]).ok();
+    let server = Server::start(&scene);
+    // The name that git has for this person is `t`.
+    scene.git_as("t", &server, &["lfs", "lock", "art/logo.psd"]).ok();
+    scene.write("art/logo.psd", "two\n");
+    scene.git(&["commit", "-qam", "two"]);
+    let pushed = scene.git_as("t", &server, &["push", "origin", "main"]);
+    assert!(pushed.err.contains("main -> main"), "{pushed:?}");
+    pushed.ok();
+    scene.git_as("bob", &server, &["lfs", "lock", "src/code.rs"]).ok();
+    scene.write("src/code.rs", "two\n");
+    let said = scene.try_git(&["commit", "-qam", "of bob"]).fails(1);
+    assert!(said.contains("(bob-1) holds src/code.rs"), "{said}");
+}
+
 /// Adds the worktree of an agent that holds another file.
 fn agents_worktree(scene: &Scene) -> String {
     scene.agent_holds("login", &["docs/a.md"]);

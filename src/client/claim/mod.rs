@@ -354,7 +354,7 @@ fn prolong(turn: &Turn<'_>, held: &Claim, desired: Option<&Desired>) -> Result<C
 }
 
 /// Returns whether a person holds a claim.
-fn is_of(claim: &Claim, person: &Seat) -> bool {
+pub(in crate::client) fn is_of(claim: &Claim, person: &Seat) -> bool {
     claim.is_by_person() && claim.seat == *person
 }
 
