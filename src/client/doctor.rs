@@ -354,7 +354,7 @@ fn damaged(found: &mut Findings, snapshot: &Snapshot) {
             found.fail(
                 WORK,
                 format!("the lock of {name} is damaged, so it is held: {damage}"),
-                "make sure that nobody works on it, then remove that file",
+                format!("once nobody works on it: reconciler release {name} --force --reason TEXT"),
             );
         }
     }

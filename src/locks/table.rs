@@ -1,5 +1,5 @@
 //! The table lock: a short flock(2) on a file that is never deleted. Whoever reads who holds what,
-//! decides, and then writes a claim does it under this; nobody waits for anything else meanwhile.
+//! decides, and then writes a claim does it under this; it waits for nothing but git meanwhile.
 
 use super::guard::lock;
 use crate::disk;
@@ -22,10 +22,10 @@ pub enum TableError {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] disk::Error),
-    /// Somebody has had it for all the time that it was waited for.
+    /// Others have had it for all the time that it was waited for.
     #[error(
-        "the table of locks is kept by {} since {} s or more: `kill` it if it hangs ({})",
-        of(*.0), DEADLINE.as_secs(), .1.display()
+        "the table of locks, {}, was not to be had within {} s: {} has it", .1.display(),
+        DEADLINE.as_secs(), of(*.0)
     )]
     Busy(Option<u32>, PathBuf),
 }

@@ -11,11 +11,14 @@ use crate::plan::observed::ClaimSighting;
 use crate::process::clock;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The ref of the ledger: its tree says who holds what or held it last, its commits are the changes.
 pub const LOCKS: &str = "refs/reconciler/locks";
-/// How often a commit is tried that others overtake.
+/// How often a commit is tried that others overtake, or that git refuses.
 const TRIES: usize = 5;
+/// The pause after git refused one.
+const PAUSE: Duration = Duration::from_millis(40);
 
 /// Why the ledger was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,15 @@ impl Ledger {
         self.pending().extend(by_task);
     }
 
+    /// Notes what it does not say although the claims do, unless it is noted already, and why.
+    pub fn heal(&self, claims: &BTreeMap<TaskName, ClaimSighting>) {
+        let missing = self.missing(claims);
+        let mut pending = self.pending();
+        for one in missing {
+            pending.entry(one.claim.task.clone()).or_insert_with(|| Change::from(one));
+        }
+    }
+
     /// Commits what is to be added, all that there is at once. When it returns, what was noted before
     /// is recorded.
     ///
@@ -81,18 +93,27 @@ impl Ledger {
     /// When it is not certain that they are recorded; they stay noted, so try again.
     pub async fn publish(&self, repository: &Repository) -> Result<(), LedgerError> {
         let _committing = self.committing.lock().await;
+        let mut refused = None;
         for _ in 0..TRIES {
             let changes = self.pending().clone();
             if changes.is_empty() {
                 return Ok(());
             }
-            if self.commit(repository, &changes).await? {
-                // What was noted meanwhile stays.
-                self.pending().retain(|task, one| changes.get(task) != Some(one));
-                return Ok(());
+            match self.commit(repository, &changes).await {
+                Ok(true) => {
+                    // What was noted meanwhile stays.
+                    self.pending().retain(|task, one| changes.get(task) != Some(one));
+                    return Ok(());
+                }
+                Ok(false) => refused = None,
+                // Somebody may be packing the refs just now.
+                Err(error) => {
+                    refused = Some(error);
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
-        Err(LedgerError::Overtaken)
+        Err(refused.map_or(LedgerError::Overtaken, LedgerError::Git))
     }
 
     /// Reads it, unless it is known and its ref has not moved. That it has not is seen without a fork
@@ -107,10 +128,28 @@ impl Ledger {
         // It may have been moved by ourselves, and what is known of it just changes.
         let _committing = self.committing.lock().await;
         if !self.is_current(repository).await? {
-            let read = Box::pin(read(repository)).await?;
-            *self.known() = Some(read);
+            self.learn(Box::pin(read(repository)).await?);
         }
         Ok(())
+    }
+
+    /// Takes over what was read. A generation that was known before and is lost, as when somebody
+    /// removed the ref, is noted to be recorded again.
+    fn learn(&self, read: Known) {
+        let before = self.known().take().unwrap_or_default();
+        let is_lost = |one: &Holding| {
+            let now = read.holdings.get(&one.claim.task);
+            !one.claim.is_without_task()
+                && now.is_none_or(|now| now.claim.generation < one.claim.generation)
+        };
+        let lost: Vec<Holding> = before.holdings.into_values().filter(is_lost).collect();
+        let mut pending = self.pending();
+        for one in lost {
+            let task = one.claim.task.clone();
+            pending.entry(task).or_insert_with(|| Change::from(one));
+        }
+        drop(pending);
+        *self.known() = Some(read);
     }
 
     async fn is_current(&self, repository: &Repository) -> Result<bool, git::Error> {
@@ -139,8 +178,7 @@ impl Ledger {
     ) -> Result<bool, git::Error> {
         // After a commit whose outcome is not certain, its ref tells.
         if !self.is_current(repository).await? {
-            let read = Box::pin(read(repository)).await?;
-            *self.known() = Some(read);
+            self.learn(Box::pin(read(repository)).await?);
         }
         let (tip, new) = {
             let known = self.known();
@@ -250,5 +288,60 @@ fn message(changes: &[Change]) -> String {
     match lines.as_slice() {
         [one] => one.clone(),
         many => format!("{} changes of ownership\n\n{}", many.len(), many.join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::name::Uid;
+    use serde_json::json;
+
+    fn claim(task: &str, generation: u64, worker_type: &str) -> Claim {
+        let (time, uid) = ("2026-01-01T00:00:00Z", Uid::derive(1, task));
+        let json = json!({
+            "taskId": task, "uid": uid, "workerId": "ada-1", "workerType": worker_type,
+            "claimedAt": time, "lockedFiles": ["src/"], "expiresAt": time,
+            "heartbeat": { "at": time, "bootId": "boot", "bootMillis": 0 },
+            "generation": generation, "nonce": uid, "node": "here",
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn known(claims: &[Claim]) -> Known {
+        let holding = |claim: &Claim| Holding { claim: claim.clone(), released_at: None };
+        let holdings = claims.iter().map(|one| (one.task.clone(), holding(one))).collect();
+        Known { tip: None, holdings }
+    }
+
+    #[test]
+    fn generations_that_were_lost_with_the_ref_are_kept_and_recorded_again() {
+        let ledger = Ledger::default();
+        let without_task = Claim::name_without_task(&Uid::derive(1, "x"));
+        let mut path_lock = claim(without_task.as_str(), 1, "human");
+        path_lock.uid = Uid::derive(1, "x");
+        assert!(path_lock.is_without_task());
+        ledger.learn(known(&[claim("a", 3, "human"), claim("b", 2, "ai_agent"), path_lock]));
+        ledger.learn(known(&[claim("b", 2, "ai_agent")]));
+        assert_eq!(ledger.generation(&"a".parse().unwrap()), 3);
+        let noted: Vec<String> = ledger.pending().keys().map(ToString::to_string).collect();
+        assert_eq!(noted, ["a"]);
+    }
+
+    #[test]
+    fn why_something_was_taken_away_is_one_line_of_the_history() {
+        let holding = Holding { claim: claim("a", 3, "human"), released_at: Some(clock::now()) };
+        let why = Some("forced by bob-1: she\n\nis   away".to_owned());
+        let forced = Change { holding, why };
+        let told = "ada-1 releases a, generation 3: forced by bob-1: she is away";
+        assert_eq!(message(std::slice::from_ref(&forced)), told);
+        let both = [
+            forced,
+            Change::from(
+                known(&[claim("b", 1, "human")]).holdings.remove(&"b".parse().unwrap()).unwrap(),
+            ),
+        ];
+        let text = message(&both);
+        assert_eq!(text, format!("2 changes of ownership\n\n{told}\nada-1 claims b, generation 1"));
     }
 }

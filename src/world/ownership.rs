@@ -85,16 +85,14 @@ impl Ownership {
         self.ledger.refresh(&self.repository).await
     }
 
-    /// Waits for the turn to change who holds what. The ledger was read in it.
+    /// Waits for the turn to change who holds what. Others wait meanwhile: what needs no turn is done
+    /// before or after it.
     ///
     /// # Errors
-    /// When somebody keeps the table lock, or the ledger cannot be read.
+    /// When somebody keeps the table lock.
     pub async fn turn(&self) -> Result<Turn<'_>, OwnershipError> {
-        // What is to be read is read before others must wait for it.
-        self.refresh().await?;
         let queue = self.queue.lock().await;
         let lock = TableLock::take(self.repository.common_dir()).await?;
-        self.refresh().await?;
         Ok(Turn { of: self, lock, _queue: queue })
     }
 
@@ -164,8 +162,12 @@ impl Turn<'_> {
     }
 
     /// Returns the last generation of a task's claims that is recorded, or will be.
-    pub fn generation(&self, task: &TaskName) -> u64 {
-        self.of.ledger.generation(task)
+    ///
+    /// # Errors
+    /// When the ledger cannot be read: then no generation is certain to be new.
+    pub async fn generation(&self, task: &TaskName) -> Result<u64, OwnershipError> {
+        self.of.refresh().await?;
+        Ok(self.of.ledger.generation(task))
     }
 
     /// Publishes a claim, in place of the one that may stand there.
@@ -181,7 +183,7 @@ impl Turn<'_> {
     /// # Errors
     /// When it is not certain that it is released; try again.
     pub async fn release(&self, claim: &Claim, why: Option<String>) -> Result<(), OwnershipError> {
-        self.heal()?;
+        self.heal().await?;
         self.of.record(vec![tombstone(claim, why)]).await?;
         Ok(self.of.claims.remove(&self.lock, &claim.task)?)
     }
@@ -195,20 +197,26 @@ impl Turn<'_> {
         task: &TaskName,
         why: Option<String>,
     ) -> Result<(), OwnershipError> {
+        self.of.refresh().await?;
         if let Some(last) = self.of.ledger.last(task) {
             self.of.record(vec![tombstone(&last.claim, why)]).await?;
         }
         Ok(self.of.claims.remove(&self.lock, task)?)
     }
 
+    /// Notes a change that was made in this turn; the next publication records it.
+    pub fn note(&self, change: Change) {
+        self.of.ledger.note(vec![change]);
+    }
+
     /// Notes what the ledger does not say although the claims do, because whoever changed them was cut
     /// off. The next publication records it.
     ///
     /// # Errors
-    /// When the claims cannot be read.
-    pub fn heal(&self) -> Result<(), OwnershipError> {
-        let missing = self.of.ledger.missing(&self.claims()?);
-        self.of.ledger.note(missing.into_iter().map(Change::from).collect());
+    /// When the claims or the ledger cannot be read.
+    pub async fn heal(&self) -> Result<(), OwnershipError> {
+        self.of.refresh().await?;
+        self.of.ledger.heal(&self.claims()?);
         Ok(())
     }
 

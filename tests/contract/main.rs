@@ -37,6 +37,7 @@ contract! {
         a_task_is_registered_once,
         a_record_is_forgotten_by_its_uid_only,
         a_claim_is_made_by_the_next_generation_only,
+        who_holds_a_claim_has_it_until_it_lapses,
         claims_of_one_file_exclude_each_other,
         a_claim_is_renewed_and_released_by_its_holder_only,
         a_claim_after_a_release_is_of_the_next_generation,

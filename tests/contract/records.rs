@@ -1,6 +1,7 @@
 //! Records, claims and notes of failures.
 
 use crate::scene::{AlreadySo, Done, Failed, Refused, Stage, failure, name, time};
+use reconciler::api::claim::Claim;
 use reconciler::api::path::PathPattern;
 use reconciler::plan::action::Action;
 use reconciler::world::sim::Deed;
@@ -25,10 +26,19 @@ pub(crate) fn a_claim_is_made_by_the_next_generation_only(on: &Stage) {
     on.act(&Action::Claim(on.claim("alpha", 1, 2)), Refused);
     on.act(&Action::Claim(on.claim("alpha", 1, 1)), Done);
     on.sees("claim alpha: uid1, generation 1, until 2023-11-14T22:23:20Z");
-    on.act(&Action::Claim(on.claim("alpha", 1, 2)), AlreadySo);
     on.act(&Action::Claim(on.claim("alpha", 2, 3)), Refused);
     on.act(&Action::Claim(on.claim("alpha", 2, 2)), Done);
     on.sees("claim alpha: uid2, generation 2, until 2023-11-14T22:23:20Z");
+}
+
+pub(crate) fn who_holds_a_claim_has_it_until_it_lapses(on: &Stage) {
+    let lasting = |generation| {
+        let claim = on.claim("alpha", 1, generation);
+        Action::Claim(Claim { expires_at: time(4_000_000_000), ..claim })
+    };
+    on.act(&Action::Claim(on.claim("alpha", 1, 1)), Done);
+    on.act(&lasting(2), Done);
+    on.act(&lasting(3), AlreadySo);
 }
 
 pub(crate) fn claims_of_one_file_exclude_each_other(on: &Stage) {

@@ -1,6 +1,6 @@
 //! People hold files beside a loop that runs: it waits for them, and they for it.
 
-use crate::common::{Said, TestEnvironment, said};
+use crate::common::{Said, TestEnvironment, is_there, said};
 use reconciler::plan::report::Reason;
 use serde_json::json;
 use std::fs;
@@ -63,5 +63,55 @@ fn an_agent_that_runs_acquires_more_and_keeps_it_to_its_end() {
     env.wait_for_completed(&["a", "b"]);
     let said = command(&env, &["locks", "log"]);
     assert!(said.stdout.contains("a     2           codegen-1  src/ docs/"), "{said:?}");
+    drop(running);
+}
+
+#[test]
+fn a_person_takes_a_task_works_in_its_worktree_and_says_that_it_is_done() {
+    let env = TestEnvironment::new();
+    task(&env, "p", &["src/"]);
+    let said = command(&env, &["claim", "p", "--as", "eve"]);
+    assert!(said.stdout.contains("no loop runs"), "{said:?}");
+    let running = env.start_loop();
+    let at = env.worktree("p");
+    env.wait_until("the worktree is made", || is_there(&at.join("tracked.txt")));
+    let said = command(&env, &["claim", "p", "--as", "eve"]);
+    assert!(said.stdout.contains("the loop makes .worktrees/p: work there"), "{said:?}");
+    fs::create_dir(at.join("src")).unwrap();
+    fs::write(at.join("src/p.rs"), "by eve").unwrap();
+    let place = at.to_str().unwrap();
+    let said = command(&env, &["-C", place, "locks", "acquire", "docs/"]);
+    assert!(said.stdout.contains("claimed p for eve-1"), "{said:?}");
+    env.git(&["-C", place, "add", "src"]);
+    env.git(&["-C", place, "commit", "-q", "-m", "by eve"]);
+    let said = command(&env, &["release", "p", "--done", "--as", "eve"]);
+    assert!(said.status.success(), "{said:?}");
+    env.wait_for_completed(&["p"]);
+    env.wait_until("its lock is free", || !is_there(&env.path(".task-locks/p.lock")));
+    assert_eq!(env.git(&["show", &format!("{}:src/p.rs", env.branch("p"))]), "by eve");
+    assert_eq!(env.starts("p"), [0_u32; 0], "no agent worked on it");
+    drop(running);
+}
+
+#[test]
+fn what_is_taken_away_from_an_agent_is_on_record_and_held_anew_by_the_next_generation_alone() {
+    let env = TestEnvironment::new();
+    let running = env.start_loop();
+    task(&env, "a", &["src/"]);
+    env.wait_for_start("a", 1);
+    let said = command(&env, &["claim", "a", "--as", "eve"]);
+    assert_eq!(said.status.code(), Some(6), "{said:?}");
+    let force = ["release", "a", "--force", "--reason", "it hangs", "--as", "eve"];
+    let said = command(&env, &force);
+    assert!(said.stdout.contains("released a, which codegen-1 held"), "{said:?}");
+    // The task is still wanted: the loop takes it again.
+    let lock = || fs::read_to_string(env.path(".task-locks/a.lock")).unwrap_or_default();
+    env.wait_until("it is held anew", || lock().contains("\"generation\": 2"));
+    let history = env.git(&["log", "--format=%s", "refs/reconciler/locks"]);
+    let told = "codegen-1 releases a, generation 1: forced by eve-1: it hangs";
+    assert!(history.lines().any(|line| line == told), "{history}");
+    env.let_go("a");
+    env.wait_for_completed(&["a"]);
+    env.assert_no_doubles();
     drop(running);
 }

@@ -62,7 +62,8 @@ fn commits_are_seen(env: &TestEnvironment) {
     env.wait_for_completed(&["first"]);
     env.commit_task("a", &env.doing("a", "true"));
     env.wait_for_completed(&["a"]);
-    env.git(&["pack-refs", "--all"]);
+    // The loop may be writing a ref just now.
+    env.wait_until("refs are packed", || env.try_git(&["pack-refs", "--all"]).is_some());
     env.commit_task("b", &env.doing("b", "true"));
     env.wait_for_completed(&["b"]);
 }

@@ -3,7 +3,7 @@
 
 use crate::mutant::Mutant;
 use crate::protocol::Protocol;
-use crate::world::{At, Broken, Claim, File, Glance, Lock, TASKS, WANTS, World};
+use crate::world::{At, Broken, Claim, End, File, Glance, How, Lock, TASKS, WANTS, World};
 
 impl Protocol {
     /// Looks for free paths before it has the table lock, or at the ledger before the files. In two
@@ -141,23 +141,42 @@ impl Protocol {
         Some(())
     }
 
-    /// Takes the table lock and reads the claim that is to end: its own, whose worker has ended.
+    /// Reads the claim that is to end: its own, whose worker has ended.
     pub(crate) fn read_own(&self, world: &mut World, actor: usize) -> Option<()> {
         let (At::Holds(own), true) = (world.actors[actor].at, self.part(actor).releases) else {
             return None;
         };
-        let works = world.actors[actor].worker.claim().is_some();
-        if works || !self.may_lock(world, Mutant::NoLockAtRelease) {
+        if world.actors[actor].worker.claim().is_some() {
             return None;
         }
         let task = self.part(actor).task;
         let is_mine = world.held(task).is_some_and(|claim| claim.nonce == own.nonce);
+        let end = End { task, claim: own, how: How::Own };
+        world.actors[actor].at = match is_mine {
+            true if self.has(Mutant::FileBeforeTombstone) => At::Entombed(end),
+            true => At::Releasing(end),
+            false => At::Idle,
+        };
+        Some(())
+    }
+
+    /// Takes the table lock, and looks once more whether the claim is its own.
+    pub(crate) fn look_again(&self, world: &mut World, actor: usize) -> Option<()> {
+        let At::Entombed(end) = world.actors[actor].at else { return None };
+        if !self.may_lock(world, Mutant::NoLockAtRelease) {
+            return None;
+        }
+        let task = end.task;
+        let is_mine = world.held(task).is_some_and(|there| there.nonce == end.claim.nonce);
         let ends_any = self.has(Mutant::ReleaseWithoutNonce) && world.held(task).is_some();
         if !(is_mine || ends_any) {
             world.actors[actor].at = At::Idle;
             return Some(());
         }
-        self.begin_release(world, actor, (task, own));
+        if !self.has(Mutant::NoLockAtRelease) {
+            world.table = Lock::Claimer(actor);
+        }
+        world.actors[actor].at = At::Removing(end);
         Some(())
     }
 
@@ -170,30 +189,28 @@ impl Protocol {
             return None;
         }
         world.actors[actor].force_left = false;
-        self.begin_release(world, actor, (task, claim));
-        Some(())
-    }
-
-    fn begin_release(&self, world: &mut World, actor: usize, (task, claim): (usize, Claim)) {
+        let end = End { task, claim, how: How::Force };
         if !self.has(Mutant::NoLockAtRelease) {
             world.table = Lock::Claimer(actor);
         }
         world.actors[actor].at = if self.has(Mutant::FileBeforeTombstone) {
-            At::Removing(task, claim)
+            At::Removing(end)
         } else {
-            At::Releasing(task, claim)
+            At::Releasing(end)
         };
+        Some(())
     }
 
     /// Removes the file of a claim whose end is recorded, and gives the table lock back.
     pub(crate) fn remove(&self, world: &mut World, actor: usize) -> Option<()> {
-        let At::Removing(task, claim) = world.actors[actor].at else { return None };
+        let At::Removing(end) = world.actors[actor].at else { return None };
+        let End { task, claim, .. } = end;
         if world.held(task).is_some_and(|there| there.nonce != claim.nonce) {
             world.break_law(Broken::ForeignRelease);
         }
         world.files[task] = File::Absent;
         if self.has(Mutant::FileBeforeTombstone) {
-            world.actors[actor].at = At::Releasing(task, claim);
+            world.actors[actor].at = At::Releasing(end);
             return Some(());
         }
         Self::unlock(world, Lock::Claimer(actor));

@@ -6,13 +6,14 @@
 //!
 //! | step | code |
 //! |---|---|
-//! | `read_files`, `choose`, `publish` | `HostWorld::claim` (`world/host/perform.rs`), under the table lock |
-//! | `read_ledger`, `commit` | `Ledger::publish` and `Ledger::commit` (`world`), `Holding::replaces` (`api/claim.rs`) |
-//! | `read_own`, `read_any`, `remove` | `HostWorld::release`, under the table lock; by force: a person's release |
-//! | `heal_files`, `heal_ledger`, `heal_commit` | `HostWorld::ownership` and `missing`, at each look of the loop |
+//! | `read_files`, `choose`, `publish` | `HostWorld::claim` (`world/host/ownership.rs`) and `Client::claim` (`client/claim`), in a `Turn` (`world/ownership.rs`) |
+//! | `read_ledger`, `commit` | `Ledger::publish` and `Ledger::commit` (`world/ledger.rs`), `Holding::replaces` (`api/claim.rs`) |
+//! | `read_own`, `look_again`, `remove` | `Ownership::release`: the loop's |
+//! | `read_any`, `remove` | `Turn::release`: a person's, also by force |
+//! | `heal_first`, `heal_second`, `heal_commit` | `HostWorld::observe` and `HostWorld::owned`: `Ledger::missing`, at each look of the loop |
 //! | `enter`, `note` | `HostWorld::new_session`: `end_predecessor`, `Repository::note_generation` |
-//! | `judge`, `accept` | `client::judge` with `plan::verdict`, called by git's `reference-transaction`; git moves the branch |
-//! | `read_for_renewal`, `renew` | `HostWorld::renew`, under the table lock |
+//! | `judge`, `accept` | `client::judge_hook` with `plan::verdict`, called by git's `reference-transaction` (the strict mode); git moves the branch |
+//! | `read_for_renewal`, `renew` | `HostWorld::renew`, and the shim's `Lease::renew` (`shim/lease.rs`), under the table lock |
 //! | `kill`, `lapse`, `remove_file`, `tear`, `lose_ledger` | what may happen to them |
 //!
 //! `cargo test --test model` tries small bounds, `make model` larger ones.

@@ -28,6 +28,7 @@ pub(crate) enum Step {
     Commit(usize, Answer),
     ReleaseOwn(usize),
     ReleaseByForce(usize),
+    LookAgain(usize),
     Remove(usize),
     Enter(usize),
     Note(usize),
@@ -38,8 +39,8 @@ pub(crate) enum Step {
     ReadForRenewal(usize),
     Renew(usize),
     EndRenewer(usize),
-    HealFiles,
-    HealLedger,
+    HealFirst,
+    HealSecond,
     HealCommit,
     Kill(usize),
     Lapse(usize),
@@ -49,7 +50,7 @@ pub(crate) enum Step {
 }
 
 /// What each of those who take part may do.
-const OF_ACTOR: [fn(usize) -> Step; 21] = [
+const OF_ACTOR: [fn(usize) -> Step; 22] = [
     Step::Look,
     Step::ReadFiles,
     Step::Choose,
@@ -60,6 +61,7 @@ const OF_ACTOR: [fn(usize) -> Step; 21] = [
     |actor| Step::Commit(actor, Answer::LostBefore),
     Step::ReleaseOwn,
     Step::ReleaseByForce,
+    Step::LookAgain,
     Step::Remove,
     Step::Enter,
     Step::Note,
@@ -74,7 +76,7 @@ const OF_ACTOR: [fn(usize) -> Step; 21] = [
 ];
 const OF_TASK: [fn(usize) -> Step; 3] = [Step::Lapse, Step::RemoveFile, Step::Tear];
 const OF_NOBODY: [Step; 4] =
-    [Step::HealFiles, Step::HealLedger, Step::HealCommit, Step::LoseLedger];
+    [Step::HealFirst, Step::HealSecond, Step::HealCommit, Step::LoseLedger];
 
 impl Protocol {
     /// Returns what an actor is to do.
@@ -102,6 +104,7 @@ impl Protocol {
             Step::Commit(actor, answer) => self.commit(world, actor, answer),
             Step::ReleaseOwn(actor) => self.read_own(world, actor),
             Step::ReleaseByForce(actor) => self.read_any(world, actor),
+            Step::LookAgain(actor) => self.look_again(world, actor),
             Step::Remove(actor) => self.remove(world, actor),
             Step::Enter(actor) => self.enter(world, actor),
             Step::Note(actor) => self.note(world, actor),
@@ -112,8 +115,8 @@ impl Protocol {
             Step::ReadForRenewal(actor) => self.read_for_renewal(world, actor),
             Step::Renew(actor) => self.renew(world, actor),
             Step::EndRenewer(actor) => Self::end_renewer(world, actor),
-            Step::HealFiles => self.heal_files(world),
-            Step::HealLedger => self.heal_ledger(world),
+            Step::HealFirst => self.heal_first(world),
+            Step::HealSecond => self.heal_second(world),
             Step::HealCommit => self.heal_commit(world),
             Step::Kill(actor) => Self::kill(world, actor),
             Step::Lapse(task) => Self::lapse(world, task),

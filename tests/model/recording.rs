@@ -3,7 +3,7 @@
 
 use crate::mutant::Mutant;
 use crate::protocol::Protocol;
-use crate::world::{At, Broken, Entry, File, Healer, Ledger, Lock, TASKS, World};
+use crate::world::{At, Broken, Entry, File, Healer, How, Ledger, Lock, TASKS, World};
 
 /// What is heard of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ impl Protocol {
                     At::Idle
                 }
             }
-            At::Releasing(task, claim) => At::Entombing(task, claim, ledger),
+            At::Releasing(end) => At::Entombing(end, ledger),
             At::Idle
             | At::Looked(_)
             | At::Deciding { .. }
@@ -53,7 +53,8 @@ impl Protocol {
             | At::Noting(_)
             | At::Holds(_)
             | At::Entombing(..)
-            | At::Removing(..) => return None,
+            | At::Entombed(_)
+            | At::Removing(_) => return None,
         };
         Some(())
     }
@@ -62,7 +63,7 @@ impl Protocol {
     pub(crate) fn commit(&self, world: &mut World, actor: usize, answer: Answer) -> Option<()> {
         let (task, read, new) = match world.actors[actor].at {
             At::Committing(claim, read) => (self.part(actor).task, read, claim.entry()),
-            At::Entombing(task, claim, read) => (task, read, claim.tombstone()),
+            At::Entombing(end, read) => (end.task, read, end.claim.tombstone()),
             At::Idle
             | At::Looked(_)
             | At::Deciding { .. }
@@ -71,8 +72,9 @@ impl Protocol {
             | At::Recorded(_)
             | At::Noting(_)
             | At::Holds(_)
-            | At::Releasing(..)
-            | At::Removing(..) => return None,
+            | At::Releasing(_)
+            | At::Entombed(_)
+            | At::Removing(_) => return None,
         };
         if answer != Answer::Heard {
             world.left.unheard = world.left.unheard.checked_sub(1)?;
@@ -107,10 +109,13 @@ impl Protocol {
         let at = &mut world.actors[actor].at;
         if let At::Committing(claim, _) = *at {
             *at = At::Recorded(claim);
-        } else if let At::Entombing(task, claim, _) = *at {
-            *at = At::Removing(task, claim);
-            if self.has(Mutant::FileBeforeTombstone) {
-                *at = At::Idle;
+        } else if let At::Entombing(end, _) = *at {
+            *at = match end.how {
+                _ if self.has(Mutant::FileBeforeTombstone) => At::Idle,
+                How::Own => At::Entombed(end),
+                How::Force => At::Removing(end),
+            };
+            if *at == At::Idle {
                 Self::unlock(world, Lock::Claimer(actor));
             }
         }
@@ -120,66 +125,55 @@ impl Protocol {
         let at = &mut world.actors[actor].at;
         if let At::Committing(claim, _) = *at {
             *at = At::Published(claim);
-        } else if let At::Entombing(task, claim, _) = *at {
-            *at = At::Releasing(task, claim);
+        } else if let At::Entombing(end, _) = *at {
+            *at = At::Releasing(end);
         }
     }
 
-    /// Begins to compare the ledger with the files.
-    pub(crate) fn heal_files(&self, world: &mut World) -> Option<()> {
-        let may = self.scenario.heals && world.healer == Healer::Idle;
-        if !may || !self.may_lock(world, Mutant::NoLockAtHealing) {
+    /// Begins to compare the ledger with the files: it reads the ledger, which so is the older.
+    pub(crate) fn heal_first(&self, world: &mut World) -> Option<()> {
+        if !self.scenario.heals || world.healer != Healer::Idle {
             return None;
         }
-        if !self.has(Mutant::NoLockAtHealing) {
-            world.table = Lock::Healer;
-        }
-        world.healer = Healer::Files(world.files);
-        Some(())
-    }
-
-    /// Reads the ledger: what it does not say although the files do, and the other way round.
-    pub(crate) fn heal_ledger(&self, world: &mut World) -> Option<()> {
-        let Healer::Files(files) = world.healer else { return None };
-        let mut tree = world.ledger;
-        for task in 0..TASKS {
-            let recorded = tree[task];
-            match files[task] {
-                File::Whole(claim) if self.replaces(claim.entry(), recorded) => {
-                    tree[task] = Some(claim.entry());
-                }
-                File::Absent => {
-                    tree[task] = recorded.map(|entry| Entry { released: true, ..entry });
-                }
-                File::Whole(_) | File::Torn => {}
-            }
-        }
-        world.healer = if tree == world.ledger {
-            Self::unlock(world, Lock::Healer);
-            Healer::Idle
+        world.healer = if self.has(Mutant::HealingReadsFilesFirst) {
+            Healer::Files(world.files)
         } else {
-            Healer::Both(world.ledger, tree)
+            Healer::Ledger(world.ledger)
         };
         Some(())
     }
 
-    /// Commits the difference; if others were faster, the next look finds it again.
+    /// Reads the other: what does the ledger not say although the files do, or the other way round?
+    pub(crate) fn heal_second(&self, world: &mut World) -> Option<()> {
+        let (ledger, files) = match world.healer {
+            Healer::Ledger(ledger) => (ledger, world.files),
+            Healer::Files(files) => (world.ledger, files),
+            Healer::Idle | Healer::Both(_) => return None,
+        };
+        let changes = std::array::from_fn(|task: usize| match files[task] {
+            File::Whole(claim) => {
+                Some(claim.entry()).filter(|new| self.replaces(*new, ledger[task]))
+            }
+            File::Absent => ledger[task].filter(|old| !old.released).map(Entry::ended),
+            File::Torn => None,
+        });
+        world.healer = if changes == [None; TASKS] { Healer::Idle } else { Healer::Both(changes) };
+        Some(())
+    }
+
+    /// Commits what is still news to the ledger.
     pub(crate) fn heal_commit(&self, world: &mut World) -> Option<()> {
-        let Healer::Both(read, tree) = world.healer else { return None };
-        let ends = |task: usize| {
-            read[task].is_some_and(|old| !old.released)
-                && tree[task].is_some_and(|new| new.released)
-        };
-        let stands = |task: usize| {
-            let entry = tree[task].map(|entry| entry.nonce);
-            entry.is_some() && world.held(task).map(|claim| claim.nonce) == entry
-        };
-        let is_false = world.ledger == read && (0..TASKS).any(|task| ends(task) && stands(task));
-        if is_false {
-            world.break_law(Broken::FalseTombstone);
+        let Healer::Both(changes) = world.healer else { return None };
+        let mut tree = world.ledger;
+        for (task, change) in changes.into_iter().enumerate() {
+            let Some(new) = change.filter(|new| self.replaces(*new, tree[task])) else { continue };
+            let stands = world.held(task).is_some_and(|claim| claim.nonce == new.nonce);
+            if new.released && stands && !world.meddled {
+                world.break_law(Broken::FalseTombstone);
+            }
+            tree[task] = Some(new);
         }
-        self.swap(world, read, tree);
-        Self::unlock(world, Lock::Healer);
+        world.set_ledger(tree);
         world.healer = Healer::Idle;
         Some(())
     }

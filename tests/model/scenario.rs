@@ -200,7 +200,7 @@ pub(crate) const SMALL: &[Scenario] = &[
     Scenario {
         name: "three contend for two tasks that overlap, and commit",
         parts: &[part(0, 1).works(), part(0, 1).works().takes_lapsed(), part(1, 1).forces(0)],
-        faults: Budget { kills: 1, lapses: 1, ..NO_FAULT },
+        faults: Budget { lapses: 1, ..NO_FAULT },
         heals: false,
         loses_releases: false,
         strays: true,
@@ -211,7 +211,16 @@ pub(crate) const SMALL: &[Scenario] = &[
 /// The same with more of everything.
 pub(crate) const LARGE: &[Scenario] = &[
     Scenario {
-        name: "both renew and commit, killed twice, unheard",
+        name: "three contend for two tasks that overlap, commit, and are killed",
+        parts: &[part(0, 1).works(), part(0, 1).works().takes_lapsed(), part(1, 1).forces(0)],
+        faults: Budget { kills: 1, lapses: 1, ..NO_FAULT },
+        heals: false,
+        loses_releases: false,
+        strays: true,
+        shows: &[BOTH, TAKEOVER, FENCED, SUCCESSOR, STRAY],
+    },
+    Scenario {
+        name: "both renew and commit, killed and unheard",
         parts: &[part(0, 2).renews(), part(0, 2).renews().takes_lapsed().forces(0)],
         faults: Budget { kills: 1, lapses: 1, unheard: 1, ..NO_FAULT },
         heals: false,

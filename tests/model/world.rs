@@ -73,11 +73,29 @@ pub(crate) enum At {
     /// Its worker was started.
     Holds(Claim),
     /// Has read the claim that it ends.
-    Releasing(usize, Claim),
+    Releasing(End),
     /// Will commit the tombstone on top of this ledger.
-    Entombing(usize, Claim, Ledger),
+    Entombing(End, Ledger),
+    /// The end of its own claim is on record; it waits for the table lock.
+    Entombed(End),
     /// Will remove the file.
-    Removing(usize, Claim),
+    Removing(End),
+}
+
+/// The end of a claim that somebody is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct End {
+    pub(crate) task: usize,
+    pub(crate) claim: Claim,
+    pub(crate) how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum How {
+    /// By its holder, who takes the table lock when the end is on record.
+    Own,
+    /// By a person, who has the table lock all along.
+    Force,
 }
 
 /// What commits in the worktree of a task.
@@ -104,9 +122,12 @@ pub(crate) enum Renewer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Healer {
     Idle,
+    /// Has read the ledger.
+    Ledger(Ledger),
+    /// Has read the files. In one mutant alone.
     Files([File; TASKS]),
-    /// Has read the ledger too, and will commit the other.
-    Both(Ledger, Ledger),
+    /// Has read both, and will commit this.
+    Both(Ledger),
 }
 
 /// Who holds the table lock.
@@ -115,7 +136,6 @@ pub(crate) enum Lock {
     Free,
     Claimer(usize),
     Renewer(usize),
-    Healer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -225,6 +245,13 @@ impl World {
     }
 }
 
+impl Entry {
+    /// Returns what the ledger says after the end of this.
+    pub(crate) fn ended(self) -> Self {
+        Self { released: true, ..self }
+    }
+}
+
 impl Claim {
     /// Returns what the ledger says while it is held.
     pub(crate) fn entry(self) -> Entry {
@@ -233,7 +260,7 @@ impl Claim {
 
     /// Returns what the ledger says after its end.
     pub(crate) fn tombstone(self) -> Entry {
-        Entry { released: true, ..self.entry() }
+        self.entry().ended()
     }
 }
 

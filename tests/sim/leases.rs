@@ -57,7 +57,7 @@ fn leases_are_kept_and_lost_as_they_should_for_half_an_hour() {
 fn half_an_hour_holds_what_leases_can_meet() {
     let mut struck = std::collections::BTreeSet::new();
     let mut done = std::collections::BTreeSet::new();
-    for seed in 0..40 {
+    for seed in 0..200 {
         let mut history = begin(Rng::new(seed));
         crate::history::block_on(history.play()).unwrap();
         struck.extend(history.struck());

@@ -300,6 +300,6 @@ fn whoever_keeps_the_table_is_named() {
     let scene = shop();
     let _kept = TableLock::try_take(&scene.root.join(".git")).unwrap().unwrap();
     let said = scene.run(&["claim", "login"]).fails(1);
-    let who = format!("the table of locks is kept by process {}", std::process::id());
+    let who = format!("was not to be had within 10 s: process {} has it", std::process::id());
     assert!(said.contains(&who), "{said}");
 }

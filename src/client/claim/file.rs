@@ -2,12 +2,13 @@
 //! task, and whatever else is held, a lock for each pattern. It never gives back what a task holds.
 
 use super::paths::{less, lock_of, without};
-use super::{Taken, forced, is_of};
+use super::{forced, granted, is_of, put};
 use crate::api::claim::Claim;
 use crate::api::hash;
 use crate::api::name::{Seat, TaskName};
 use crate::api::path::PathPattern;
-use crate::client::{Client, Error, Obstacle};
+use crate::client::{Client, Error};
+use crate::plan::grant::{Conflict, Grant};
 use crate::world::ownership::{OwnershipError, Turn, draw};
 
 /// How many digits tell the patterns of one claim apart.
@@ -83,19 +84,21 @@ impl Client {
     /// When it cannot be told who holds what: nothing was locked then.
     pub async fn lock_file(&self, path: &PathPattern, person: &Seat) -> Result<FileTaken, Error> {
         let desired = self.desired_if_known().await;
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         let asked = lock_of(person, vec![path.clone()], None);
-        match self.take(&mut turn, (&asked, desired.as_deref()), None).await? {
-            Taken::Claimed { claim } | Taken::Renewed { claim } => {
+        match granted(&turn, &asked, desired.as_deref()).await? {
+            Grant::New(claim) | Grant::Renewed(claim) => {
+                put(&turn, &claim, None)?;
+                self.finish(turn).await?;
                 Ok(FileTaken::Locked(FileLock::of(&claim, path)))
             }
-            Taken::Refused { obstacles } => {
-                let Obstacle { task, held, damage, .. } =
-                    obstacles.into_iter().next().expect("a refusal says why");
-                let lock = turn.held(&task).ok().flatten().zip(held);
+            Grant::Refused(conflicts) => {
+                let Conflict { task, overlap, damage, .. } =
+                    conflicts.into_iter().next().expect("a refusal says why");
+                let lock = turn.held(&task).ok().flatten().zip(overlap);
                 Ok(lock.map_or_else(
                     || FileTaken::Unclear { task, why: damage.unwrap_or_default() },
-                    |(claim, held)| FileTaken::Held(FileLock::of(&claim, &held)),
+                    |(claim, overlap)| FileTaken::Held(FileLock::of(&claim, &overlap.held)),
                 ))
             }
         }
@@ -112,7 +115,7 @@ impl Client {
         reason: Option<&str>,
     ) -> Result<FileFreed, Error> {
         let desired = self.desired_if_known().await;
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         let Some((held, pattern)) = find(&turn, id)? else { return Ok(FileFreed::Absent) };
         let lock = FileLock::of(&held, &pattern);
         if !held.is_without_task() {
@@ -123,7 +126,7 @@ impl Client {
             (true, _) if whole => turn.release(&held, None).await?,
             (true, _) => {
                 let asked = lock_of(person, rest, Some(held));
-                less(self.take(&mut turn, (&asked, desired.as_deref()), None).await?)?;
+                less(&turn, granted(&turn, &asked, desired.as_deref()).await?)?;
             }
             (false, None) => return Ok(FileFreed::OfAnother(lock)),
             (false, Some(_)) if !whole => return Ok(FileFreed::OfMore(lock)),
@@ -132,7 +135,7 @@ impl Client {
                 self.note_force(&held.task, held.seat.to_string().as_str(), (person, reason))?;
             }
         }
-        turn.announce();
+        self.finish(turn).await?;
         Ok(FileFreed::Unlocked(lock))
     }
 }

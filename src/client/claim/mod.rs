@@ -147,7 +147,7 @@ impl Client {
             help: "see what is wrong with it: reconciler check".to_owned(),
         })?;
         let (uid, branch) = self.registered(task)?.unzip();
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         // Who holds it already does so under the uid that was drawn then.
         let held = turn.held(task).ok().flatten().filter(|held| is_of(held, person));
         let drawn = || held.as_ref().map_or_else(|| fresh(task.as_str()), |held| held.uid.clone());
@@ -159,7 +159,7 @@ impl Client {
             paths: spec.files.clone(),
             branch: branch.flatten(),
         };
-        self.take(&mut turn, (&asked, Some(&desired)), None).await
+        self.take(turn, (&asked, Some(&desired)), None).await
     }
 
     /// Gives back what somebody holds. What was worked under it stays where it is.
@@ -229,9 +229,7 @@ impl Client {
         for held in own {
             renewed.push(prolong(&turn, &held, desired.as_deref())?);
         }
-        turn.heal()?;
-        drop(turn);
-        self.ownership().publish().await?;
+        self.finish(turn).await?;
         Ok(renewed)
     }
 
@@ -246,38 +244,32 @@ impl Client {
     /// Grants what is asked, if nobody stands in the way, and has it recorded.
     async fn take(
         &self,
-        turn: &mut Turn<'_>,
+        turn: Turn<'_>,
         (asked, desired): (&Asked, Option<&Desired>),
         reason: Option<String>,
     ) -> Result<Taken, Error> {
-        match granted(turn, asked, desired)? {
-            Grant::Refused(conflicts) => Ok(refused(conflicts)),
+        let taken = match granted(&turn, asked, desired).await? {
+            Grant::Refused(conflicts) => return Ok(refused(conflicts)),
             Grant::Renewed(claim) => {
                 turn.publish(&claim)?;
-                turn.heal()?;
-                self.ownership().publish().await?;
-                Ok(Taken::Renewed { claim })
+                Taken::Renewed { claim }
             }
             Grant::New(claim) => {
-                self.put(turn, &claim, reason).await?;
-                Ok(Taken::Claimed { claim })
+                put(&turn, &claim, reason)?;
+                Taken::Claimed { claim }
             }
-        }
+        };
+        self.finish(turn).await?;
+        Ok(taken)
     }
 
-    /// Publishes a new claim and has it recorded, with whatever a command before us left unrecorded.
-    async fn put(
-        &self,
-        turn: &mut Turn<'_>,
-        claim: &Claim,
-        why: Option<String>,
-    ) -> Result<(), Error> {
-        turn.publish(claim)?;
-        turn.heal()?;
-        let holding = Holding { claim: claim.clone(), released_at: None };
-        self.ownership().record(vec![Change { holding, why }]).await?;
+    /// Ends a turn in which something was changed: it is recorded, with whatever a command before us
+    /// left unrecorded, when others can go on already.
+    async fn finish(&self, mut turn: Turn<'_>) -> Result<(), Error> {
+        turn.heal().await?;
         turn.announce();
-        Ok(())
+        drop(turn);
+        Ok(self.ownership().publish().await?)
     }
 
     async fn turn(&self) -> Result<Turn<'_>, Error> {
@@ -325,20 +317,30 @@ impl Client {
 }
 
 /// Decides what becomes of what is asked, as everything is in this turn.
-fn granted(turn: &Turn<'_>, asked: &Asked, desired: Option<&Desired>) -> Result<Grant, Error> {
+async fn granted(
+    turn: &Turn<'_>,
+    asked: &Asked,
+    desired: Option<&Desired>,
+) -> Result<Grant, Error> {
     let claims: BTreeMap<TaskName, ClaimSighting> = turn.claims()?;
-    let now = now()?;
-    Ok(grant::grant(
-        asked,
-        Scene {
-            claims: &claims,
-            desired,
-            last: turn.generation(&asked.task),
-            now: &now,
-            nonce: draw(),
-            node: identity::node(),
-        },
-    ))
+    let (now, nonce) = (now()?, draw());
+    let with = |last| {
+        let (claims, now, node) = (&claims, &now, identity::node());
+        grant::grant(asked, Scene { claims, desired, last, now, nonce, node })
+    };
+    // Only who gets something new must know what was recorded: the others are told at once.
+    match with(0) {
+        Grant::New(_) => Ok(with(turn.generation(&asked.task).await?)),
+        other @ (Grant::Renewed(_) | Grant::Refused(_)) => Ok(other),
+    }
+}
+
+/// Publishes a new claim; it is to be recorded when the turn is over.
+fn put(turn: &Turn<'_>, claim: &Claim, why: Option<String>) -> Result<(), Error> {
+    turn.publish(claim)?;
+    let holding = Holding { claim: claim.clone(), released_at: None };
+    turn.note(Change { holding, why });
+    Ok(())
 }
 
 fn refused(conflicts: Vec<Conflict>) -> Taken {

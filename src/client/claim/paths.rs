@@ -1,7 +1,7 @@
 //! Paths beyond those of a task: an agent or a person adds them to the claim of the task in whose
 //! worktree they work; anywhere else a person holds them without a task. All of them or none.
 
-use super::{Taken, fresh, granted, is_of, prolong, refused};
+use super::{Obstacle, Taken, fresh, granted, is_of, prolong, put, refused};
 use crate::api::claim::Claim;
 use crate::api::name::{Owner, Seat, TaskName};
 use crate::api::path::PathPattern;
@@ -48,19 +48,19 @@ impl Client {
         let desired = self.desired_if_known().await;
         let reason = reason.map(ToOwned::to_owned);
         if let Some(place) = self.worktree_around(directory).await? {
-            let mut turn = self.turn().await?;
+            let turn = self.turn().await?;
             let own = in_force(&turn, &place)?;
             let mut all = own.locked_files.clone();
             all.extend(paths.into_iter().filter(|one| !own.locked_files.contains(one)));
-            return self.change(&mut turn, (&place, &own), (all, desired.as_deref()), reason).await;
+            return self.change(turn, (&place, &own), (all, desired.as_deref()), reason).await;
         }
         let person = self.person(named).await?;
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         let wanted = grant::with_shared(&paths, grant::policy(desired.as_deref()));
         let same = held_without_task(&turn, &person)?;
         let same = same.into_iter().find(|one| one.locked_files == wanted);
         let asked = lock_of(&person, paths, same);
-        self.take(&mut turn, (&asked, desired.as_deref()), reason).await
+        self.take(turn, (&asked, desired.as_deref()), reason).await
     }
 
     /// Gives paths back: those that were added to the claim of the task in whose worktree the
@@ -84,7 +84,7 @@ impl Client {
             Which::All => None,
             Which::Paths(paths) => Some(self.named(directory, paths).await?),
         };
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         let mut changed = Vec::new();
         for held in held_without_task(&turn, &person)? {
             let (whole, rest) = match &gone {
@@ -97,12 +97,11 @@ impl Client {
                 continue;
             } else {
                 let asked = lock_of(&person, rest, Some(held.clone()));
-                let taken = self.take(&mut turn, (&asked, desired.as_deref()), None).await?;
-                less(taken)?;
+                less(&turn, granted(&turn, &asked, desired.as_deref()).await?)?;
             }
             changed.push(held);
         }
-        turn.announce();
+        self.finish(turn).await?;
         match which {
             Which::Paths(paths) if changed.is_empty() => Err(not_held(&paths.join(" "), &person)),
             Which::Paths(_) | Which::All => Ok(changed),
@@ -146,7 +145,7 @@ impl Client {
             Which::All => None,
             Which::Paths(paths) => Some(self.patterns(directory, paths).await?),
         };
-        let mut turn = self.turn().await?;
+        let turn = self.turn().await?;
         let own = in_force(&turn, place)?;
         if let Some(asked) = gone.iter().flatten().find(|one| base.contains(one)) {
             return Err(Error::Refused {
@@ -165,15 +164,17 @@ impl Client {
                 Which::Paths(paths) => Err(not_held(&paths.join(" "), &own.seat)),
             };
         }
-        less(self.change(&mut turn, (place, &own), (rest, desired), None).await?)?;
-        Ok(vec![own])
+        match self.change(turn, (place, &own), (rest, desired), None).await? {
+            Taken::Claimed { .. } | Taken::Renewed { .. } => Ok(vec![own]),
+            Taken::Refused { obstacles } => Err(in_the_way(&obstacles)),
+        }
     }
 
     /// Changes the paths of the claim that a worktree works under. The worktree is told first: whatever
     /// cuts this off leaves a worktree that refuses to commit until it is run again.
     async fn change(
         &self,
-        turn: &mut Turn<'_>,
+        turn: Turn<'_>,
         (place, own): (&Place, &Claim),
         (paths, desired): (Vec<PathPattern>, Option<&Desired>),
         reason: Option<String>,
@@ -188,22 +189,24 @@ impl Client {
         };
         let note =
             |generation| self.repository.note_generation(&place.path, &place.owner, generation);
-        match granted(turn, &asked, desired)? {
+        let taken = match granted(&turn, &asked, desired).await? {
             Grant::Refused(conflicts) => {
                 note(own.generation)?;
-                Ok(refused(conflicts))
+                return Ok(refused(conflicts));
             }
             Grant::Renewed(claim) => {
                 turn.publish(&claim)?;
                 note(claim.generation)?;
-                Ok(Taken::Renewed { claim })
+                Taken::Renewed { claim }
             }
             Grant::New(claim) => {
                 note(claim.generation)?;
-                self.put(turn, &claim, reason).await?;
-                Ok(Taken::Claimed { claim })
+                put(&turn, &claim, reason)?;
+                Taken::Claimed { claim }
             }
-        }
+        };
+        self.finish(turn).await?;
+        Ok(taken)
     }
 
     /// Returns the worktree of a task that a directory is in; `None` in one of nobody's.
@@ -293,14 +296,24 @@ pub(super) fn without(
     (rest.is_empty() || names.contains(&held.task), grant::with_shared(&rest, policy))
 }
 
-/// Sees to it that a claim was made smaller: nothing but a lock that cannot be understood prevents it.
-pub(super) fn less(taken: Taken) -> Result<(), Error> {
-    let Taken::Refused { obstacles } = taken else { return Ok(()) };
+/// Publishes a claim that was made smaller: nothing but a lock that cannot be understood prevents it.
+pub(super) fn less(turn: &Turn<'_>, grant: Grant) -> Result<(), Error> {
+    match grant {
+        Grant::New(claim) => put(turn, &claim, None),
+        Grant::Renewed(claim) => Ok(turn.publish(&claim)?),
+        Grant::Refused(conflicts) => {
+            let obstacles: Vec<Obstacle> = conflicts.into_iter().map(Obstacle::from).collect();
+            Err(in_the_way(&obstacles))
+        }
+    }
+}
+
+fn in_the_way(obstacles: &[Obstacle]) -> Error {
     let tasks: Vec<String> = obstacles.iter().map(|one| format!("task/{}", one.task)).collect();
-    Err(Error::Refused {
+    Error::Refused {
         what: format!("the lock of {} is in the way", tasks.join(" and ")),
         help: "see who holds what: reconciler locks".to_owned(),
-    })
+    }
 }
 
 fn not_held(what: &str, person: &Seat) -> Error {

@@ -13,6 +13,8 @@ const PATHS_MAX: usize = 500;
 
 /// git lets nothing but a commit be a branch: there is nothing to peel.
 const BRANCHES: &str = "refs/heads/";
+/// Where our own refs are: all are made of commits.
+const OURS: &str = "refs/reconciler/";
 
 /// Why a blob cannot be read: git does not say more.
 const UNREADABLE: &str = "it is lost or damaged, or was never fetched by a partial clone: \
@@ -28,7 +30,8 @@ impl Reader {
     /// # Errors
     /// When the ref cannot be read. Whether the commit of a branch can be shows when it is read.
     pub async fn resolve(&self, name: &str) -> Result<Option<CommitId>, Error> {
-        if self.repository.by_library && name.starts_with(BRANCHES) {
+        let is_commit = name.starts_with(BRANCHES) || name.starts_with(OURS);
+        if self.repository.by_library && is_commit {
             return library::resolve(&self.repository.common_dir, name).await;
         }
         self.peel(name).await

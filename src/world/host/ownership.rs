@@ -77,7 +77,7 @@ impl HostWorld {
             return Ok(Outcome::AlreadySo);
         }
         let held = held.map_or(0, |held| held.generation);
-        if turn.generation(&claim.task).max(held).saturating_add(1) != claim.generation {
+        if turn.generation(&claim.task).await?.max(held).saturating_add(1) != claim.generation {
             return refused("the claim has moved on");
         }
         for (task, other) in turn.near(&claim.locked_files, &claim.task)? {

@@ -133,6 +133,12 @@ impl State {
         if (live, agents) != (1, 1) {
             return Some("has not one shim and one agent");
         }
+        let stopped = |one: &SimAttempt| {
+            one.shim.as_ref().is_some_and(|shim| shim.alive && self.paused.contains(&shim.process))
+        };
+        if self.attempts_of(&owner).any(stopped) {
+            return Some("stands still");
+        }
         if marked.count() != 1 {
             return Some("has not one session");
         }
