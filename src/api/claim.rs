@@ -39,6 +39,9 @@ pub struct Claim {
     pub nonce: Uid,
     /// The machine it was taken on.
     pub node: String,
+    /// Why it was taken, in the words of whoever did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The attempt that renewed it last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,

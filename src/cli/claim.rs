@@ -21,10 +21,13 @@ Exit codes: 0 it is yours, 6 somebody holds it or some of its files, 1 anything 
 
 Examples:
   reconciler claim fix-login
-  reconciler claim fix-login --as ada")]
+  reconciler claim fix-login --as ada
+  reconciler claim fix-login --force --reason 'the agent is stuck'")]
 pub(super) struct ClaimTask {
     /// The task
     task: TaskName,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     who: Who,
 }
@@ -96,7 +99,8 @@ impl ClaimTask {
     pub(super) async fn run(self, context: &Context) -> Done {
         let client = context.holder().await?;
         let person = client.person(self.who.name.as_deref()).await?;
-        let taken = client.claim(&self.task, &person).await?;
+        let force = self.force.reason.as_deref().filter(|_| self.force.force);
+        let taken = client.claim(&self.task, &person, force).await?;
         if told(context, &taken)? {
             for line in next(&client, &self.task) {
                 context.say(&line)?;

@@ -138,6 +138,7 @@ pub(super) fn take(
         node: scene.observed.node.clone(),
         attempt: None,
         process: None,
+        reason: None,
         completed_at: None,
     }
 }

@@ -280,7 +280,9 @@ fn message(changes: &[Change]) -> String {
     let line = |one: &Change| {
         let Claim { task, seat, generation, .. } = &one.holding.claim;
         let verb = if one.holding.released_at.is_some() { "releases" } else { "claims" };
-        let words: Vec<&str> = one.why.iter().flat_map(|why| why.split_whitespace()).collect();
+        let taken = one.holding.claim.reason.as_ref().filter(|_| one.holding.released_at.is_none());
+        let why = one.why.as_ref().or(taken);
+        let words: Vec<&str> = why.iter().flat_map(|why| why.split_whitespace()).collect();
         let why = if words.is_empty() { String::new() } else { format!(": {}", words.join(" ")) };
         format!("{seat} {verb} {task}, generation {generation}{why}")
     };

@@ -73,6 +73,7 @@ contract! {
         records_are_swept;
     sessions:
         a_session_is_made_of_a_prepared_attempt_only,
+        a_session_needs_the_claim_of_its_own_seat,
         a_closed_attempt_is_not_started,
         a_session_of_somebody_else_is_left_alone,
         a_program_that_ends_is_seen,

@@ -208,6 +208,7 @@ impl Stage {
             node: "here".to_owned(),
             attempt: None,
             process: None,
+            reason: None,
             completed_at: None,
         }
     }
@@ -314,8 +315,17 @@ impl Stage {
         self.running_again(task)
     }
 
+    /// Claims a folder of its own for a task that is registered.
+    pub(crate) fn claimed(&self, task: &str) {
+        let mut claim = self.claim(task, 1, 1);
+        claim.locked_files = vec![PathPattern::parse(&format!("{task}/")).unwrap()];
+        claim.heartbeat.boot = self.observed().boot;
+        self.act(&Action::Claim(claim), Done);
+    }
+
     /// Prepares the attempt of a task that is registered, and starts it.
     pub(crate) fn running_again(&self, task: &str) -> AttemptId {
+        self.claimed(task);
         self.act(&self.attempt(task, 1), Done);
         self.act(&self.new_session(task, 1), Done);
         let id = self.attempt_id(task, 1);

@@ -14,6 +14,17 @@ pub(crate) fn a_session_is_made_of_a_prepared_attempt_only(on: &Stage) {
     on.act(&on.new_session("alpha", 1), Refused);
 }
 
+pub(crate) fn a_session_needs_the_claim_of_its_own_seat(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    on.act(&on.attempt("alpha", 1), Done);
+    on.act(&on.new_session("alpha", 1), Refused);
+    let mut claim = on.claim("alpha", 1, 1);
+    claim.seat = "alice-1".to_owned().try_into().unwrap();
+    on.act(&Action::Claim(claim), Done);
+    on.act(&on.new_session("alpha", 1), Refused);
+    on.sees_not("session alpha: alpha/uid1#1");
+}
+
 pub(crate) fn a_closed_attempt_is_not_started(on: &Stage) {
     on.act(&on.record("alpha", 1), Done);
     on.act(&on.attempt("alpha", 1), Done);
@@ -27,6 +38,7 @@ pub(crate) fn a_session_of_somebody_else_is_left_alone(on: &Stage) {
     on.sees("session alpha: nobody");
     on.act(&on.record("alpha", 1), Done);
     on.act(&on.attempt("alpha", 1), Done);
+    on.claimed("alpha");
     on.act(&on.new_session("alpha", 1), Refused);
     let (session, owner) = (on.session("alpha"), on.owner("alpha", 1));
     on.act(&Action::KillSession { session, owner }, AlreadySo);

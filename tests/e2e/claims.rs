@@ -1,8 +1,9 @@
 //! People hold files beside a loop that runs: it waits for them, and they for it.
 
 use crate::common::{Said, TestEnvironment, is_there, said};
+use reconciler::api::attempt::{ExitReason, StopReason};
 use reconciler::plan::report::Reason;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 
 fn command(env: &TestEnvironment, arguments: &[&str]) -> Said {
@@ -113,5 +114,63 @@ fn what_is_taken_away_from_an_agent_is_on_record_and_held_anew_by_the_next_gener
     env.let_go("a");
     env.wait_for_completed(&["a"]);
     env.assert_no_doubles();
+    drop(running);
+}
+
+#[test]
+fn who_takes_a_task_over_has_it_in_one_step_and_its_agent_ends() {
+    let env = TestEnvironment::new();
+    let running = env.start_loop();
+    task(&env, "a", &["src/"]);
+    env.wait_for_start("a", 1);
+    let take = ["claim", "a", "--force", "--reason", "it hangs", "--as", "eve"];
+    let taken = command(&env, &take);
+    assert!(taken.status.success(), "{taken:?}");
+    env.wait_until("eve has it alone", || {
+        let taken_over = ExitReason::Stopped { why: StopReason::TakenOver };
+        env.reason("a") == Some(Reason::HeldByPerson) && env.ends("a") == [taken_over]
+    });
+    let history = env.git(&["log", "--format=%s", "refs/reconciler/locks"]);
+    let told = "eve-1 claims a, generation 2: forced by eve-1: it hangs";
+    assert!(history.lines().any(|line| line == told), "{history}");
+    // Her commits pass in the worktree that the agent had.
+    let at = env.worktree("a");
+    fs::create_dir_all(at.join("src")).unwrap();
+    fs::write(at.join("src/a.rs"), "by eve").unwrap();
+    let place = at.to_str().unwrap();
+    env.git(&["-C", place, "add", "src"]);
+    env.wait_until("her commit passes", || {
+        env.try_git(&["-C", place, "commit", "-q", "-m", "by eve"]).is_some()
+    });
+    assert_eq!(env.starts("a").len(), 1, "no agent beside her");
+    let said = command(&env, &["release", "a", "--done", "--as", "eve"]);
+    assert!(said.status.success(), "{said:?}");
+    env.wait_for_completed(&["a"]);
+    drop(running);
+}
+
+#[test]
+fn a_worker_that_stands_still_for_a_whole_lease_loses_its_claim_and_the_task_goes_on() {
+    let env = TestEnvironment::new();
+    env.commit_policy(&json!({ "intervals": { "heartbeatSeconds": 1, "resyncSeconds": 5 } }));
+    let running = env.start_loop();
+    task(&env, "a", &["src/"]);
+    let agent = env.wait_for_start("a", 1);
+    let lock = env.path(".task-locks/a.lock");
+    let held = || -> Value { serde_json::from_slice(&fs::read(&lock).unwrap()).unwrap() };
+    env.wait_until("its shim keeps the claim", || held()["process"]["pid"].is_u64());
+    // tmux lets what is in a pane go on at once; what the shim started it does not know.
+    let group = format!("-{agent}");
+    assert!(env.command("kill").args(["-STOP", "--", &group]).status().unwrap().success());
+    // As if it had stood still for a lease.
+    let mut claim = held();
+    claim["heartbeat"]["bootMillis"] = json!(1);
+    fs::write(&lock, claim.to_string()).unwrap();
+    env.wait_for_start("a", 2);
+    assert_eq!(held()["generation"], json!(2), "whoever worked under the first is fenced off");
+    assert!(!TestEnvironment::is_alive(agent));
+    env.assert_no_doubles();
+    env.let_go("a");
+    env.wait_for_completed(&["a"]);
     drop(running);
 }

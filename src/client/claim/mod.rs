@@ -135,11 +135,16 @@ pub enum Freed {
 }
 
 impl Client {
-    /// Takes a declared task for a person.
+    /// Takes a declared task for a person; from whoever holds it, when a reason for that is given.
     ///
     /// # Errors
     /// When there is no such task, or it cannot be told who holds what: nothing was claimed then.
-    pub async fn claim(&self, task: &TaskName, person: &Seat) -> Result<Taken, Error> {
+    pub async fn claim(
+        &self,
+        task: &TaskName,
+        person: &Seat,
+        force: Option<&str>,
+    ) -> Result<Taken, Error> {
         let desired = self.wanted().await?;
         let spec = desired.tasks.get(task).ok_or_else(|| no_task(task, &desired))?;
         let spec = spec.spec.as_ref().ok_or_else(|| Error::Refused {
@@ -159,7 +164,37 @@ impl Client {
             paths: spec.files.clone(),
             branch: branch.flatten(),
         };
-        self.take(turn, (&asked, Some(&desired)), None).await
+        let other = turn.held(task).ok().flatten().filter(|held| !is_of(held, person));
+        match (other, force) {
+            (Some(other), Some(reason)) => {
+                self.take_over(turn, (&asked, &desired), (&other, reason)).await
+            }
+            (None, _) | (_, None) => self.take(turn, (&asked, Some(&desired)), None).await,
+        }
+    }
+
+    /// Takes a task from whoever holds it, in one step: nobody gets it in between. What its holder
+    /// still does under it is fenced off.
+    async fn take_over(
+        &self,
+        turn: Turn<'_>,
+        (asked, desired): (&Asked, &Desired),
+        (other, reason): (&Claim, &str),
+    ) -> Result<Taken, Error> {
+        let mut claims = turn.claims()?;
+        claims.remove(&asked.task);
+        let last = turn.generation(&asked.task).await?.max(other.generation);
+        let (now, nonce, node) = (now()?, draw(), identity::node());
+        let desired = Some(desired);
+        let scene = Scene { claims: &claims, desired, last, now: &now, nonce, node };
+        let mut claim = match grant::grant(asked, scene) {
+            Grant::Refused(conflicts) => return Ok(refused(conflicts)),
+            Grant::Renewed(claim) | Grant::New(claim) => claim,
+        };
+        put(&turn, &mut claim, Some(forced(&asked.seat, reason)))?;
+        self.note_force(&asked.task, &other.seat.to_string(), (&asked.seat, reason))?;
+        self.finish(turn).await?;
+        Ok(Taken::Claimed { claim })
     }
 
     /// Gives back what somebody holds. What was worked under it stays where it is.
@@ -254,8 +289,8 @@ impl Client {
                 turn.publish(&claim)?;
                 Taken::Renewed { claim }
             }
-            Grant::New(claim) => {
-                put(&turn, &claim, reason)?;
+            Grant::New(mut claim) => {
+                put(&turn, &mut claim, reason)?;
                 Taken::Claimed { claim }
             }
         };
@@ -336,10 +371,10 @@ async fn granted(
 }
 
 /// Publishes a new claim; it is to be recorded when the turn is over.
-fn put(turn: &Turn<'_>, claim: &Claim, why: Option<String>) -> Result<(), Error> {
+fn put(turn: &Turn<'_>, claim: &mut Claim, reason: Option<String>) -> Result<(), Error> {
+    claim.reason = reason;
     turn.publish(claim)?;
-    let holding = Holding { claim: claim.clone(), released_at: None };
-    turn.note(Change { holding, why });
+    turn.note(Change::from(Holding { claim: claim.clone(), released_at: None }));
     Ok(())
 }
 

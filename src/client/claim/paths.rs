@@ -199,9 +199,9 @@ impl Client {
                 note(claim.generation)?;
                 Taken::Renewed { claim }
             }
-            Grant::New(claim) => {
+            Grant::New(mut claim) => {
                 note(claim.generation)?;
-                put(&turn, &claim, reason)?;
+                put(&turn, &mut claim, reason)?;
                 Taken::Claimed { claim }
             }
         };
@@ -299,7 +299,7 @@ pub(super) fn without(
 /// Publishes a claim that was made smaller: nothing but a lock that cannot be understood prevents it.
 pub(super) fn less(turn: &Turn<'_>, grant: Grant) -> Result<(), Error> {
     match grant {
-        Grant::New(claim) => put(turn, &claim, None),
+        Grant::New(mut claim) => put(turn, &mut claim, None),
         Grant::Renewed(claim) => Ok(turn.publish(&claim)?),
         Grant::Refused(conflicts) => {
             let obstacles: Vec<Obstacle> = conflicts.into_iter().map(Obstacle::from).collect();

@@ -137,6 +137,7 @@ pub fn grant(asked: &Asked, scene: Scene<'_>) -> Grant {
         attempt: own.and_then(|own| own.attempt),
         process: own.and_then(|own| own.process.clone()),
         completed_at: None,
+        reason: None,
     })
 }
 

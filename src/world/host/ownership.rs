@@ -3,6 +3,7 @@
 
 use super::perform::{Answer, refused};
 use super::{HostWorld, Role};
+use crate::api::attempt::Attempt;
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::{Owner, TaskName};
 use crate::api::path::{PathPattern, first_overlap};
@@ -150,6 +151,25 @@ impl HostWorld {
         }
         turn.release(&held, Some("it lapsed".to_owned())).await?;
         Ok(Outcome::Done)
+    }
+
+    /// Notes in the worktree of an attempt the generation that it works under, or returns why it may
+    /// not begin. Nobody else takes the task meanwhile.
+    pub(super) async fn work_under_claim(
+        &self,
+        attempt: &Attempt,
+        directory: &Path,
+    ) -> Result<Option<&'static str>, ActionError> {
+        let owner = &attempt.id.owner;
+        let turn = self.ownership.turn().await?;
+        let Some(held) = turn.held(&owner.task)? else { return Ok(Some("its claim is gone")) };
+        if held.owner() != *owner || held.seat != attempt.seat {
+            return Ok(Some("somebody else holds the task by now"));
+        }
+        if self.places().is_ours(directory) {
+            self.repository.note_generation(directory, owner, held.generation)?;
+        }
+        Ok(None)
     }
 
     /// Notes in a worktree the generation of its claim; nobody takes that meanwhile.

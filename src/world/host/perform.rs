@@ -151,10 +151,8 @@ impl HostWorld {
         }
         // Whatever it does from now on can be fenced off by a later generation.
         self.ownership.publish().await?;
-        if let Some(claim) = self.held(&id.owner.task)?
-            && self.places().is_ours(directory)
-        {
-            self.repository.note_generation(directory, &id.owner, claim.generation)?;
+        if let Some(why) = self.work_under_claim(&attempt, directory).await? {
+            return refused(why);
         }
         self.repository.unlock(directory)?;
         let folder = self.records.folder(id).to_string_lossy().into_owned();

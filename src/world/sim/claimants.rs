@@ -108,6 +108,7 @@ impl State {
             node: "here".to_owned(),
             attempt: None,
             process: None,
+            reason: None,
             completed_at: None,
         };
         let claim = claim.renewed(heartbeat, self.lease());

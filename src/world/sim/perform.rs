@@ -220,6 +220,12 @@ impl State {
         if one.exit.is_some() || one.shim.is_some() {
             return refused("the attempt was taken or closed");
         }
+        let seat = one.attempt.seat.clone();
+        let held = self.claims.get(&id.owner.task).filter(|one| !one.damaged);
+        let ours = held.filter(|one| one.content.owner() == id.owner && one.content.seat == seat);
+        let Some(generation) = ours.map(|one| one.content.generation) else {
+            return refused("somebody else holds the task, or nobody");
+        };
         let name = id.owner.task.to_string();
         if self.sessions.values().any(|one| one.name == name) {
             return refused("the session exists");
@@ -236,10 +242,8 @@ impl State {
             attempt: Some(id.number),
         };
         self.sessions.insert(number, session);
-        if let Some(claim) = self.claims.get(&id.owner.task)
-            && let Some(worktree) = self.worktrees.get_mut(directory)
-        {
-            worktree.generation = Some(claim.content.generation);
+        if let Some(worktree) = self.worktrees.get_mut(directory) {
+            worktree.generation = Some(generation);
         }
         Outcome::Done
     }
