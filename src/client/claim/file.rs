@@ -87,8 +87,8 @@ impl Client {
         let turn = self.turn().await?;
         let asked = lock_of(person, vec![path.clone()], None);
         match granted(&turn, &asked, desired.as_deref()).await? {
-            Grant::New(claim) | Grant::Renewed(claim) => {
-                put(&turn, &claim, None)?;
+            Grant::New(mut claim) | Grant::Renewed(mut claim) => {
+                put(&turn, &mut claim, None)?;
                 self.finish(turn).await?;
                 Ok(FileTaken::Locked(FileLock::of(&claim, path)))
             }
