@@ -1,5 +1,6 @@
 # Everything a newcomer runs. Cargo alone does the work; nothing else needs to be installed, but
-# git, tmux and a C compiler (for libgit2), which `make demo` and `make test` install where apt is.
+# git, tmux and a C compiler (for libgit2), which `make demo` and `make test` install where apt is;
+# `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check sim model mutants sweep chaos races bench schemas clean tools
@@ -9,6 +10,7 @@ CARGO ?= cargo
 SEEDS ?= 1000000
 MINUTES ?= 2
 RACES ?= 500
+TOOLS := git tmux cc
 WORKERS ?= 50
 # No test reads the terminal, and none accepts a changed golden by itself.
 export INSTA_UPDATE := no
@@ -26,6 +28,7 @@ demo: tools ## Show the main job on a throw-away repository; leaves nothing behi
 run: ## Run the loop on the repository around this folder
 	$(CARGO) run --locked --release -- run
 
+test: TOOLS += git-lfs
 test: tools ## Run everything that must pass: format, lints, tests, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -68,7 +71,7 @@ clean: ## Remove what was built
 # Asks for root only when something is missing.
 tools:
 	@missing=; \
-	for tool in git tmux cc; do \
+	for tool in $(TOOLS); do \
 	  command -v $$tool >/dev/null || missing="$$missing $$(echo $$tool | sed 's/^cc$$/gcc/')"; \
 	done; \
 	[ -z "$$missing" ] && exit 0; \

@@ -27,5 +27,8 @@ pub mod world;
 pub mod engine;
 // Floor 9: every verb a surface may ask.
 pub mod client;
-// Floor 10: command line.
+// Floor 10: the lock server for git-lfs.
+#[cfg(feature = "serve")]
+pub mod serve;
+// Floor 11: command line.
 pub mod cli;

@@ -28,6 +28,8 @@ mod reference;
 mod run;
 mod say;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod shim;
 mod status;
 mod strip;
@@ -74,6 +76,8 @@ enum Verb {
     Check(check::Check),
     Schema(schema::Schema),
     Run(run::Run),
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
     Init(init::Init),
     Demo(demo::Demo),
     Hooks(hooks::Hooks),
@@ -89,7 +93,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["status", "get", "describe", "events", "locks", "logs", "attach", "wait", "diff"]),
     ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
     ("Work yourself", &["claim", "release", "renew"]),
-    ("Run", &["run"]),
+    ("Run", &["run", "serve"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -128,6 +132,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Check(verb) => Context::block_on(verb.run(&context)),
         Verb::Schema(verb) => verb.run(),
         Verb::Run(verb) => verb.run(&context),
+        #[cfg(feature = "serve")]
+        Verb::Serve(verb) => Context::block_on(verb.run(&context)),
         Verb::Init(verb) => Context::block_on(verb.run(&context)),
         Verb::Hooks(verb) => Context::block_on(verb.run(&context)),
         Verb::Doctor(verb) => Context::block_on(verb.run(&context)),

@@ -55,9 +55,9 @@ impl Run {
     }
 }
 
-/// Returns what is done when somebody wants the loop to end: Ctrl-C, a service manager, or a
+/// Returns what is done when somebody wants it to end: Ctrl-C, a service manager, or a
 /// terminal that closes.
-fn stop() -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn stop() -> Result<impl Future<Output = ()>, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;

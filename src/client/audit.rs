@@ -1,5 +1,6 @@
 //! The history of the locks, and what was committed against it.
 
+use super::claim::{is_of, person_called};
 use super::{Client, Error};
 use crate::api::claim::Holding;
 use crate::api::name::{CommitId, TaskName};
@@ -61,7 +62,10 @@ impl Client {
             let on = lines.iter().filter(|(_, line)| line.contains(&commit.id));
             let tasks: Vec<&TaskName> = on.map(|(task, _)| *task).collect();
             let judged = Commit { at: commit.at, tasks: &tasks, paths: &commit.paths };
-            let trespasses = history.judge(judged);
+            let mut trespasses = history.judge(judged);
+            if let Some(person) = person_called(&commit.author) {
+                trespasses.retain(|one| !is_of(&one.by, &person));
+            }
             if !trespasses.is_empty() {
                 findings.push(Finding { commit: commit.clone(), trespasses });
             }

@@ -19,7 +19,10 @@ pub mod view;
 
 pub use audit::{Audit, Finding as AuditFinding};
 pub use check::{Checked, Version};
-pub use claim::{Freed, Obstacle, Release, Taken, Which};
+pub use claim::{
+    FileFreed, FileLock, FileTaken, Freed, Obstacle, Release, Taken, Which, draw_secret,
+    person_called,
+};
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};

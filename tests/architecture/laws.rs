@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What each room may name, where its floor alone would allow more.
-const NARROW: [(&str, &[&str]); 11] = [
+const NARROW: [(&str, &[&str]); 12] = [
     ("fault", &[]),
     ("disk", &["fault"]),
     ("process", &["api", "fault"]),
@@ -17,17 +17,23 @@ const NARROW: [(&str, &[&str]); 11] = [
     ("shim", &["api", "disk", "fault", "locks", "process", "records"]),
     ("store", &["api", "plan", "disk", "git"]),
     ("engine", &["api", "plan", "world"]),
-    ("cli", &["api", "client", "fault", "shim"]),
+    ("serve", &["api", "client"]),
+    ("cli", &["api", "client", "fault", "serve", "shim"]),
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 24] = [
+const WALLS: [(&str, Within); 29] = [
+    ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
     ("comfy_table", Within::Rooms(&["cli"])),
+    ("form_urlencoded", Within::Rooms(&["serve"])),
     ("fs2", Within::Rooms(&["locks"])),
     ("futures_util", Within::FromFloor(FIRST_IMPURE)),
     ("git2", Within::Rooms(&["git"])),
+    ("http_body_util", Within::Rooms(&["serve"])),
+    ("hyper", Within::Rooms(&["serve"])),
+    ("hyper_util", Within::Rooms(&["serve"])),
     ("jiff", Within::Anywhere),
     ("jsonc_parser", Within::Rooms(&["api", "client"])),
     ("jsonschema", Within::Rooms(&["api"])),

@@ -85,6 +85,32 @@ fn a_person_who_holds_no_conflicting_path_is_never_blocked() {
 }
 
 #[test]
+fn a_person_commits_and_pushes_what_they_hold_themselves_and_nobody_else_does() {
+    let scene = shop();
+    scene.install();
+    let remote = scene.outside("remote");
+    scene.git(&["init", "-q", "--bare", remote.to_str().unwrap()]);
+    scene.run(&["locks", "acquire", "docs/"]).ok();
+    scene.write("docs/a.md", "mine\n");
+    scene.git(&["config", "user.name", "Bob"]);
+    let said = refused(scene.try_git(&["commit", "-qam", "not mine"]));
+    assert!(said.contains("(t-1) holds docs/"), "{said}");
+    scene.git(&["config", "--unset", "user.name"]);
+    scene.run(&["locks", "check", "docs/a.md"]).ok();
+    scene.git(&["commit", "-qam", "mine"]);
+    scene.git(&["push", "-q", remote.to_str().unwrap(), "main"]);
+    scene.run(&["locks", "audit", "HEAD~1..HEAD"]).ok();
+    // Who they are does not open what others hold.
+    scene.lock("login", 1, &["src/"]);
+    scene.write("src/auth/token.rs", "two\n");
+    refused(scene.try_git(&["commit", "-qam", "both"]));
+    let path = scene.worktree("login", 1);
+    std::fs::write(path.join("docs/a.md"), "of the agent\n").unwrap();
+    let said = refused(scene.try_git(&["-C", path.to_str().unwrap(), "commit", "-qam", "agent"]));
+    assert!(said.contains("docs/a.md") && said.contains("(t-1)"), "{said}");
+}
+
+#[test]
 fn what_the_pinned_ref_has_already_is_no_change() {
     let scene = shop();
     scene.install();

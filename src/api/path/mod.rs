@@ -106,6 +106,36 @@ impl PathPattern {
         Ok(Self { text: text.into(), alternatives, folder })
     }
 
+    /// Makes the pattern of one path as it is, whatever characters it has.
+    ///
+    /// # Errors
+    /// When the text is not the path of a file in a repository.
+    pub fn of_path(path: &str) -> Result<Self, PatternError> {
+        let fail = |why| PatternError { text: path.to_owned(), why };
+        if path.ends_with('/') {
+            return Err(fail("it is a folder"));
+        }
+        let mut text = String::with_capacity(path.len());
+        for c in path.chars() {
+            if "*?[]{}\\".contains(c) {
+                text.extend(['[', c, ']']);
+            } else {
+                text.push(c);
+            }
+        }
+        Self::parse(&text)
+    }
+
+    /// Returns the path, if there is but one that the pattern names: [`Self::of_path`] turned around.
+    pub fn only_path(&self) -> Option<String> {
+        let [one] = &*self.alternatives else { return None };
+        if self.text.ends_with('/') {
+            return None;
+        }
+        let names: Option<Vec<String>> = one.segments.iter().map(index::literal_name).collect();
+        Some(names?.join("/"))
+    }
+
     /// Returns the path, if the pattern has no wildcard and does not say itself that it is a
     /// folder: then only the tree knows, and [`Self::known_as_folder`] takes its word.
     pub fn unclear_path(&self) -> Option<&str> {
@@ -203,8 +233,13 @@ fn is_literal(text: &str) -> bool {
 
 /// Replaces `{a,b}` by one text for each alternative, innermost last.
 fn expand(text: &str) -> Result<Vec<String>, &'static str> {
-    let Some(open) = text.find('{') else {
-        return if text.contains('}') { Err("`}` has no `{`") } else { Ok(vec![text.to_owned()]) };
+    let brace = |wanted| unclassed(text).find(|(_, c)| *c == wanted).map(|(at, _)| at);
+    let Some(open) = brace('{') else {
+        return if brace('}').is_some() {
+            Err("`}` has no `{`")
+        } else {
+            Ok(vec![text.to_owned()])
+        };
     };
     let (choices, close) = choices(text, open)?;
     let mut all = Vec::new();
@@ -218,10 +253,34 @@ fn expand(text: &str) -> Result<Vec<String>, &'static str> {
     Ok(all)
 }
 
+/// Returns the characters that do not stand within `[...]`.
+fn unclassed(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut class_ends = 0;
+    text.char_indices().filter(move |(at, c)| {
+        if *at < class_ends {
+            return false;
+        }
+        if *c == '[' {
+            class_ends = class_end(text, at + 1).map_or(0, |end| end + 1);
+        }
+        true
+    })
+}
+
+/// Returns where the class ends whose inside begins at `from`. A `]` at its very beginning stands for
+/// itself.
+fn class_end(text: &str, from: usize) -> Option<usize> {
+    let inside = text.get(from..)?;
+    let first = inside.strip_prefix(['!', '^']).unwrap_or(inside);
+    let first = first.strip_prefix(']').unwrap_or(first);
+    let skipped = inside.len() - first.len();
+    first.find(']').map(|end| from + skipped + end)
+}
+
 /// Returns the alternatives of the brace at `open`, and where it closes.
 fn choices(text: &str, open: usize) -> Result<(Vec<&str>, usize), &'static str> {
     let (mut depth, mut from, mut found) = (0_usize, open + 1, Vec::new());
-    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
+    for (at, c) in unclassed(text).skip_while(|(at, _)| *at < open) {
         match c {
             '{' => depth += 1,
             ',' if depth == 1 => {
@@ -266,8 +325,10 @@ fn tokens(name: &str) -> Result<Vec<Token>, &'static str> {
             '*' => Token::Star,
             '?' => Token::One(complement(&[])),
             '[' => {
-                let (body, after) = rest.as_str().split_once(']').ok_or("`[` has no `]`")?;
-                rest = after.chars();
+                let inside = rest.as_str();
+                let end = class_end(inside, 0).ok_or("`[` has no `]`")?;
+                let (body, after) = inside.split_at(end);
+                rest = after.get(1..).unwrap_or_default().chars();
                 Token::One(class(body)?)
             }
             ']' => return Err("`]` has no `[`"),

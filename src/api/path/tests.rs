@@ -69,6 +69,20 @@ fn what_is_no_pattern_is_refused() {
     assert!(PathPattern::parse(&"{a,b}".repeat(7)).is_err());
 }
 
+#[test]
+fn a_class_takes_every_character_as_it_is() {
+    for (pattern, path) in
+        [("[{]", "{"), ("a[}]", "a}"), ("[]]", "]"), ("{a,[,]}", ","), ("[!]]", "x")]
+    {
+        assert!(PathPattern::parse(pattern).unwrap().covers(path), "{pattern} covers {path}");
+    }
+    for bad in ["a/", "/a", "../a", ""] {
+        assert!(PathPattern::of_path(bad).is_err(), "{bad}");
+    }
+    assert_eq!(PathPattern::parse("src/a?").unwrap().only_path(), None);
+    assert_eq!(PathPattern::parse("src/").unwrap().only_path(), None);
+}
+
 fn pattern() -> impl Strategy<Value = String> {
     let name = prop_oneof!["[ab*?]{1,4}", Just("**".to_owned()), Just("[ab]".to_owned())];
     proptest::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
@@ -95,6 +109,15 @@ fn small_paths() -> Vec<String> {
 }
 
 proptest! {
+    #[test]
+    fn the_pattern_of_a_path_holds_that_path_alone(path in r"[ab*?{}\\,!^\[\]-]{1,6}", other in r"[ab*?{}\\,!^\[\]-]{1,6}") {
+        let (path, other) = (format!("{path}.x"), format!("{other}.x"));
+        let pattern = PathPattern::of_path(&path).unwrap();
+        prop_assert!(pattern.covers(&path), "{pattern}");
+        prop_assert_eq!(pattern.covers(&other), path == other, "{}", pattern);
+        prop_assert_eq!(pattern.only_path(), Some(path));
+    }
+
     #[test]
     fn a_witness_is_in_both_and_a_common_path_is_never_missed(a in pattern(), b in pattern()) {
         let (one, two) = (PathPattern::parse(&a).unwrap(), PathPattern::parse(&b).unwrap());

@@ -1,10 +1,13 @@
 //! Claims of people: a task taken, renewed, given back or said to be done, with or without a loop.
 //! It never takes what somebody holds, unless it is told to and why.
 
+mod file;
 mod paths;
 mod person;
 
+pub use file::{FileFreed, FileLock, FileTaken, draw_secret};
 pub use paths::Which;
+pub use person::person_called;
 
 use super::{Client, Error};
 use crate::api::claim::{Claim, Heartbeat, Holding};
@@ -388,7 +391,7 @@ fn prolong(turn: &Turn<'_>, held: &Claim, desired: Option<&Desired>) -> Result<C
 }
 
 /// Returns whether a person holds a claim.
-fn is_of(claim: &Claim, person: &Seat) -> bool {
+pub(in crate::client) fn is_of(claim: &Claim, person: &Seat) -> bool {
     claim.is_by_person() && claim.seat == *person
 }
 

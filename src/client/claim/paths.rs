@@ -269,7 +269,7 @@ fn held_without_task(turn: &Turn<'_>, person: &Seat) -> Result<Vec<Claim>, Error
 }
 
 /// Returns what is asked for by a lock without a task: a new one, or one that is held.
-fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked {
+pub(super) fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked {
     let (task, uid) = if let Some(held) = held {
         (held.task, held.uid)
     } else {
@@ -281,7 +281,7 @@ fn lock_of(person: &Seat, paths: Vec<PathPattern>, held: Option<Claim>) -> Asked
 }
 
 /// Returns whether nothing is left of a lock without these, and what is.
-fn without(
+pub(super) fn without(
     held: &Claim,
     (names, paths): (&[TaskName], &[PathPattern]),
     desired: Option<&Desired>,
@@ -297,7 +297,7 @@ fn without(
 }
 
 /// Publishes a claim that was made smaller: nothing but a lock that cannot be understood prevents it.
-fn less(turn: &Turn<'_>, grant: Grant) -> Result<(), Error> {
+pub(super) fn less(turn: &Turn<'_>, grant: Grant) -> Result<(), Error> {
     match grant {
         Grant::New(mut claim) => put(turn, &mut claim, None),
         Grant::Renewed(claim) => Ok(turn.publish(&claim)?),

@@ -19,7 +19,7 @@ impl Client {
         }
         let name = self.repository.config_get("user.name").await?;
         let user = self.environment.variables.get("USER");
-        let found = name.iter().chain(user).find_map(|text| made(text));
+        let found = name.iter().chain(user).find_map(|text| person_called(text));
         found.ok_or_else(|| Error::Refused {
             what: "nobody can tell who you are: neither git's user.name nor $USER is a name"
                 .to_owned(),
@@ -34,8 +34,9 @@ fn given(text: &str) -> Option<Seat> {
     seat.or_else(|| Some(Seat { worker: text.parse().ok()?, replica: 1 }))
 }
 
-/// Makes a name of what people call themselves: `Ada Lovelace` is `ada-lovelace`.
-fn made(text: &str) -> Option<Seat> {
+/// Makes a name of what people call themselves: `Ada Lovelace` is `ada-lovelace`. Returns nothing when
+/// that cannot be done.
+pub fn person_called(text: &str) -> Option<Seat> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let name = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
     // A number at its end belongs to the name: a seat has its own.
@@ -55,10 +56,10 @@ mod tests {
         assert_eq!(word(given("ada-2")).unwrap(), "ada-2");
         assert_eq!(word(given("Ada L")), None);
         assert_eq!(word(given("ada-0")).unwrap(), "ada-0-1");
-        assert_eq!(word(made("Ada  King, Countess")).unwrap(), "ada-king-countess-1");
-        assert_eq!(word(made("agent 7")).unwrap(), "agent-7-1");
-        assert_eq!(word(made("李")), None);
-        let long = word(made(&"ab ".repeat(40))).unwrap();
+        assert_eq!(word(person_called("Ada  King, Countess")).unwrap(), "ada-king-countess-1");
+        assert_eq!(word(person_called("agent 7")).unwrap(), "agent-7-1");
+        assert_eq!(word(person_called("李")), None);
+        let long = word(person_called(&"ab ".repeat(40))).unwrap();
         assert!(long.len() <= NAME_MAX + 2 && long.ends_with("b-1"), "{long}");
     }
 }

@@ -2,6 +2,7 @@
 //! change, and asks the verdict. It must be fast, and takes what cannot be seen for a refusal.
 
 mod gather;
+mod own;
 mod presumed;
 mod short;
 
@@ -21,6 +22,7 @@ use crate::process::clock;
 use crate::records::Records;
 use gather::{admission, author_of, changes_of, keep_unsettled, lock_root, paths_of};
 use jiff::Timestamp;
+use own::without_own;
 use presumed::presumed;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,6 +159,7 @@ pub async fn judge_hook(
     }
     keep_unsettled(&mut paths, &changes, &place).await?;
     let refusals = verdict(&author, &paths, &claims, &presumed);
+    let refusals = without_own(refusals, &author, (directory, &environment)).await;
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
     }
@@ -198,6 +201,7 @@ pub async fn judge_paths(
     }
     let (paths, author) = (all, author_of(&place)?);
     let refusals = verdict(&author, &paths, &claims, &presumed);
+    let refusals = without_own(refusals, &author, (directory, environment)).await;
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
     }
