@@ -1,8 +1,9 @@
 //! Records, claims and notes of failures.
 
 use crate::scene::{AlreadySo, Done, Failed, Refused, Stage, failure, name, time};
-use reconciler::api::claim::Claim;
+use reconciler::api::attempt::{Exit, ExitReason};
 use reconciler::api::path::PathPattern;
+use reconciler::api::worker::WorkerType;
 use reconciler::plan::action::Action;
 use reconciler::world::sim::Deed;
 
@@ -52,7 +53,7 @@ pub(crate) fn a_lapsed_claim_of_a_person_ends_when_nothing_is_unsaved(on: &Stage
     let expire = Action::Expire { owner: owner.clone(), generation: 1, path };
     on.act(&expire, Refused);
     // As if it was of an earlier boot: the wall clock tells that it lapsed.
-    claim.heartbeat.boot.boot_id = "earlier".to_owned();
+    "earlier".clone_into(&mut claim.heartbeat.boot.boot_id);
     on.act(&Action::Renew { claim }, Done);
     on.deed(&Deed::Write(owner.clone()));
     on.act(&expire, Failed);
@@ -82,7 +83,7 @@ pub(crate) fn a_generation_is_noted_for_who_holds_it(on: &Stage) {
 
 pub(crate) fn what_a_person_completed_is_an_attempt_that_is_over(on: &Stage) {
     on.act(&on.record("alpha", 1), Done);
-    let Action::PrepareAttempt(attempt) = on.attempt("alpha", 1) else { panic!("an attempt") };
+    let attempt = on.attempt_of("alpha", 1);
     let exit = Exit { started_at: None, ended_at: time(9), reason: ExitReason::Succeeded };
     let complete = Action::Complete { attempt, exit };
     on.act(&complete, Done);

@@ -267,6 +267,10 @@ impl Stage {
 
     /// An attempt whose program ends when it is let go, and cares for no hang-up.
     pub(crate) fn attempt(&self, task: &str, number: u32) -> Action {
+        Action::PrepareAttempt(self.attempt_of(task, number))
+    }
+
+    pub(crate) fn attempt_of(&self, task: &str, number: u32) -> Attempt {
         let id = self.attempt_id(task, number);
         let out = match &self.side {
             Side::Simulated(_) => PathBuf::from("/nowhere"),
@@ -286,7 +290,7 @@ impl Stage {
             timeout_seconds: 0,
             stop_grace_seconds: 5,
         };
-        Action::PrepareAttempt(Attempt {
+        Attempt {
             id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
             class: Class::Execution,
@@ -296,7 +300,7 @@ impl Stage {
             program,
             heartbeat_seconds: 1,
             lease_seconds: 3600,
-        })
+        }
     }
 
     pub(crate) fn new_session(&self, task: &str, number: u32) -> Action {

@@ -159,6 +159,14 @@ impl State {
         process.is_some_and(|process| self.paused.contains(&process))
     }
 
+    /// A terminal that goes away sends SIGCONT after SIGHUP.
+    pub(super) fn go_on(&mut self, owner: &Owner, number: u32) {
+        let shim = self.attempt(owner, number).and_then(|one| one.shim.as_ref());
+        if let Some(process) = shim.map(|shim| shim.process.clone()) {
+            self.paused.remove(&process);
+        }
+    }
+
     /// What came while it stood still is seen now.
     fn wake_up(&mut self, owner: &Owner, number: u32) {
         let open = self

@@ -324,6 +324,7 @@ impl State {
         if let Some(attempt) = session.attempt
             && self.attempt(owner, attempt).is_some_and(|one| one.shim_lives())
         {
+            self.go_on(owner, attempt);
             self.end(owner, attempt, ExitReason::HungUp);
         }
         Outcome::Done

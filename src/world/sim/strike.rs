@@ -88,6 +88,7 @@ impl State {
         let (Some(owner), Some(number)) = (session.owner.clone(), session.attempt) else { return };
         self.sessions.remove(&id);
         if self.attempt(&owner, number).is_some_and(|one| one.shim_lives()) {
+            self.go_on(&owner, number);
             self.end(&owner, number, ExitReason::HungUp);
         }
     }
