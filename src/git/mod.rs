@@ -45,6 +45,11 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// So often a change of settings is tried while somebody else writes them, with this pause.
+const CONFIG_TRIES: u32 = 100;
+const CONFIG_PAUSE: Duration = Duration::from_millis(20);
 
 /// What git refused, or what could not be seen of a repository. Nothing is known then: no error
 /// means that something is absent.
@@ -285,21 +290,34 @@ impl Repository {
     /// Takes a setting of the repository away; an absent one is away already.
     ///
     /// # Errors
-    /// When it cannot be written; someone else may be writing: try again later.
+    /// When it cannot be written.
     pub async fn config_unset(&self, key: &str) -> Result<(), Error> {
-        match self.write()?.args(["config", "--local", "--unset-all", key]).run().await {
-            Err(error) if error.status() != Some(5) => Err(error.into()),
-            Ok(_) | Err(_) => Ok(()),
+        match self.configure(&["--unset-all", key]).await {
+            Err(Error::Command(error)) if error.status() == Some(5) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Changes the settings of the repository; whoever writes them now is waited for.
+    async fn configure(&self, words: &[&str]) -> Result<(), Error> {
+        let mut tries = 1;
+        loop {
+            match self.write()?.args(["config", "--local"]).args(words).run().await {
+                Err(error) if tries < CONFIG_TRIES && error.stderr().contains("could not lock") => {
+                    tries += 1;
+                    tokio::time::sleep(CONFIG_PAUSE).await;
+                }
+                other => return Ok(other.map(drop)?),
+            }
         }
     }
 
     /// Sets a setting of the repository.
     ///
     /// # Errors
-    /// When it cannot be written; someone else may be writing: try again later.
+    /// When it cannot be written.
     pub async fn config_set(&self, key: &str, value: &str) -> Result<(), Error> {
-        self.write()?.args(["config", "--local", key, value]).run().await?;
-        Ok(())
+        self.configure(&[key, value]).await
     }
 
     /// Returns whether git would refuse to commit because it does not know by whom.

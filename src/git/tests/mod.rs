@@ -245,3 +245,20 @@ async fn a_generation_is_noted_in_a_worktree_of_the_mark_alone() {
     assert!(scratch.repository.note_generation(scratch.root(), &mark, 8).is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "7\n");
 }
+
+#[tokio::test]
+async fn a_setting_waits_for_who_writes_the_settings() {
+    let scratch = Scratch::new().await;
+    let lock = scratch.repository.common_dir().join("config.lock");
+    std::fs::write(&lock, "").unwrap();
+    let set = scratch.repository.config_set("reconciler.test", "yes");
+    let leave = async {
+        tokio::task::yield_now().await;
+        std::fs::remove_file(&lock).unwrap();
+    };
+    let (set, ()) = tokio::join!(set, leave);
+    set.unwrap();
+    assert_eq!(scratch.git(&["config", "reconciler.test"]).await, "yes");
+    scratch.repository.config_unset("reconciler.test").await.unwrap();
+    scratch.repository.config_unset("reconciler.test").await.unwrap();
+}
