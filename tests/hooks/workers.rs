@@ -74,3 +74,26 @@ fn a_worker_takes_over_what_main_has_and_pushes_only_what_is_its_own() {
     let said = refused(scene.try_git(&push));
     assert!(said.contains("reconciler: push refused. 1 of 1 file"), "{said}");
 }
+
+#[test]
+fn a_persons_commit_renews_their_claim_and_an_agents_does_not() {
+    let (scene, worktree) = world(2);
+    let file = scene.root.join(".task-locks/docs.lock");
+    let read =
+        || -> serde_json::Value { serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap() };
+    let mut claim = read();
+    claim["expiresAt"] = serde_json::json!("2026-01-01T01:00:00Z");
+    std::fs::write(&file, claim.to_string()).unwrap();
+    assert_eq!(commit(&scene, &worktree, "docs/one.md").code, 0);
+    assert_eq!(read(), claim, "its shim renews it");
+    claim["workerType"] = serde_json::json!("human");
+    std::fs::write(&file, claim.to_string()).unwrap();
+    assert_eq!(commit(&scene, &worktree, "docs/two.md").code, 0);
+    let renewed = read();
+    assert_ne!(renewed["heartbeat"]["bootId"], claim["heartbeat"]["bootId"]);
+    assert_eq!(renewed["generation"], claim["generation"]);
+    assert_eq!(renewed["nonce"], claim["nonce"]);
+    let now = reconciler::process::clock::now();
+    let until: jiff::Timestamp = renewed["expiresAt"].as_str().unwrap().parse().unwrap();
+    assert!(until > now, "it holds for another lease");
+}

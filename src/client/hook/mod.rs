@@ -4,6 +4,7 @@
 mod gather;
 mod own;
 mod presumed;
+mod renew;
 mod short;
 
 pub use short::passes_at_once;
@@ -155,6 +156,9 @@ pub async fn judge_hook(
     let claims = locks.near(&paths, author.task())?;
     let presumed = presumed(&claims, directory, &environment).await;
     if verdict(&author, &paths, &claims, &presumed).is_empty() {
+        if call.hook == HookName::PreCommit {
+            renew::by_commit(author.task(), &locks, place.common_dir());
+        }
         return Ok(Ruling::Passed);
     }
     keep_unsettled(&mut paths, &changes, &place).await?;

@@ -2,6 +2,7 @@
 //! and waits for nobody; where it does not pass, or it cannot be told, the whole judgement follows.
 
 use super::gather::{author_of, is_state, lock_root};
+use super::renew;
 use crate::client::Environment;
 use crate::client::hooks::HookName;
 use crate::git::HookPlace;
@@ -40,6 +41,9 @@ fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<b
         let (claims, presumed) = (locks.near(&paths, author.task()).ok()?, Presumed::new());
         verdict(&author, &paths, &claims, &presumed).is_empty()
     };
+    if is_first && passes && !paths.is_empty() {
+        renew::by_commit(author.task(), &locks, place.common_dir());
+    }
     if let Some(stamp) = stamp.filter(|_| passes) {
         stamp.keep();
     }
