@@ -3,13 +3,14 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim model mutants sweep chaos races bench schemas clean tools
+.PHONY: help demo run test check sim leases model mutants sweep chaos races bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 SEEDS ?= 1000000
 MINUTES ?= 2
 RACES ?= 500
+LEASES ?= 100000
 TOOLS := git tmux cc
 WORKERS ?= 50
 # No test reads the terminal, and none accepts a changed golden by itself.
@@ -55,6 +56,9 @@ sweep: tools ## Kill, refuse and fake each effect in turn (KIND=kill: only these
 chaos: tools ## Break everything at random on a real repository for MINUTES=2, with WORKERS=50 and maybe SEED=n
 	MINUTES=$(MINUTES) WORKERS=$(WORKERS) $(if $(SEED),SEED=$(SEED)) \
 	  $(CARGO) test --locked --test chaos -- --exact chaos --ignored --nocapture
+
+leases: ## Simulate LEASES=100000 half hours of leases: clocks, pauses and takeovers, or tell that of LEASE=n
+	$(if $(LEASE),LEASE=$(LEASE),LEASES=$(LEASES)) $(if $(FROM),FROM=$(FROM)) $(CARGO) test --locked --release --test sim -- leases_are --nocapture
 
 races: tools ## Let up to 16 processes contend for claims, some killed, RACES=500 times, from SEED=1
 	RACES=$(RACES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --test races -- --exact all_races --ignored --nocapture
