@@ -243,7 +243,14 @@ fn refusal(verb: &str, obstacles: &[Obstacle], context: &Context) -> Failure {
     let lines: Vec<String> = obstacles.iter().map(|one| in_the_way(one, context)).collect();
     let message = format!("nothing was {verb}:\n  {}", lines.join("\n  "));
     let failure = Failure::coded(Code::Conflict, message);
-    let Some(Obstacle { task, worker_type, .. }) = obstacles.first() else { return failure };
+    let Some(Obstacle { task, worker_type, held, .. }) = obstacles.first() else {
+        return failure;
+    };
+    let (what, verb) = match held {
+        Some(_) => ("take it away", "release"),
+        // The task itself was asked for.
+        None => ("take it over", "claim"),
+    };
     let ask = match worker_type {
         Some(WorkerType::AiAgent) => format!("look at it:   reconciler attach {task}"),
         Some(WorkerType::Human) => "or ask them".to_owned(),
@@ -251,7 +258,7 @@ fn refusal(verb: &str, obstacles: &[Obstacle], context: &Context) -> Failure {
     };
     failure.hint(format!(
         "wait for it:  reconciler wait lock/{task} --for released\n      {ask}\n      \
-         take it away: reconciler release {task} --force --reason TEXT"
+         {what}: reconciler {verb} {task} --force --reason TEXT"
     ))
 }
 

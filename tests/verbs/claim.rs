@@ -74,11 +74,15 @@ fn a_person_takes_a_task_with_what_it_shares_and_is_told_what_comes_next() {
 fn who_holds_a_task_or_its_files_is_told_with_what_can_be_done_and_nothing_is_taken() {
     let scene = shop();
     scene.run(&["claim", "login", "--as", "ada"]).ok();
+    let workers = scene.run(&["status"]).ok();
+    let ada = workers.lines().find(|line| line.starts_with("ada ")).unwrap_or_default();
+    assert!(ada.contains("Working") && ada.contains("login"), "{workers}");
+    assert!(!ada.contains("file is gone"), "people need no file: {workers}");
     let said = scene.run(&["claim", "login", "--as", "bob"]).fails(6);
     assert!(said.contains("nothing was claimed:\n  task/login (ada-1, a person) holds it, since "));
     assert!(said.contains(", until "), "{said}");
     assert!(said.contains("reconciler wait lock/login --for released"), "{said}");
-    assert!(said.contains("reconciler release login --force --reason TEXT"), "{said}");
+    assert!(said.contains("reconciler claim login --force --reason TEXT"), "{said}");
     let said = scene.run(&["claim", "auth", "--as", "ada"]).fails(6);
     assert!(said.contains("holds src/auth/, with src/auth in it"), "{said}");
     let json = scene.run(&["claim", "auth", "--as", "bob", "-o", "json"]);

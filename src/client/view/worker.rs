@@ -75,6 +75,13 @@ fn busy(snapshot: &Snapshot) -> BTreeMap<Seat, Vec<TaskName>> {
     busy
 }
 
+/// Returns whether a person of this name holds something.
+fn is_person(snapshot: &Snapshot, name: &WorkerName) -> bool {
+    let claims = snapshot.observed.claims.known().into_iter().flatten();
+    let mut claims = claims.filter_map(|(_, claim)| claim.as_ref().ok());
+    claims.any(|claim| claim.is_by_person() && claim.seat.worker == *name)
+}
+
 fn worker(
     snapshot: &Snapshot,
     name: &WorkerName,
@@ -82,8 +89,9 @@ fn worker(
 ) -> WorkerView {
     let entry = snapshot.desired().and_then(|desired| desired.workers.get(name));
     let spec = entry.and_then(|entry| entry.spec.as_ref());
-    let is_human = spec.is_some_and(|spec| spec.kind == WorkerType::Human);
-    let replicas = spec.map_or(0, |spec| if is_human { 1 } else { spec.replicas });
+    let is_human =
+        spec.map_or_else(|| is_person(snapshot, name), |spec| spec.kind == WorkerType::Human);
+    let replicas = if is_human { 1 } else { spec.map_or(0, |spec| spec.replicas) };
     let wanted = (1..=replicas).map(|replica| Seat { worker: name.clone(), replica });
     let working = busy.keys().filter(|seat| seat.worker == *name).cloned();
     let seats: BTreeSet<Seat> = wanted.chain(working).collect();
@@ -102,7 +110,10 @@ fn worker(
         SeatView { name, activity, tasks: tasks.iter().map(ToString::to_string).collect() }
     };
     let seats = seats.into_iter().map(view).collect();
-    let status = WorkerStatus { message: message(snapshot, entry), seats };
+    // People need no file.
+    let is_guest = is_human && entry.is_none();
+    let message = if is_guest { String::new() } else { message(snapshot, entry) };
+    let status = WorkerStatus { message, seats };
     View::of(Kind::Worker, name.as_str(), entry, status)
 }
 
