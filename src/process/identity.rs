@@ -55,6 +55,16 @@ pub fn own() -> io::Result<ProcessId> {
     of(std::process::id())?.ok_or_else(|| io::Error::other("this process is not in /proc"))
 }
 
+/// Returns the process that started this one.
+///
+/// # Errors
+/// When it cannot be seen, as when it is gone.
+pub fn parent() -> io::Result<ProcessId> {
+    let fail = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let parent = rustix::process::getppid().ok_or_else(|| fail("this process has no parent"))?;
+    of(parent.as_raw_nonzero().get().unsigned_abs())?.ok_or_else(|| fail("it is gone"))
+}
+
 /// Returns the process that started the one that started this: of a program that a script runs, who
 /// runs the script.
 ///

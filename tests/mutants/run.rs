@@ -127,7 +127,9 @@ fn copy() -> PathBuf {
     let read = |name| fs::read_to_string(root().join(name)).unwrap();
     let rooms = ROOMS.map(|room| format!("pub mod {room};\n")).concat();
     write(&tree.join("src/lib.rs"), rooms.as_bytes());
-    let world = read("src/world/mod.rs").replace("pub mod host;\n", "");
+    let host = ["pub mod host;\n", "pub mod ledger;\n", "pub mod ownership;\n"];
+    let world = read("src/world/mod.rs");
+    let world = host.iter().fold(world, |text, one| text.replace(one, ""));
     write(&tree.join("src/world/mod.rs"), world.as_bytes());
     write(&tree.join("Cargo.toml"), manifest(&read("Cargo.toml"), &sources).as_bytes());
     write(&tree.join("Cargo.lock"), read("Cargo.lock").as_bytes());
@@ -137,7 +139,7 @@ fn copy() -> PathBuf {
 /// Returns the manifest without what is not there: the lints are for whoever writes, other targets
 /// have other sources, and a dependency that nothing names would only be built.
 fn manifest(whole: &str, sources: &str) -> String {
-    let unneeded = ["[[bin]]", "[[bench]]", "[lints", "[dev-dependencies]"];
+    let unneeded = ["[[bin]]", "[[bench]]", "[features]", "[lints", "[dev-dependencies]"];
     let sections = whole.split("\n\n");
     let kept = sections.filter(|one| !unneeded.iter().any(|name| one.starts_with(name)));
     let is_named = |line: &&str| {

@@ -7,6 +7,7 @@
 
 use super::short::Variables;
 use super::{GENERATION_FILE, HookPlace};
+use crate::api::attempt::ProcessId;
 use crate::process::identity;
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// What the script calls it, in the private git directory.
 const STAMP: &str = "reconciler-passed";
+/// The variable by which a script that has us run in its place says for whom.
+const HOOK_OF: &str = "RECONCILER_HOOK_OF";
 
 /// A stamp that is not valid yet. The script asks for nothing else than what it says.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ impl HookPlace {
         let of_worktree = ["locked", GENERATION_FILE].map(|name| self.git_dir.join(name));
         let is_main = self.git_dir == self.common_dir;
         let files = of_worktree.iter().filter(|_| !is_main).map(PathBuf::as_path);
-        let git = identity::grandparent().ok()?;
+        let git = git(variables).ok()?;
         let mut text = format!("{} {}\n", git.pid, git.start_time);
         for file in folders.iter().copied().chain(files) {
             let file = file.to_str().filter(|file| !file.contains(['\n', '\\']))?;
@@ -53,6 +56,14 @@ impl Stamp {
         // Without it the later hook judges by itself.
         fs::rename(self.new, self.path).ok();
     }
+}
+
+/// Returns the git that runs the hook. A script that has us run in its place says so; else it is the
+/// script's parent. Whoever says so falsely gets a stamp that no hook takes.
+fn git(variables: &Variables) -> io::Result<ProcessId> {
+    let parent = identity::parent()?;
+    let is_told = variables.get(HOOK_OF).is_some_and(|pid| *pid == parent.pid.to_string());
+    if is_told { Ok(parent) } else { identity::grandparent() }
 }
 
 fn absent(removed: io::Result<()>) -> Option<()> {
