@@ -106,7 +106,7 @@ fn cargo(tree: &Path, first: &[&str], more: &[&str]) -> Output {
 }
 
 fn seeds() -> String {
-    variable("SEEDS").unwrap_or_else(|| "1000".to_owned())
+    variable("SEEDS").unwrap_or_else(|| "3000".to_owned())
 }
 
 /// Copies the tracked files that are needed; returns where to.
