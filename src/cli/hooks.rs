@@ -67,6 +67,10 @@ enum Verb {
 impl Hooks {
     pub(super) async fn run(self, context: &Context) -> Done {
         let client = context.client().await?;
+        if matches!(self.verb, Verb::Status) {
+            return status(context).await;
+        }
+        let _turn = client.turn_of_hooks().await?;
         let (plan, dry_run) = match self.verb {
             Verb::Status => return status(context).await,
             Verb::Install { strict, dry_run } => {

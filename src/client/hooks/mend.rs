@@ -7,8 +7,10 @@ use super::{HookName, HookStep, HooksPlan, Permissions};
 use crate::api::event::{Event, EventKind};
 use crate::client::{Client, Error};
 use crate::git::WatchPath;
+use crate::locks::TableLock;
 use crate::process::clock;
 use crate::records::Records;
+use crate::world::ownership::OwnershipError;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -126,6 +128,8 @@ impl Client {
     /// # Errors
     /// When it cannot be seen what is there, or it cannot be mended.
     async fn mend_hooks(&self) -> Result<Option<Event>, Error> {
+        // A person who takes them away meanwhile is waited for, and waits.
+        let _turn = self.turn_of_hooks().await?;
         let Some(plan) = self.plan_mending().await? else { return Ok(None) };
         self.apply_hooks(&plan).await?;
         Ok(Some(Event {
@@ -135,6 +139,15 @@ impl Client {
             reason: "HooksMended".to_owned(),
             message: format!("hooks did not stand as they were installed: {}", steps(&plan)),
         }))
+    }
+
+    /// Waits for the turn to plan and change the hooks; nobody else does until it is dropped.
+    ///
+    /// # Errors
+    /// When somebody keeps it.
+    pub async fn turn_of_hooks(&self) -> Result<TableLock, Error> {
+        let lock = TableLock::take(self.repository.common_dir()).await;
+        Ok(lock.map_err(OwnershipError::from)?)
     }
 
     /// Returns what would mend the hooks, if anything is to be done that may be done.
