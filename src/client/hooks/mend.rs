@@ -128,7 +128,10 @@ impl Client {
     /// # Errors
     /// When it cannot be seen what is there, or it cannot be mended.
     async fn mend_hooks(&self) -> Result<Option<Event>, Error> {
-        // A person who takes them away meanwhile is waited for, and waits.
+        if self.plan_mending().await?.is_none() {
+            return Ok(None);
+        }
+        // A person who takes them away meanwhile is waited for, and waits: it is planned anew.
         let _turn = self.turn_of_hooks().await?;
         let Some(plan) = self.plan_mending().await? else { return Ok(None) };
         self.apply_hooks(&plan).await?;
