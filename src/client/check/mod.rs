@@ -8,6 +8,7 @@ mod tests;
 use super::{Client, Error};
 use crate::api::admission;
 use crate::api::key::STATE_FOLDER;
+use crate::api::path::Case;
 use crate::api::problem::{Problem, Severity};
 use crate::git::BlobError;
 use crate::process::clock;
@@ -51,7 +52,7 @@ impl Client {
     /// When not all of them can be read, or there is no such version.
     pub async fn check(&self, directory: &Path, version: &Version) -> Result<Checked, Error> {
         let begin = clock::since_boot();
-        let checked = judge(&self.draft(directory, version).await?);
+        let checked = judge(&self.draft(directory, version).await?, self.repository.case());
         Ok(Checked { took: clock::since_boot().saturating_sub(begin), ..checked })
     }
 
@@ -94,12 +95,12 @@ impl Client {
 }
 
 /// Says all that is wrong in a draft: in each file, and between files.
-pub(super) fn judge(draft: &Draft) -> Checked {
+pub(super) fn judge(draft: &Draft, case: Case) -> Checked {
     let mut problems = draft.strays.clone();
     problems.extend(
         draft.files.values().filter_map(|file| file.admitted.as_ref().err()).flatten().cloned(),
     );
-    problems.extend(across::judge(draft));
+    problems.extend(across::judge(draft, case));
     problems.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
     let files = draft.files.len() + draft.strays.len();
     Checked { files, problems, took: Duration::ZERO }

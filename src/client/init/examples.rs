@@ -38,7 +38,7 @@ mod tests {
         for (path, text) in [worker(), task(), policy] {
             draft.note(&path, || Some(Ok(text.into_bytes())));
         }
-        let checked = crate::client::check::judge(&draft);
+        let checked = crate::client::check::judge(&draft, crate::api::path::Case::Sensitive);
         assert_eq!((checked.files, checked.problems), (3, Vec::new()));
     }
 }
