@@ -55,7 +55,7 @@ mod tests {
         }
         let said = |path: &str| match refuse_beyond_link(&top, path) {
             Ok(()) => String::new(),
-            Err(error) => error.help().unwrap().to_owned(),
+            Err(error) => error.hint().unwrap().to_owned(),
         };
         for fine in
             ["docs", "src/docs/a.md", "src/docs/", "src/*/a.md", "none/x", "**", "src/again"]

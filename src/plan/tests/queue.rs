@@ -44,7 +44,7 @@ fn tasks_whose_files_differ_in_case_alone_meet_where_that_does_not_count() {
         .registered("one", 30)
         .registered("two", 20)
         .registered("three", 10);
-    scene.says("two", "pending Starting: attempt 1 starts on shell-2");
+    scene.says("two", "pending Starting: attempt 1 starts on codegen-2");
     let scene = scene.with(|desired, _| {
         let shared = desired.policy.spec.iter_mut().flat_map(|spec| &mut spec.shared_files);
         let specs = desired.tasks.values_mut().flat_map(|task| task.spec.iter_mut());
@@ -52,7 +52,7 @@ fn tasks_whose_files_differ_in_case_alone_meet_where_that_does_not_count() {
             *pattern = pattern.clone().on(Case::Insensitive);
         }
     });
-    scene.says("one", "pending Starting: attempt 1 starts on shell-1");
+    scene.says("one", "pending Starting: attempt 1 starts on codegen-1");
     scene.says("two", "pending FilesHeld: one holds Src/** (both can change src/a.rs)");
     scene.says("three", "pending FilesHeld: one holds Cargo.toml (both can change CARGO.toml)");
 }
