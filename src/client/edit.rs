@@ -302,7 +302,7 @@ fn accept((tree, case): (&Path, Case), key: &Key, text: &str) -> Result<Vec<Prob
     let mut draft = Draft::of_work_tree(tree)?;
     let path = key.path();
     draft.note(&path, || Some(Ok(text.as_bytes().to_vec())));
-    let mut problems = check::judge(&draft, case).problems;
+    let mut problems = check::judge(&draft, case, Some(tree)).problems;
     problems.retain(|problem| problem.path == path);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(Error::Invalid(problems));

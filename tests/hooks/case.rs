@@ -135,6 +135,12 @@ fn a_path_beyond_a_symbolic_link_is_refused_by_its_real_name() {
             assert!(said.contains(&format!("name what it leads to: {real}")), "{said}");
         }
     }
+    let spec = json!({ "command": "true", "files": ["link/**"] });
+    let task = json!({ "apiVersion": "reconciler.dev/v1alpha1", "kind": "Task",
+        "metadata": { "name": "one" }, "spec": spec });
+    scene.write("state/tasks/one.json", &task.to_string());
+    let said = scene.run(&["check"]).ok();
+    assert!(said.contains("name what it leads to: src/auth/**"), "{said}");
     // From inside, a path is the real one; and the link itself is a file.
     let inside = scene.root.join("link");
     scene.run(&["-C", inside.to_str().unwrap(), "locks", "acquire", "token.rs"]).ok();

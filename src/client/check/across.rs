@@ -19,6 +19,8 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Tasks<'a> = BTreeMap<&'a TaskName, &'a TaskSpec>;
+/// Says of a path that it lies beyond a symbolic link, and what to do.
+type Beyond<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
 
 /// Something wrong, before its place in the file is looked up.
 struct Finding {
@@ -64,7 +66,7 @@ impl Findings {
 }
 
 /// Says what is wrong between the files of a draft.
-pub(super) fn judge(draft: &Draft, case: Case) -> Vec<Problem> {
+pub(super) fn judge(draft: &Draft, case: Case, beyond: Beyond<'_>) -> Vec<Problem> {
     let mut findings = Findings::default();
     let tasks: Tasks<'_> = draft
         .files
@@ -77,6 +79,7 @@ pub(super) fn judge(draft: &Draft, case: Case) -> Vec<Problem> {
     names(draft, &tasks, &mut findings);
     circles(draft, &tasks, &mut findings);
     overlaps((&tasks, case), &mut findings);
+    links(&tasks, beyond, &mut findings);
     untakable(&world_of(draft), &tasks, &mut findings);
     findings.place(draft)
 }
@@ -186,6 +189,18 @@ fn overlaps((tasks, case): (&Tasks<'_>, Case), findings: &mut Findings) {
             let help = "nothing to do if that is meant; else make the patterns narrower".to_owned();
             let this = (Key::Task((**name).clone()), Severity::Warning);
             findings.add(this, format!("/spec/files/{index}"), (message, Some(help)));
+        }
+    }
+}
+
+/// Finds paths that git has no files at.
+fn links(tasks: &Tasks<'_>, beyond: Beyond<'_>, findings: &mut Findings) {
+    for (name, spec) in tasks {
+        for (index, file) in spec.files.iter().enumerate() {
+            if let Some((message, help)) = beyond(file.as_str()) {
+                let this = (Key::Task((*name).clone()), Severity::Warning);
+                findings.add(this, format!("/spec/files/{index}"), (message, Some(help)));
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ fn told_where(case: Case, files: Vec<(String, Vec<u8>)>) -> Vec<String> {
     for (path, bytes) in files {
         draft.note(&path, || Some(Ok(bytes)));
     }
-    judge(&draft, case).problems.iter().map(ToString::to_string).collect()
+    judge(&draft, case, None).problems.iter().map(ToString::to_string).collect()
 }
 
 #[test]
