@@ -3,6 +3,9 @@
 
 use super::scene::{Said, Scene};
 use super::{refused, shop};
+use reconciler::git::Repository;
+use reconciler::plan::observed::Sighting;
+use reconciler::store::Source;
 use serde_json::{Value, json};
 
 fn ignore_case(scene: &Scene, value: &str) {
@@ -116,6 +119,31 @@ fn tasks_whose_files_differ_in_case_alone_are_foreseen_to_meet() {
     assert_eq!((met(), warned()), (0, 0));
     ignore_case(&scene, "true");
     assert_eq!((met(), warned()), (1, 1));
+}
+
+/// Returns whether the first task may change a path.
+async fn may_change(source: &mut Source, path: &str) -> bool {
+    let Sighting::Known(desired) = source.read().await else { return false };
+    let spec = desired.tasks.values().find_map(|task| task.spec.as_ref());
+    spec.unwrap().files.iter().any(|one| one.covers(path))
+}
+
+#[tokio::test]
+async fn what_is_wanted_is_read_anew_when_the_setting_changes() {
+    let scene = shop();
+    let spec = json!({ "command": "true", "files": ["Src/**", "DOCS"] });
+    let task = json!({ "apiVersion": "reconciler.dev/v1alpha1", "kind": "Task",
+        "metadata": { "name": "one" }, "spec": spec });
+    scene.write("state/tasks/one.json", &task.to_string());
+    scene.commit("task");
+    let repository = Repository::discover(&scene.root).await.unwrap();
+    let mut source = Source::new(repository.reader(), "refs/heads/main".to_owned());
+    for (value, is_one) in [("false", false), ("true", true), ("false", false)] {
+        ignore_case(&scene, value);
+        assert!(may_change(&mut source, "Src/a.rs").await);
+        assert_eq!(may_change(&mut source, "src/a.rs").await, is_one, "{value}");
+        assert_eq!(may_change(&mut source, "docs/a.md").await, is_one, "{value}");
+    }
 }
 
 #[test]
