@@ -49,11 +49,11 @@ impl Stamp {
     }
 }
 
-/// What is known of a lock: of which file, and the patterns it holds, a zero after each.
+/// What is known of a lock: its file and task with a space between, and the patterns it holds with a
+/// zero after each. Most are far, and are left as they lie there.
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {
-    task: &'a str,
-    stamp: &'a str,
+    lock: &'a str,
     patterns: &'a str,
 }
 
@@ -65,27 +65,33 @@ impl<'a> Known<'a> {
     fn patterns(&self) -> impl Iterator<Item = &'a str> {
         self.patterns.split_terminator('\0')
     }
+
+    fn task(&self) -> Option<&'a str> {
+        self.lock.split_once(' ').map(|(_, task)| task)
+    }
+
+    fn stamp(&self) -> Option<&'a str> {
+        self.lock.split_once(' ').map(|(stamp, _)| stamp)
+    }
 }
 
-/// What an index says of the locks. No field is empty: an empty one ends a record.
-#[derive(Debug, Clone, Copy)]
+/// What an index says of the locks. No pattern is empty: a further zero ends a record.
+#[derive(Debug)]
 struct Records<'a>(&'a str);
 
 impl<'a> Iterator for Records<'a> {
     type Item = Known<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (task, rest) = self.0.split_once('\0')?;
-        let (stamp, patterns) = rest.split_once('\0')?;
+        let (lock, patterns) = self.0.split_once('\0')?;
         let mut rest = patterns;
         loop {
-            let (pattern, after) = rest.split_once('\0')?;
-            if pattern.is_empty() {
-                let patterns = patterns.get(..patterns.len() - rest.len())?;
+            if let Some(after) = rest.strip_prefix('\0') {
                 self.0 = after;
-                return Some(Known { task, stamp, patterns });
+                let patterns = patterns.get(..patterns.len() - rest.len())?;
+                return Some(Known { lock, patterns });
             }
-            rest = after;
+            (_, rest) = rest.split_once('\0')?;
         }
     }
 }
@@ -123,16 +129,16 @@ impl Claims {
         let now = self.folder.symlink_metadata().ok().and_then(|now| believable(&now));
         if now.is_some_and(|now| now == folder) {
             let near = records.filter(|known| {
-                known.is_near(may_hold) || own.is_some_and(|own| own.as_str() == known.task)
+                known.is_near(may_hold) || own.is_some_and(|own| known.task() == Some(own.as_str()))
             });
-            let tasks = near.filter_map(|known| known.task.parse().ok());
+            let tasks = near.filter_map(|known| known.task()?.parse().ok());
             return Ok(tasks
                 .filter_map(|task: TaskName| Some((task.clone(), self.get(&task)?)))
                 .collect());
         }
         // Before the look: what changes after it makes the folder younger than this.
         let settled = if text.is_empty() { None } else { self.settled() };
-        let known = records.map(|known| (known.task, known)).collect();
+        let known = records.filter_map(|known| Some((known.task()?, known))).collect();
         let look = self.look(&known, may_hold, own)?;
         let many = look.lines.len() > FEW;
         if look.misses > MISSES_MIN.max(look.lines.len() / 10)
@@ -165,22 +171,22 @@ impl Claims {
         for task in self.tasks()? {
             let stamp = Stamp::at(&self.path(&task));
             let seen = known.get(task.as_str());
-            let seen = seen.filter(|seen| stamp.as_ref().is_some_and(|now| now.0 == seen.stamp));
+            let seen = seen.filter(|seen| seen.stamp() == stamp.as_ref().map(|now| now.0.as_str()));
             if let Some(seen) = seen.filter(|seen| !seen.is_near(may_hold))
                 && own != Some(&task)
             {
-                look.lines.push(line(task.as_str(), seen.stamp, seen.patterns()));
+                look.lines.push(line(seen.lock, seen.patterns()));
                 continue;
             }
             look.misses += usize::from(seen.is_none());
             let Some(claim) = self.get(&task) else { continue };
-            let stamp = stamp.map_or_else(|| "?".to_owned(), |stamp| stamp.0);
+            let which = format!("{} {task}", stamp.map_or_else(|| "?".to_owned(), |stamp| stamp.0));
             look.lines.push(match &claim {
                 Ok(claim) => {
                     let patterns = claim.locked_files.iter().map(PathPattern::as_str);
-                    line(task.as_str(), &stamp, patterns)
+                    line(&which, patterns)
                 }
-                Err(_) => line(task.as_str(), &stamp, [ANYTHING]),
+                Err(_) => line(&which, [ANYTHING]),
             });
             look.found.insert(task, claim);
         }
@@ -217,11 +223,11 @@ struct Look {
 /// Returns what an index begins with that can be believed for as long as this folder is the same. A
 /// power cut may tear an index, so that of another boot is not.
 fn believable(folder: &Metadata) -> Option<String> {
-    Some(format!("{}@{}", Stamp::of(folder).0, identity::boot_id().ok()?))
+    Some(format!("{} {}", Stamp::of(folder).0, identity::boot_id().ok()?))
 }
 
-fn line(task: &str, stamp: &str, patterns: impl IntoIterator<Item: AsRef<str>>) -> String {
-    let mut line = format!("{task}\0{stamp}\0");
+fn line(lock: &str, patterns: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let mut line = format!("{lock}\0");
     for pattern in patterns {
         line.push_str(pattern.as_ref());
         line.push('\0');
@@ -363,7 +369,8 @@ mod tests {
 
     #[test]
     fn the_short_comparison_says_what_the_head_of_a_pattern_does() {
-        let words = ["", "a", "b", "ab", "a/", "a/b", "a/c", "a/bc/d", "é", "éa", "è", "aé/b", "a b"];
+        let words =
+            ["", "a", "b", "ab", "a/", "a/b", "a/c", "a/bc/d", "é", "éa", "è", "aé/b", "a b"];
         let wild = ["*", "**", "**/b", "a*", "a/*/d", "a/{b,c}", "a?b", "é*", "*é", "a/[b]c/d"];
         for path in words {
             for pattern in words.iter().chain(&wild) {
