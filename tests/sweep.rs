@@ -34,7 +34,8 @@ struct Tally {
     failed: Vec<String>,
 }
 
-/// Returns the faults of a scenario: a kill at every point, and what else fits the point.
+/// Returns the faults of a scenario: a kill at every point, and one more that fits the point. With
+/// `KIND` it is that one, at every point where it fits.
 fn faults(points: &[Point]) -> Vec<Fault> {
     let only = std::env::var("KIND").ok();
     let kills = points.iter().map(|point| Fault::of("kill", point));
@@ -44,7 +45,9 @@ fn faults(points: &[Point]) -> Vec<Fault> {
             "After" => &["lost"],
             _ => &[],
         };
-        kinds.get(number / 2 % kinds.len().max(1)).map(|kind| Fault::of(kind, point))
+        let of_all = kinds.get(number / 2 % kinds.len().max(1));
+        let kind = only.as_deref().and_then(|only| kinds.iter().find(|kind| **kind == only));
+        kind.or(of_all).map(|kind| Fault::of(kind, point))
     });
     let wanted = |fault: &Fault| only.as_ref().is_none_or(|kind| fault.is_a(kind));
     kills.chain(others).filter(wanted).collect()
@@ -111,6 +114,26 @@ fn a_fault_while_tasks_leave_loses_no_work() {
 #[test]
 fn a_shim_that_meets_a_fault_at_any_effect_is_followed_by_an_attempt_that_completes() {
     sample(&[Scenario::Shim, Scenario::ShimStop]);
+}
+
+/// Tries a lie at each effect of this name.
+fn lies(scenario: Scenario, name: &str) {
+    let baseline = baseline(scenario, 1);
+    let of_it = baseline.points.iter().filter(|one| one.place == "Before" && one.name == name);
+    let lies: Vec<Fault> = of_it.map(|point| Fault::of("lie", point)).collect();
+    assert!(!lies.is_empty(), "{scenario:?} has no {name}");
+    let tally = sweep(scenario, &baseline, &lies);
+    assert!(tally.failed.is_empty(), "{}", tally.failed.join("\n"));
+}
+
+#[test]
+fn a_branch_that_git_only_said_to_delete_is_deleted() {
+    lies(Scenario::Delete, "git update-ref");
+}
+
+#[test]
+fn a_worktree_that_looks_clean_because_git_added_nothing_is_kept() {
+    lies(Scenario::Revive, "git add");
 }
 
 #[test]

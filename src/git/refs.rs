@@ -135,10 +135,16 @@ impl Repository {
     ) -> Result<Moved, Error> {
         let mut tries = 1;
         loop {
-            let Err(error) = self.try_move(name, new, expected).await? else {
-                return Ok(Moved::Done);
-            };
+            let said = self.try_move(name, new, expected).await?;
             let actual = self.reader().resolve(name).await?;
+            let error = match said {
+                // Whatever git said, a ref that stands where it stood did not move.
+                Ok(()) if actual.as_ref() == expected && new != expected => {
+                    Error::unreadable(name, "git said that it moved, and it did not")
+                }
+                Ok(()) => return Ok(Moved::Done),
+                Err(error) => error.into(),
+            };
             if actual.as_ref() == new {
                 return Ok(Moved::AlreadySo);
             }
@@ -147,7 +153,7 @@ impl Repository {
             }
             // `pack-refs` of somebody else makes git see an old value for a moment.
             if tries == TRIES {
-                return Err(error.into());
+                return Err(error);
             }
             tries += 1;
         }

@@ -95,9 +95,14 @@ impl Repository {
     /// # Errors
     /// When not everything could be read: then keep the worktree.
     pub async fn unsaved(&self, worktree: &Path) -> Result<Unsaved, Error> {
-        if let Ok(Some(nothing)) = self.untouched(worktree).await {
-            return Ok(nothing);
+        match self.untouched(worktree).await {
+            Ok(Some(nothing)) => Ok(nothing),
+            Ok(None) | Err(_) => self.unsaved_by_reading(worktree).await,
         }
+    }
+
+    /// The long look: gathers everything that is there. It is only as right as the git that gathers.
+    pub(super) async fn unsaved_by_reading(&self, worktree: &Path) -> Result<Unsaved, Error> {
         let git_dir = self.git_dir_of(worktree).await?;
         let head = self.head_of(worktree).await?;
         // In the worktree's own git directory: what a crash leaves behind goes with the worktree.

@@ -15,9 +15,9 @@ const REFTABLE_HEAD: &[u8] = b"ref: refs/heads/.invalid";
 /// What is in a retired worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retired {
-    /// Nothing but what branches hold: keeping it saves nobody anything.
+    /// Nothing but what branches hold, for certain: keeping it saves nobody anything.
     InBranches,
-    /// More, as ignored files and what a rescue ref holds; or it was retired before.
+    /// Perhaps more, as ignored files and what a rescue ref holds; or it was retired before.
     HasMore,
 }
 
@@ -47,14 +47,20 @@ impl Repository {
         entry.check_owner(owner)?;
         let mut retired = Retired::HasMore;
         if disk::is_there(path)? {
-            let unsaved = self.unsaved(path).await?;
+            // Only the short look is certain enough to remove at once: to the long one every worktree
+            // is clean when `git add` says 0 and adds nothing.
+            let untouched = self.untouched(path).await.ok().flatten();
+            if untouched.as_ref().is_some_and(|seen| !seen.ignored) {
+                retired = Retired::InBranches;
+            }
+            let unsaved = match untouched {
+                Some(seen) => seen,
+                None => self.unsaved_by_reading(path).await?,
+            };
             self.check_saved(path, &unsaved, rescue).await?;
             self.detach(path, &unsaved).await?;
             check_detached(&entry, &unsaved)?;
             move_away(path, trash)?;
-            if unsaved.is_nothing() && !unsaved.ignored && unsaved.nested.is_empty() {
-                retired = Retired::InBranches;
-            }
         }
         free_branch(&entry)?;
         relink(&entry, trash)?;
@@ -171,8 +177,32 @@ pub(super) fn refuse_repository(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scratch::Scratch;
+    use super::super::scratch::{Scratch, owner, read, write};
     use super::*;
+
+    #[tokio::test]
+    async fn what_git_does_not_add_is_not_removed_at_once() {
+        let scratch = Scratch::new().await;
+        let path = scratch.add("t").await;
+        // As `git add` that says 0 and adds nothing.
+        write(&scratch.repository.common_dir().join("info/attributes"), "a.txt filter=old\n");
+        scratch.git(&["config", "filter.old.clean", "echo one"]).await;
+        write(&path.join("a.txt"), "work\n");
+        assert!(scratch.repository.unsaved(&path).await.unwrap().is_nothing());
+        let trash = scratch.trash_path("t");
+        let retired = scratch.repository.retire(&path, &owner("t"), &trash, None).await.unwrap();
+        assert_eq!(retired, Retired::HasMore);
+        assert_eq!(read(&trash.join("a.txt")), "work\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_as_git_wrote_it_may_be_removed_at_once() {
+        let scratch = Scratch::new().await;
+        let path = scratch.add("t").await;
+        let trash = scratch.trash_path("t");
+        let retired = scratch.repository.retire(&path, &owner("t"), &trash, None).await.unwrap();
+        assert_eq!(retired, Retired::InBranches);
+    }
 
     #[tokio::test]
     async fn a_head_that_stayed_on_its_branch_although_git_said_otherwise_is_refused() {

@@ -117,7 +117,7 @@ impl Claims {
         own: Option<&TaskName>,
     ) -> Result<Found, disk::Error> {
         let heads: Vec<&str> = patterns.iter().map(|one| head(one.as_str())).collect();
-        let meets = |held: &str| heads.iter().any(|h| h.starts_with(held) || held.starts_with(h));
+        let meets = |held: &str| heads.iter().any(|h| begins_as(h, held) || begins_as(held, h));
         self.near_by(own, &|held| meets(head(held)))
     }
 
@@ -239,13 +239,20 @@ fn line(lock: &str, patterns: impl IntoIterator<Item: AsRef<str>>) -> String {
 /// Returns whether a path begins with the head of a pattern. It is asked of every lock at every
 /// commit, and most differ in a letter.
 fn may_begin(pattern: &str, path: &str) -> bool {
-    let same = pattern.bytes().zip(path.bytes()).take_while(|(one, other)| one == other).count();
+    let both = pattern.bytes().zip(path.bytes());
+    let same = both.take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
     match pattern.as_bytes().get(same) {
         Some(byte) if byte.is_ascii_alphanumeric() => {
             !pattern.get(..same).is_some_and(|same| same.chars().all(is_plain))
         }
-        Some(_) | None => path.starts_with(head(pattern)),
+        Some(_) | None => begins_as(path, head(pattern)),
     }
+}
+
+/// Returns whether a path begins so, whatever the case of letters: the locks say whether it counts.
+fn begins_as(path: &str, head: &str) -> bool {
+    let begin = path.as_bytes().get(..head.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(head.as_bytes()))
 }
 
 /// Returns what stands before the first wildcard of a pattern: every path that it holds begins so.
@@ -302,7 +309,11 @@ mod tests {
             assert_eq!(near(&claims, "z/x.rs"), ["glob"]);
             assert_eq!(near(&claims, "a/cd"), ["glob"]);
             assert_eq!(near(&claims, "free.txt"), [""; 0]);
-            for (pattern, meets) in [("src/", 41), ("src/m7/a.rs", 2), ("**", 41), ("b/", 1)] {
+            let other = claims.near(&["SRC/M7/A.rs".to_owned()], None).unwrap();
+            assert!(other.contains_key(&"t7".parse::<TaskName>().unwrap()), "in another case");
+            for (pattern, meets) in
+                [("src/", 41), ("src/m7/a.rs", 2), ("**", 41), ("b/", 1), ("Src/M7/", 2)]
+            {
                 let pattern = PathPattern::parse(pattern).unwrap();
                 assert_eq!(claims.near_patterns(&[pattern], None).unwrap().len(), meets);
             }
@@ -370,11 +381,11 @@ mod tests {
     #[test]
     fn the_short_comparison_says_what_the_head_of_a_pattern_does() {
         let words =
-            ["", "a", "b", "ab", "a/", "a/b", "a/c", "a/bc/d", "é", "éa", "è", "aé/b", "a b"];
+            ["", "a", "b", "aB", "A/", "a/b", "a/c", "a/bC/d", "é", "éa", "è", "aé/b", "a b"];
         let wild = ["*", "**", "**/b", "a*", "a/*/d", "a/{b,c}", "a?b", "é*", "*é", "a/[b]c/d"];
         for path in words {
             for pattern in words.iter().chain(&wild) {
-                let by_head = path.starts_with(head(pattern));
+                let by_head = begins_as(path, head(pattern));
                 assert_eq!(may_begin(pattern, path), by_head, "{pattern} {path}");
             }
         }

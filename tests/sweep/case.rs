@@ -15,7 +15,7 @@ pub(crate) struct Point {
     who: String,
     number: u32,
     pub(crate) place: String,
-    name: String,
+    pub(crate) name: String,
 }
 
 /// What happens where.
