@@ -348,7 +348,7 @@ impl Stage {
 
     fn claim_seen(&self, task: &str) -> Option<Claim> {
         let seen = self.observed();
-        seen.claims.known().unwrap().get(&name(task))?.as_ref().ok().cloned()
+        seen.claims.known()?.get(&name(task))?.as_ref().ok().cloned()
     }
 
     /// The state of the first attempt of a task.
