@@ -11,6 +11,7 @@ pub mod event;
 pub mod hash;
 pub mod hold;
 pub mod key;
+pub mod landing;
 pub mod name;
 pub mod path;
 pub mod placeholder;

@@ -1,5 +1,6 @@
 //! Policy: limits, times and formats of one repository; every field has a default.
 
+use super::name::BranchName;
 use super::path::PathPattern;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub struct PolicySpec {
     pub intervals: Intervals,
     /// What becomes of a task that a worker proposes.
     pub proposals: Proposals,
+    /// How done work gets onto the target branch.
+    pub merge: Merge,
 }
 
 impl Default for PolicySpec {
@@ -62,6 +65,7 @@ impl Default for PolicySpec {
             retention: Retention::default(),
             intervals: Intervals::default(),
             proposals: Proposals::default(),
+            merge: Merge::default(),
         }
     }
 }
@@ -75,6 +79,62 @@ pub enum Proposals {
     Review,
     /// It is committed at once: workers make tasks by themselves, commands among them.
     Accept,
+}
+
+/// How done work gets onto the target branch: one after the other by priority and completion, each
+/// put onto the ones before it, verified, and then landed by moving the branch forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Merge {
+    /// What becomes of the commits of a task's branch.
+    pub method: Method,
+    /// The branch that work lands on, as `main`; without it, the one that desired state is read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 200))]
+    pub target: Option<BranchName>,
+    /// A shell command that must exit with 0 in a clean checkout of what is to land, besides the
+    /// `verify` of the tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100_000))]
+    pub verify: Option<String>,
+    /// How long one verification may take, in seconds; 0 is without limit.
+    pub timeout_seconds: u32,
+    /// How many tasks one verification may cover. When it fails, halves of them are verified until
+    /// the guilty one is found, and the others land.
+    #[schemars(range(min = 1, max = 100))]
+    pub batch: u32,
+    /// How many verifications run at once; more than one verifies what waits before it is known
+    /// whether what is ahead of it lands.
+    #[schemars(range(min = 1, max = 16))]
+    pub parallel: u32,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Self {
+            method: Method::default(),
+            target: None,
+            verify: None,
+            timeout_seconds: 3600,
+            batch: 1,
+            parallel: 1,
+        }
+    }
+}
+
+/// What becomes of the commits of a task's branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// They are put onto the target one by one; a branch that holds merges is squashed.
+    #[default]
+    Rebase,
+    /// They are put onto the target as one commit.
+    Squash,
+    /// A merge commit joins them with the target.
+    Merge,
+    /// They stay on their branch: nothing lands by itself.
+    None,
 }
 
 /// How much may run at once.

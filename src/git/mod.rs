@@ -1,6 +1,8 @@
 //! git: the handle on one repository. Objects are read without a checkout; refs move only by
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
+mod advance;
+mod candidate;
 mod case;
 mod command;
 mod commit;
@@ -17,6 +19,7 @@ mod spare;
 mod stale;
 mod table;
 mod untouched;
+mod verification;
 
 #[cfg(test)]
 mod scratch;
@@ -25,6 +28,8 @@ mod scratch;
 mod tests;
 mod worktree;
 
+pub use advance::Advanced;
+pub use candidate::{Built, CANDIDATES, Work};
 pub use commit::Staged;
 pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
 pub use landed::Landed;

@@ -222,12 +222,12 @@ impl Repository {
         }
     }
 
-    async fn tree_of(&self, commit: &CommitId) -> Result<String, Error> {
+    pub(super) async fn tree_of(&self, commit: &CommitId) -> Result<String, Error> {
         let tree = self.reader().tree_id(commit, "").await?;
         tree.ok_or_else(|| Error::unreadable(format!("commit {commit}"), "it has no tree"))
     }
 
-    async fn empty_tree(&self) -> Result<String, Error> {
+    pub(super) async fn empty_tree(&self) -> Result<String, Error> {
         let call = self.read().args(["hash-object", "-t", "tree", "--stdin"]);
         Ok(text(&call.input(Vec::new()).run().await?))
     }

@@ -1,0 +1,134 @@
+//! Landing: how far what an attempt left on its branch is on its way to the target branch, and what
+//! came of it. One record for each task; it says nothing that git itself says.
+
+use super::name::{BranchName, CommitId, Uid};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What is known of the landing of one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Landing {
+    /// The task's identity: of one that was made again, it says nothing.
+    pub uid: Uid,
+    /// The attempt whose work it is.
+    pub attempt: u32,
+    /// The tip of the task's branch that was looked at.
+    pub tip: CommitId,
+    /// The branch that it is to land on.
+    pub target: BranchName,
+    /// The commit that it was put onto: the tip of the target, or the candidate before it.
+    pub onto: CommitId,
+    /// How far it is.
+    pub stage: Stage,
+    /// Since when.
+    pub at: Timestamp,
+    /// The attempts whose work could not land, each with the reason as a sentence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<u32, String>,
+}
+
+/// How far a landing is. The JSON form is tagged with `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Stage {
+    /// A commit is built that the target could be moved to.
+    Candidate {
+        /// Which.
+        commit: CommitId,
+    },
+    /// It meets a candidate before it in these files, and waits for what becomes of that one.
+    Waiting {
+        /// The files in conflict.
+        paths: Vec<String>,
+    },
+    /// The attempt left nothing that the target does not have.
+    Nothing,
+    /// It cannot land: [`Landing::refused`] says why.
+    Refused,
+    /// The target has it.
+    Landed {
+        /// The commit by which it landed.
+        commit: CommitId,
+    },
+}
+
+impl Landing {
+    /// Returns the candidate, if there is one.
+    pub fn candidate(&self) -> Option<&CommitId> {
+        match &self.stage {
+            Stage::Candidate { commit } => Some(commit),
+            Stage::Waiting { .. } | Stage::Nothing | Stage::Refused | Stage::Landed { .. } => None,
+        }
+    }
+}
+
+/// Why work cannot land, as the sentence that its worker is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The target changed the same lines.
+    Conflict {
+        /// In these files.
+        paths: Vec<String>,
+        /// The target.
+        target: BranchName,
+    },
+    /// It changes what its claim does not cover, or what somebody else holds.
+    Lock {
+        /// What the verdict says, a sentence for each path.
+        refusals: Vec<String>,
+    },
+    /// The verification of the merged state failed.
+    Verify {
+        /// The attempt that verified it.
+        attempt: u32,
+        /// How it ended.
+        how: String,
+    },
+    /// A person took it out of the queue.
+    Ejected {
+        /// Who, and why as far as they said it.
+        by: String,
+    },
+}
+
+/// How many files or sentences are told.
+const TOLD_MAX: usize = 8;
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict { paths, target } => {
+                write!(f, "it conflicts with {target} in {}", some(paths, ", "))
+            }
+            Self::Lock { refusals } => write!(f, "the locks refuse it: {}", some(refusals, "; ")),
+            Self::Verify { attempt, how } => {
+                write!(f, "merged, it fails its verification: attempt {attempt} {how}")
+            }
+            Self::Ejected { by } => write!(f, "taken out of the merge queue by {by}"),
+        }
+    }
+}
+
+fn some(all: &[String], between: &str) -> String {
+    let told = all.iter().take(TOLD_MAX).cloned().collect::<Vec<_>>().join(between);
+    match all.len().saturating_sub(TOLD_MAX) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_files_is_cut_and_says_so() {
+        let target = BranchName::try_from("main".to_owned()).unwrap();
+        let paths: Vec<String> = (0..10).map(|n| format!("f{n}")).collect();
+        let text = Obstacle::Conflict { paths, target }.to_string();
+        assert!(text.ends_with("f6, f7 and 2 more"), "{text}");
+    }
+}

@@ -1,0 +1,139 @@
+//! A branch moves forward: from the commit that is expected to one that contains it. Where a person
+//! has it checked out, their files follow, and nothing that they have not committed is touched.
+
+use super::command::{LONG_DEADLINE, Place};
+use super::{Error, Moved, Repository};
+use crate::api::name::{BranchName, CommitId};
+use std::path::PathBuf;
+
+/// What came of it.
+#[must_use = "what was not advanced is where it was"]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advanced {
+    /// The branch is there now.
+    Done,
+    /// It contained the commit already.
+    AlreadySo,
+    /// It was somewhere else than expected.
+    Moved,
+    /// It is checked out, and what is not committed there is in the way. Nothing has changed.
+    InTheWay {
+        /// Where.
+        work_tree: PathBuf,
+        /// What git said.
+        said: String,
+    },
+}
+
+impl Repository {
+    /// Moves a branch from one commit forward to another.
+    ///
+    /// # Errors
+    /// When git fails, or the commit does not contain the one before. Whether the branch moved shows
+    /// when it is read again.
+    pub async fn advance(
+        &self,
+        branch: &BranchName,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<Advanced, Error> {
+        let name = branch.to_ref();
+        let Some(tip) = self.reader().resolve(&name).await? else { return Ok(Advanced::Moved) };
+        if self.is_ancestor(to, &tip).await? {
+            return Ok(Advanced::AlreadySo);
+        }
+        if tip != *from {
+            return Ok(Advanced::Moved);
+        }
+        if !self.is_ancestor(from, to).await? {
+            return Err(Error::unreadable(&name, format!("{to} does not contain its tip")));
+        }
+        let Some(work_tree) = self.checked_out_at(branch).await? else {
+            return Ok(match self.update(&name, to, from).await? {
+                Moved::Done | Moved::AlreadySo => Advanced::Done,
+                Moved::Lost { .. } => Advanced::Moved,
+            });
+        };
+        // git itself keeps what is not committed, or refuses.
+        let call = self.write_at(Place::Directory(&work_tree), LONG_DEADLINE)?;
+        let merge = ["merge", "--ff-only", "--quiet", "--no-autostash", "--no-verify-signatures"];
+        let answer = call.args(merge).arg(to.as_str()).output().await?;
+        let now = self.reader().resolve(&name).await?;
+        if now.as_ref() == Some(to) {
+            return Ok(Advanced::Done);
+        }
+        if now.as_ref() != Some(from) {
+            return Ok(Advanced::Moved);
+        }
+        let said = [answer.stderr, answer.stdout].concat();
+        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        Ok(Advanced::InTheWay { work_tree, said })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::{Scratch, git, read, write};
+    use super::*;
+
+    /// Makes a commit on main that no branch has: `a.txt` changed, `new.txt` added.
+    async fn ahead() -> (Scratch, BranchName, CommitId, CommitId) {
+        let scratch = Scratch::new().await;
+        let from = scratch.id("main").await;
+        let to = scratch.commit(&[("a.txt", "two\n"), ("new.txt", "new\n")]).await;
+        scratch.git(&["reset", "-q", "--hard", from.as_str()]).await;
+        (scratch, BranchName::try_from("main".to_owned()).unwrap(), from, to)
+    }
+
+    #[tokio::test]
+    async fn a_checkout_of_the_branch_follows_and_keeps_what_is_not_committed() {
+        let (scratch, main, from, to) = ahead().await;
+        write(&scratch.root().join(".gitignore"), "mine\n");
+        write(&scratch.root().join("untracked"), "mine\n");
+        assert_eq!(scratch.repository.advance(&main, &from, &to).await.unwrap(), Advanced::Done);
+        assert_eq!(scratch.id("main").await, to);
+        assert_eq!(read(&scratch.root().join("a.txt")), "two\n");
+        assert_eq!(read(&scratch.root().join(".gitignore")), "mine\n");
+        assert_eq!(read(&scratch.root().join("untracked")), "mine\n");
+        let again = scratch.repository.advance(&main, &from, &to).await.unwrap();
+        assert_eq!(again, Advanced::AlreadySo);
+    }
+
+    #[tokio::test]
+    async fn what_a_person_edited_in_the_way_stays_and_so_does_the_branch() {
+        for (file, text) in [("a.txt", "an edit\n"), ("new.txt", "untracked\n")] {
+            let (scratch, main, from, to) = ahead().await;
+            write(&scratch.root().join(file), text);
+            let advanced = scratch.repository.advance(&main, &from, &to).await.unwrap();
+            let Advanced::InTheWay { work_tree, said } = advanced else { panic!("{advanced:?}") };
+            assert!(work_tree == scratch.root() && said.contains(file), "{said}");
+            assert_eq!(scratch.id("main").await, from);
+            assert_eq!(read(&scratch.root().join(file)), text);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_branch_that_is_nowhere_checked_out_moves_alone_and_only_from_where_it_was() {
+        let (scratch, main, from, to) = ahead().await;
+        scratch.git(&["checkout", "-q", "-b", "other"]).await;
+        let aside = scratch.commit(&[("aside.txt", "x")]).await;
+        assert_eq!(scratch.repository.advance(&main, &aside, &to).await.unwrap(), Advanced::Moved);
+        drop(scratch.repository.advance(&main, &from, &aside).await.unwrap());
+        assert_eq!(scratch.id("main").await, aside);
+        // It does not contain what is there now.
+        scratch.repository.advance(&main, &aside, &to).await.unwrap_err();
+        assert_eq!(scratch.id("main").await, aside);
+    }
+
+    #[tokio::test]
+    async fn a_checkout_in_the_middle_of_a_merge_is_left_alone() {
+        let (scratch, main, from, to) = ahead().await;
+        scratch.git(&["checkout", "-q", "-b", "side"]).await;
+        scratch.commit(&[("a.txt", "side\n")]).await;
+        scratch.git(&["checkout", "-q", "main"]).await;
+        git(scratch.root(), &["merge", "-q", "--no-commit", "--no-ff", "side"]).await;
+        let advanced = scratch.repository.advance(&main, &from, &to).await.unwrap();
+        assert!(matches!(advanced, Advanced::InTheWay { .. }), "{advanced:?}");
+        assert_eq!(scratch.id("main").await, from);
+    }
+}
