@@ -2,7 +2,7 @@
 
 use super::agent::Sign;
 use super::hash;
-use super::name::{BranchName, Owner, Seat, TaskName, Uid};
+use super::name::{BranchName, CommitId, Owner, Seat, TaskName, Uid};
 use super::task::Class;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -93,6 +93,9 @@ pub struct Attempt {
     /// What it begins with.
     #[serde(default)]
     pub beginning: Beginning,
+    /// The commit that it verifies before that lands: then it is no work of its task's worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifies: Option<CommitId>,
 }
 
 /// What an attempt begins with.
@@ -263,6 +266,11 @@ pub enum ExitReason {
     },
     /// The program exited with 0, and never said that it is done, as its agent has to.
     Unreported,
+    /// What it did could not land. No shim writes it: the merge queue says it.
+    NotLanded {
+        /// Why.
+        message: String,
+    },
     /// The time limit ran out.
     TimedOut {
         /// The limit, in seconds.
@@ -298,6 +306,7 @@ impl ExitReason {
             | Self::VerifyFailed { .. }
             | Self::SaidFailed { .. }
             | Self::Unreported
+            | Self::NotLanded { .. }
             | Self::TimedOut { .. }
             | Self::NotStarted { .. } => true,
             // SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS: the program itself broke.
@@ -316,6 +325,7 @@ impl ExitReason {
             | Self::VerifyFailed { .. }
             | Self::SaidFailed { .. }
             | Self::Unreported
+            | Self::NotLanded { .. }
             | Self::TimedOut { .. }
             | Self::NotStarted { .. }
             | Self::Stopped { .. } => false,
@@ -346,6 +356,7 @@ impl fmt::Display for ExitReason {
             }
             Self::SaidFailed { message, .. } => write!(f, "said that it failed: {message}"),
             Self::Unreported => f.write_str("exited without a word that it is done"),
+            Self::NotLanded { message } => write!(f, "was done, and could not land: {message}"),
             Self::TimedOut { after_seconds } => write!(f, "ran out of its {after_seconds} s"),
             Self::NotStarted { message } => write!(f, "could not be started: {message}"),
             Self::Signalled { signal } => write!(f, "was ended by signal {signal}"),
@@ -376,6 +387,8 @@ pub enum StopReason {
     Drained,
     /// A person wants it to start again.
     Restarted,
+    /// What it verifies is not what would land any more.
+    Outdated,
 }
 
 impl fmt::Display for StopReason {
@@ -389,6 +402,7 @@ impl fmt::Display for StopReason {
             Self::Lapsed => "its claim lapsed, because nothing renewed it",
             Self::Drained => "its worker is drained",
             Self::Restarted => "it is to start again",
+            Self::Outdated => "what it verifies is not what would land any more",
         })
     }
 }

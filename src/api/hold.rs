@@ -16,6 +16,8 @@ pub enum Target {
     Task(TaskName),
     /// One worker, with all its seats.
     Worker(WorkerName),
+    /// The merge queue: work is done, and nothing lands.
+    Merges,
 }
 
 impl fmt::Display for Target {
@@ -24,6 +26,7 @@ impl fmt::Display for Target {
             Self::All => f.write_str("everything"),
             Self::Task(name) => write!(f, "task {name}"),
             Self::Worker(name) => write!(f, "worker {name}"),
+            Self::Merges => f.write_str("the merge queue"),
         }
     }
 }
@@ -99,6 +102,8 @@ pub struct Holds {
     pub tasks: BTreeMap<TaskName, HoldSighting>,
     /// Those on workers.
     pub workers: BTreeMap<WorkerName, HoldSighting>,
+    /// That on the merge queue.
+    pub merges: Option<HoldSighting>,
 }
 
 impl Holds {
@@ -108,6 +113,7 @@ impl Holds {
             Target::All => self.all.as_ref(),
             Target::Task(name) => self.tasks.get(name),
             Target::Worker(name) => self.workers.get(name),
+            Target::Merges => self.merges.as_ref(),
         }
     }
 
@@ -117,6 +123,7 @@ impl Holds {
             Target::All => self.all = Some(hold),
             Target::Task(name) => drop(self.tasks.insert(name, hold)),
             Target::Worker(name) => drop(self.workers.insert(name, hold)),
+            Target::Merges => self.merges = Some(hold),
         }
     }
 
@@ -126,6 +133,7 @@ impl Holds {
             Target::All => self.all = None,
             Target::Task(name) => drop(self.tasks.remove(name)),
             Target::Worker(name) => drop(self.workers.remove(name)),
+            Target::Merges => self.merges = None,
         }
     }
 
@@ -133,7 +141,8 @@ impl Holds {
     pub fn iter(&self) -> impl Iterator<Item = (Target, &HoldSighting)> {
         let tasks = self.tasks.iter().map(|(name, hold)| (Target::Task(name.clone()), hold));
         let workers = self.workers.iter().map(|(name, hold)| (Target::Worker(name.clone()), hold));
-        self.all.iter().map(|hold| (Target::All, hold)).chain(tasks).chain(workers)
+        let merges = self.merges.iter().map(|hold| (Target::Merges, hold));
+        self.all.iter().map(|hold| (Target::All, hold)).chain(tasks).chain(workers).chain(merges)
     }
 }
 

@@ -168,6 +168,7 @@ fn lifted(client: &Client, target: &Target, context: &Context) -> Done {
 fn object(target: &Target) -> String {
     match target {
         Target::All => "all".to_owned(),
+        Target::Merges => "merges".to_owned(),
         Target::Task(name) => format!("task/{name}"),
         Target::Worker(name) => format!("worker/{name}"),
     }

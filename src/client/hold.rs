@@ -57,7 +57,7 @@ impl Client {
         let (kind, name) = words.split_once('/').map_or((None, words), |(k, n)| (Some(k), n));
         let kind = kind.map(|kind| kind.strip_suffix('s').unwrap_or(kind));
         let is_meant = |one: &&Target| match one {
-            Target::All => false,
+            Target::All | Target::Merges => false,
             Target::Task(task) => task.as_str() == name && kind.is_none_or(|kind| kind == "task"),
             Target::Worker(worker) => {
                 worker.as_str() == name && kind.is_none_or(|kind| kind == "worker")
@@ -73,6 +73,7 @@ impl Client {
             (None, _) => {
                 let names = known.iter().map(|one| match one {
                     Target::All => "all",
+                    Target::Merges => "merges",
                     Target::Task(name) => name.as_str(),
                     Target::Worker(name) => name.as_str(),
                 });
@@ -201,6 +202,7 @@ impl Client {
     fn note_hold(&self, target: &Target, message: &str) {
         let object = match target {
             Target::All => "repository".to_owned(),
+            Target::Merges => "merges".to_owned(),
             Target::Task(name) => format!("task/{name}"),
             Target::Worker(name) => format!("worker/{name}"),
         };
@@ -232,6 +234,7 @@ fn lifting(kind: HoldKind, target: &Target) -> String {
     };
     match target {
         Target::All => format!("{verb} all"),
+        Target::Merges => "merge resume".to_owned(),
         Target::Task(name) => format!("{verb} {name}"),
         Target::Worker(name) => format!("{verb} {name}"),
     }

@@ -100,6 +100,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::RateLimited
             | Reason::Stopping
             | Reason::Ending
+            | Reason::Landing
             | Reason::RetryBackOff
             | Reason::RestartBackOff
             | Reason::EffectFailed

@@ -3,7 +3,9 @@
 
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopReason, TaskRecord};
 use crate::api::claim::Claim;
+use crate::api::landing::Obstacle;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::policy::Method;
 use jiff::Timestamp;
 use std::fmt;
 use std::path::PathBuf;
@@ -142,6 +144,44 @@ pub enum Action {
         /// The name in the trash.
         trash: String,
     },
+    /// Builds the commits that a branch would be moved to, one onto the other, and records what came
+    /// of each.
+    BuildCandidates {
+        /// The branch, and the tip that it was seen at.
+        target: (BranchName, CommitId),
+        /// What the first is put onto: that tip, or the candidate before it.
+        onto: CommitId,
+        /// What becomes of the commits.
+        method: Method,
+        /// What is built, in this order.
+        works: Vec<Candidate>,
+    },
+    /// Makes the checkout in which a candidate is verified hold that alone.
+    CheckOut {
+        /// Whose candidate it is.
+        owner: Owner,
+        /// Where.
+        place: PathBuf,
+        /// What.
+        commit: CommitId,
+    },
+    /// Records that the work of an attempt cannot land.
+    Refuse {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        why: Obstacle,
+    },
+    /// Moves the target branch forward to a candidate, if it is still where it was seen, and records
+    /// that all that is in it has landed.
+    Land {
+        /// The branch, and the tip that it was seen at.
+        target: (BranchName, CommitId),
+        /// The candidate.
+        commit: CommitId,
+        /// The attempts whose work it holds, each with the generation of its task's claim.
+        landed: Vec<(AttemptId, u64)>,
+    },
     /// Deletes a branch that has no commits of its own; keeps it otherwise.
     DropBranch {
         /// Whose.
@@ -173,6 +213,19 @@ pub enum Action {
         /// The folder, `NAME.UID8`.
         folder: String,
     },
+}
+
+/// What is to be made a candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The attempt whose work it is.
+    pub attempt: AttemptId,
+    /// The branch that it is on.
+    pub branch: BranchName,
+    /// The tip of that.
+    pub tip: CommitId,
+    /// What the task is, in one line.
+    pub title: String,
 }
 
 /// What actions are in order within: those of one subject follow each other, and one that fails or
@@ -218,6 +271,18 @@ impl Action {
             | Self::Retire { owner, .. }
             | Self::DropBranch { owner, .. }
             | Self::Forget(owner) => &owner.task,
+            Self::BuildCandidates { works, .. } => {
+                let Some(first) = works.first() else { return Subject::Leftover(String::new()) };
+                &first.attempt.owner.task
+            }
+            Self::CheckOut { owner, .. } => &owner.task,
+            Self::Refuse { attempt, .. } => &attempt.owner.task,
+            Self::Land { landed, .. } => {
+                let Some((last, _)) = landed.last() else {
+                    return Subject::Leftover(String::new());
+                };
+                &last.owner.task
+            }
             Self::NoteFailure { task, .. } | Self::ClearFailure(task) => task,
             Self::EmptyTrash { trash: name } | Self::SweepAttempts { folder: name } => {
                 return Subject::Leftover(name.clone());
@@ -247,6 +312,10 @@ impl Action {
             Self::KillSession { .. } => "SessionRemoved",
             Self::Rescue { .. } => "WorkRescued",
             Self::Retire { .. } => "WorktreeRetired",
+            Self::BuildCandidates { .. } => "CandidateBuilt",
+            Self::CheckOut { .. } => "CheckedOut",
+            Self::Refuse { .. } => "MergeRefused",
+            Self::Land { .. } => "Merged",
             Self::DropBranch { .. } => "BranchDropped",
             Self::Forget(_) => "Forgotten",
             Self::NoteFailure { .. } => "EffectFailed",
@@ -301,6 +370,18 @@ impl fmt::Display for Action {
             Self::KillSession { owner, .. } => write!(f, "remove session {}", owner.task),
             Self::Rescue { owner, .. } => write!(f, "save unsaved work of {}", owner.task),
             Self::Retire { owner, .. } => write!(f, "retire worktree {}", owner.task),
+            Self::BuildCandidates { target, works, .. } => {
+                let names = works.iter().map(|one| one.attempt.owner.task.as_str());
+                write!(f, "put {} onto {}", names.collect::<Vec<_>>().join(", "), target.0)
+            }
+            Self::CheckOut { commit, .. } => {
+                write!(f, "check {} out to verify it", commit.short())
+            }
+            Self::Refuse { attempt, why } => write!(f, "refuse to merge {attempt}: {why}"),
+            Self::Land { target, landed, .. } => {
+                let names = landed.iter().map(|(one, _)| one.owner.task.as_str());
+                write!(f, "merge {} into {}", names.collect::<Vec<_>>().join(", "), target.0)
+            }
             Self::DropBranch { branch, .. } => {
                 write!(f, "drop branch {branch} if it has no commits of its own")
             }

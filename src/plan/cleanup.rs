@@ -4,7 +4,7 @@
 use super::admission::Facts;
 use super::revive::{Next, Settled};
 use super::spawn::trash_name;
-use super::{Row, Scene, claim, person};
+use super::{Row, Scene, claim, landing, person};
 use crate::api::attempt::{AttemptId, TaskRecord};
 use crate::api::name::{Owner, TaskName};
 use crate::plan::action::Action;
@@ -19,11 +19,14 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
     for Row { facts, settled, .. } in rows {
         let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref()) else { continue };
         match settled.next {
-            Next::Wait | Next::Start { .. } => keep_claim(scene, settled, record, facts),
+            Next::Wait | Next::Start { .. } | Next::Land => {
+                keep_claim(scene, settled, record, facts)
+            }
             Next::Person(_) => {}
             Next::Rest => settled.actions.extend(release(record, facts.claim)),
             Next::Done => {
                 retire(scene, settled, record);
+                settled.actions.extend(drop_landed(scene, facts, record));
                 settled.actions.extend(release(record, facts.claim));
             }
             Next::Leave => leave(scene, settled, record, facts.claim),
@@ -47,6 +50,14 @@ fn keep_claim(scene: Scene<'_>, step: &mut Settled<'_>, record: &TaskRecord, fac
             step.report.wake_at = [step.report.wake_at, due].into_iter().flatten().min();
         }
     }
+}
+
+/// Drops the branch of work that landed, if nothing was committed there since.
+fn drop_landed(scene: Scene<'_>, facts: &Facts<'_>, record: &TaskRecord) -> Option<Action> {
+    let contained_in = landing::spent(facts)?.clone();
+    let (branch, owner) = (record.branch.clone()?, record.owner());
+    let tip = scene.observed.branches.known()?.get(&branch)?;
+    (*tip == contained_in).then_some(Action::DropBranch { owner, branch, contained_in })
 }
 
 fn release(record: &TaskRecord, claim: Option<&ClaimSighting>) -> Option<Action> {

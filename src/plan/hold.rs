@@ -50,6 +50,17 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
     }
 }
 
+/// Returns why nothing of a task is to land for now, if a person holds it back or nobody can tell.
+pub(super) fn holds_back(scene: Scene<'_>, task: &TaskName) -> Option<String> {
+    let holds = match &scene.observed.holds {
+        Sighting::Known(holds) => holds,
+        Sighting::Unknown(why) => return Some(format!("what is held cannot be seen: {why}")),
+    };
+    let now = scene.observed.now;
+    let queue = || Some(of(&Target::Merges, holds.merges.as_ref()?, now)?.0);
+    Some(of_task(holds, task, now).or_else(queue)?.message)
+}
+
 /// Returns what keeps a task from starting, whatever worker is free.
 fn of_task(holds: &Holds, task: &TaskName, now: Timestamp) -> Option<Held> {
     let all = || Some(of(&Target::All, holds.all.as_ref()?, now)?.0);

@@ -18,6 +18,7 @@ mod claim;
 mod cleanup;
 mod hold;
 mod index;
+mod landing;
 mod order;
 mod person;
 mod revive;
@@ -26,6 +27,7 @@ mod seats;
 mod spawn;
 mod telling;
 
+pub use landing::{may_land, strays};
 pub use order::cycles;
 
 use crate::api::attempt::Failure;
@@ -97,6 +99,7 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
     hold::decide(scene, &mut rows);
     schedule::decide(scene, &mut rows, claims);
     spawn::decide(scene, &mut rows);
+    landing::decide(scene, &mut rows);
     cleanup::decide(scene, &mut rows);
     let mut leftovers = cleanup::leftovers(scene, tasks, claims, &rows);
     hold_failed(&mut rows, &mut leftovers.0);

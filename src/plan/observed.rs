@@ -4,6 +4,7 @@
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
 use crate::api::hold::{Holds, Retrial};
+use crate::api::landing::Landing;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::report::{Outcome, Progress};
 use jiff::Timestamp;
@@ -162,6 +163,11 @@ impl Places {
         self.root.join(".reconciler/spare")
     }
 
+    /// Returns where candidates are verified; the number is from 1.
+    pub fn verification(&self, number: u32) -> PathBuf {
+        self.root.join(".reconciler/verify").join(number.to_string())
+    }
+
     /// Returns whether a path is one of our worktrees' places.
     pub fn is_ours(&self, path: &Path) -> bool {
         path.parent() == Some(&self.worktrees())
@@ -179,6 +185,8 @@ pub struct TaskSighting {
     pub failure: Option<Failure>,
     /// That it may try anew, if a person said so.
     pub retrial: Option<Retrial>,
+    /// How far its work is on its way to the target branch, or what is wrong with that record.
+    pub landing: Option<Result<Landing, String>>,
 }
 
 /// One attempt.

@@ -83,6 +83,7 @@ pub(super) fn complete(
         heartbeat_seconds: 0,
         lease_seconds: 0,
         beginning: Beginning::default(),
+        verifies: None,
     };
     let started_at = Some(claim.claimed_at);
     let exit =

@@ -73,6 +73,8 @@ pub enum Reason {
     Stopping,
     /// An attempt is over, and its shim is leaving.
     Ending,
+    /// It is done, and on its way to the target branch.
+    Landing,
     /// Its last attempt succeeded.
     Succeeded,
     /// Its attempts are used up.
@@ -155,6 +157,7 @@ impl Reason {
             | Self::RateLimited
             | Self::Stopping
             | Self::Ending
+            | Self::Landing
             | Self::Succeeded
             | Self::RetryBackOff
             | Self::RestartBackOff
@@ -194,6 +197,7 @@ impl Reason {
                 | Self::NeedsInput
                 | Self::Stalled
                 | Self::HeldByPerson
+                | Self::Landing
                 | Self::Succeeded
                 | Self::Ending
                 | Self::Stopping
@@ -227,6 +231,7 @@ impl Reason {
             | Self::HeldByPerson
             | Self::Stopping
             | Self::Ending
+            | Self::Landing
             | Self::RetryBackOff
             | Self::RestartBackOff
             | Self::CrashLoop

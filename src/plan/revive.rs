@@ -4,7 +4,7 @@
 use super::admission::{Facts, Wanted};
 use super::backoff::{self, Verdict};
 use super::telling::{judged, works};
-use super::{Row, Scene, claim, hold, person, spawn};
+use super::{Row, Scene, claim, hold, landing, person, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
@@ -15,7 +15,7 @@ use crate::api::report::Outcome;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting};
+use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting, TaskSighting};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
@@ -50,7 +50,9 @@ pub(super) enum Next<'a> {
     },
     /// A person has it, and needs its place.
     Person(&'a TaskSpec),
-    /// It is done: its worktree can go.
+    /// It is done, and its work is on its way to the target branch.
+    Land,
+    /// It is done, and landed if it is to: its worktree can go.
     Done,
     /// It is to rest, or its attempts are used up: others may have its files.
     Rest,
@@ -87,12 +89,13 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
         report.attempt = Some(last.number);
         report.seat = last.attempt.as_ref().ok().map(|attempt| attempt.seat.clone());
     }
-    let (attempts, sessions) = (&sighting.attempts, &facts.found.sessions);
+    let (task, sessions) = (sighting, &facts.found.sessions);
+    let attempts = &sighting.attempts;
     let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
     // One of an earlier task of this name is released, unless it is a person's.
     let claim = claim.filter(|claim| claim.uid == record.uid || claim.is_by_person());
     let retrial = sighting.retrial.as_ref().filter(|retrial| retrial.uid == record.uid);
-    Life { scene, want, record, attempts, sessions, claim, retrial }.settle(report)
+    Life { scene, want, record, task, attempts, sessions, claim, retrial }.settle(report)
 }
 
 fn first_sight<'a>(scene: Scene<'a>, facts: &Facts<'a>, report: TaskReport) -> Settled<'a> {
@@ -132,6 +135,7 @@ struct Life<'a, 'b> {
     scene: Scene<'a>,
     want: &'b Wanted<'a>,
     record: &'a TaskRecord,
+    task: &'a TaskSighting,
     attempts: &'a [AttemptSighting],
     /// Those that bear its name in their mark.
     sessions: &'a [&'a Session],
@@ -358,6 +362,7 @@ impl<'a> Life<'a, '_> {
     ) -> Settled<'a> {
         let number = self.next_number();
         let ended = self.ended(spec, closing);
+        let ended: Vec<&Exit> = ended.iter().map(AsRef::as_ref).collect();
         let policy = self.scene.policy;
         let verdict = backoff::judge(
             &ended,
@@ -370,8 +375,31 @@ impl<'a> Life<'a, '_> {
             record: Cow::Borrowed(self.record),
             number,
         });
-        if let (Verdict::Succeeded, Some(saved)) = (&verdict, self.saved()) {
-            report.message = format!("done; what it did not commit is saved at {saved}");
+        if verdict == Verdict::Succeeded {
+            return self.done(spec, report, actions);
+        }
+        Settled { actions, report, next }
+    }
+
+    /// Its last attempt succeeded: it lands, or all of it is over.
+    fn done(&self, spec: &TaskSpec, mut report: TaskReport, actions: Vec<Action>) -> Settled<'a> {
+        let next = match landing::done(self.scene, (spec, self.record), self.task) {
+            landing::Done::Over => Next::Done,
+            landing::Done::Lands => {
+                (report.state, report.reason) = (TaskState::InProgress, Reason::Landing);
+                Next::Land
+            }
+            landing::Done::Unclear(why) => {
+                let message = format!("whether its work has landed cannot be told: {why}");
+                return Settled { actions, ..wait(report, Reason::Unknown, message) };
+            }
+        };
+        if let Next::Done = next {
+            report.message = landing::told(self.task, spec).unwrap_or(report.message);
+            if let Some(saved) = self.saved() {
+                let before = report.message;
+                report.message = format!("{before}; what it did not commit is saved at {saved}");
+            }
         }
         Settled { actions, report, next }
     }
@@ -401,8 +429,8 @@ impl<'a> Life<'a, '_> {
         let Some(completed_at) = claim.completed_at else {
             return person::holds(self.scene, (spec, claim), report, actions);
         };
-        let last = self.ended(spec, None).pop().map(|exit| &exit.reason);
-        if last == Some(&ExitReason::Succeeded) {
+        let last = self.ended(spec, None).pop().map(|exit| exit.into_owned().reason);
+        if matches!(last, Some(ExitReason::Succeeded | ExitReason::NotLanded { .. })) {
             return self.judge(spec, report, (actions, None));
         }
         let id = AttemptId { owner: self.owner(), number: self.next_number() };
@@ -420,8 +448,9 @@ impl<'a> Life<'a, '_> {
         rescues.iter().rfind(of_it).map(|one| format!("refs/reconciler/rescue/{one}"))
     }
 
-    /// Returns the ends of the attempts that count and ran what is committed now, oldest first.
-    fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
+    /// Returns the ends of the attempts that count and ran what is committed now, oldest first. A
+    /// verification is none: what it says of the work stands in the record of its landing.
+    fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<Cow<'b, Exit>> {
         if self.attempts.is_empty() {
             return Vec::new();
         }
@@ -429,11 +458,17 @@ impl<'a> Life<'a, '_> {
         let counts_after = self.retrial.map_or(0, |retrial| retrial.after);
         let of_this = |one: &&AttemptSighting| {
             one.number > counts_after
-                && one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
+                && one
+                    .attempt
+                    .as_ref()
+                    .is_ok_and(|attempt| attempt.run_hash == hash && attempt.verifies.is_none())
         };
         let exit_of = |one: &'b AttemptSighting| match &one.state {
-            AttemptState::Ended(exit) => Some(exit),
-            AttemptState::Prepared | AttemptState::Lost { .. } => closing,
+            AttemptState::Ended(exit) => {
+                let end = landing::end_of(self.task, one.number, exit);
+                Some(end.map_or(Cow::Borrowed(exit), Cow::Owned))
+            }
+            AttemptState::Prepared | AttemptState::Lost { .. } => closing.map(Cow::Borrowed),
             AttemptState::Running { .. }
             | AttemptState::Ending { .. }
             | AttemptState::Damaged(_)
@@ -462,6 +497,9 @@ impl<'a> Life<'a, '_> {
         };
         if attempt.run_hash != run_hash(spec) {
             return Some(StopReason::SpecChanged);
+        }
+        if let Some(commit) = &attempt.verifies {
+            return landing::is_outdated(self.task, spec, commit).then_some(StopReason::Outdated);
         }
         let assigned_away =
             spec.assigned_to.as_ref().is_some_and(|one| *one != attempt.seat.worker);

@@ -88,7 +88,7 @@ struct Waits<'a> {
 fn states<'a>(rows: &[Row<'a>]) -> BTreeMap<&'a TaskName, (TaskState, Reason)> {
     let on = rows.iter().filter_map(|row| match &row.settled.next {
         Next::Start { spec, .. } => Some(&spec.dependencies),
-        Next::Wait | Next::Person(_) | Next::Done | Next::Rest | Next::Leave => None,
+        Next::Wait | Next::Person(_) | Next::Land | Next::Done | Next::Rest | Next::Leave => None,
     });
     let on: BTreeSet<&TaskName> = on.flatten().collect();
     let asked = |row: &&Row<'a>| !on.is_empty() && on.contains(row.facts.name);
@@ -101,7 +101,7 @@ fn states<'a>(rows: &[Row<'a>]) -> BTreeMap<&'a TaskName, (TaskState, Reason)> {
 fn in_order(rows: &[Row<'_>]) -> Vec<usize> {
     let key = |(at, row): (usize, &Row<'_>)| match &row.settled.next {
         Next::Start { spec, record, .. } => Some((spec.priority, record.created_at, at)),
-        Next::Wait | Next::Person(_) | Next::Done | Next::Rest | Next::Leave => None,
+        Next::Wait | Next::Person(_) | Next::Land | Next::Done | Next::Rest | Next::Leave => None,
     };
     let mut keys: Vec<_> = rows.iter().enumerate().filter_map(key).collect();
     keys.sort_unstable();
@@ -139,8 +139,9 @@ impl<'a> Queue<'a> {
             .or_else(failed)
     }
 
-    /// Claims the files of an attempt that runs and whose claim is gone, unless somebody holds them.
-    fn claim_again(&self, row: &mut Row<'a>) {
+    /// Claims the files of an attempt that runs, or of work that is to land, and whose claim is gone,
+    /// unless somebody holds them.
+    fn claim_again(&mut self, row: &mut Row<'a>) {
         let Row { facts, settled, .. } = row;
         let (Wanted::Run(spec), None) = (&facts.wanted, facts.claim) else { return };
         let Some(TaskSighting { record: Ok(record), attempts, .. }) = facts.task else { return };
@@ -148,11 +149,24 @@ impl<'a> Queue<'a> {
             return;
         };
         let runs = matches!(state, AttemptState::Running { .. }) && settled.actions.is_empty();
+        let lands = matches!(settled.next, Next::Land);
+        if !runs && !lands {
+            return;
+        }
         let paths = claim::wanted(self.scene, spec);
-        if runs && self.held.conflict(facts.name, &paths).is_none() {
-            let paths = paths.into_iter().cloned().collect();
-            let claim = claim::take(self.scene, (record, &attempt.seat), paths, None);
-            settled.actions.push(Action::Claim(claim));
+        match self.held.conflict(facts.name, &paths) {
+            None => {
+                self.held.serve(facts.name, paths.clone());
+                let paths = paths.into_iter().cloned().collect();
+                let claim = claim::take(self.scene, (record, &attempt.seat), paths, None);
+                settled.actions.push(Action::Claim(claim));
+            }
+            Some((holder, pattern, path)) if lands => {
+                settled.report.reason = Reason::FilesHeld;
+                settled.report.message =
+                    format!("{holder} holds {pattern} (both can change {path})");
+            }
+            Some(_) => {}
         }
     }
 
@@ -202,6 +216,7 @@ fn taken(rows: &[Row<'_>]) -> impl Iterator<Item = Seat> {
         // One that is starting has its seat as much as one that runs.
         let lives = !matches!(last.state, AttemptState::Ended(_));
         let attempt = last.attempt.as_ref().ok().filter(|_| stays && lives)?;
-        Some(attempt.seat.clone())
+        // A verification takes no seat.
+        attempt.verifies.is_none().then(|| attempt.seat.clone())
     })
 }

@@ -3,7 +3,7 @@
 
 use super::index::Found;
 use super::revive::{Next, Settled};
-use super::{Row, Scene, beginning, claim};
+use super::{Row, Scene, beginning, claim, landing};
 use crate::agents::{self, Occasion};
 use crate::api::attempt::{
     Attempt, AttemptId, Beginning, OWNER_VARIABLE, Program, REPO_VARIABLE, TaskRecord,
@@ -17,6 +17,7 @@ use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
 use crate::plan::observed::{Sighting, Worktree, WorktreeState};
 use crate::plan::report::{Reason, TaskReport};
+use std::collections::BTreeMap;
 use std::iter;
 use std::path::{Path, PathBuf};
 
@@ -86,6 +87,7 @@ impl Start<'_, '_> {
             heartbeat_seconds: self.scene.policy.intervals.heartbeat_seconds,
             lease_seconds: self.scene.policy.locks.expiry_seconds,
             beginning,
+            verifies: None,
         }));
         steps.push(Action::NewSession { attempt: id, directory });
     }
@@ -140,7 +142,9 @@ fn directory(
         actions.extend(cleared.map_err(|why| (Reason::PlaceTaken, why))?);
     }
     if !branches.contains_key(branch) {
-        let at = scene.desired.revision.clone();
+        // On the branch that it will land on, also where state is read from another.
+        let target = landing::target(scene.desired).and_then(|target| branches.get(&target));
+        let at = target.unwrap_or(&scene.desired.revision).clone();
         actions.push(Action::CreateBranch { owner: owner.clone(), branch: branch.clone(), at });
     }
     actions.push(Action::AddWorktree { owner, path: path.clone(), branch: branch.clone() });
@@ -269,6 +273,30 @@ fn slug(title: &str) -> String {
     text
 }
 
+/// Returns the variables by which a program knows, and is known by, the attempt that it works for.
+pub(super) fn marks(
+    scene: Scene<'_>,
+    record: &TaskRecord,
+    (id, directory): (&AttemptId, &Path),
+) -> BTreeMap<String, String> {
+    let places = &scene.observed.places;
+    let branch = record.branch.as_ref().map(BranchName::as_str).unwrap_or_default();
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let marks = [
+        ("RECONCILER", "1".to_owned()),
+        (OWNER_VARIABLE, id.owner.to_string()),
+        ("RECONCILER_TASK", record.task.to_string()),
+        ("RECONCILER_TASK_UID", record.uid.to_string()),
+        ("RECONCILER_ATTEMPT", id.number.to_string()),
+        ("RECONCILER_ATTEMPT_FOLDER", text(&places.attempt(id))),
+        ("RECONCILER_BRANCH", branch.to_owned()),
+        ("RECONCILER_WORKTREE", text(directory)),
+        (REPO_VARIABLE, text(&places.root)),
+        ("RECONCILER_STATE_REF", scene.desired.state_ref.clone()),
+    ];
+    marks.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// Returns what an attempt starts; `None` when its worker or agent is not there.
 pub(super) fn program(
     scene: Scene<'_>,
@@ -297,23 +325,13 @@ pub(super) fn program(
         Class::Execution => places.worktree(&record.task),
         Class::Decision => places.root.clone(),
     };
-    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut env = agent.env.clone();
+    env.extend(marks(scene, record, (id, &directory)));
     let ours = [
-        ("RECONCILER", "1".to_owned()),
-        (OWNER_VARIABLE, id.owner.to_string()),
-        ("RECONCILER_TASK", record.task.to_string()),
-        ("RECONCILER_TASK_UID", record.uid.to_string()),
         ("RECONCILER_WORKER", worker.clone()),
         ("RECONCILER_CLASS", spec.class.to_string()),
-        ("RECONCILER_ATTEMPT", id.number.to_string()),
-        ("RECONCILER_ATTEMPT_FOLDER", folder.clone()),
         ("RECONCILER_END_MARKER", marker),
-        ("RECONCILER_BRANCH", branch.to_owned()),
-        ("RECONCILER_WORKTREE", text(&directory)),
-        (REPO_VARIABLE, text(&places.root)),
-        ("RECONCILER_STATE_REF", scene.desired.state_ref.clone()),
     ];
-    let mut env = agent.env.clone();
     env.extend(ours.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let shell = |command: &String| vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()];
     Some(Program {

@@ -107,6 +107,7 @@ impl Records {
             Target::All => "all.json".to_owned(),
             Target::Task(name) => format!("task.{name}.json"),
             Target::Worker(name) => format!("worker.{name}.json"),
+            Target::Merges => "merges.json".to_owned(),
         })
     }
 }
@@ -115,7 +116,8 @@ impl Records {
 fn target(file: &str) -> Option<Target> {
     let stem = file.strip_suffix(".json")?;
     match stem.split_once('.') {
-        None => (stem == "all").then_some(Target::All),
+        None if stem == "all" => Some(Target::All),
+        None => (stem == "merges").then_some(Target::Merges),
         Some(("task", name)) => name.parse().ok().map(Target::Task),
         Some(("worker", name)) => name.parse().ok().map(Target::Worker),
         Some(_) => None,

@@ -5,6 +5,7 @@ mod attempts;
 mod file;
 mod holds;
 mod journal;
+mod landings;
 mod reports;
 #[cfg(test)]
 mod tests;
@@ -91,6 +92,7 @@ impl Records {
         }
         self.clear_failure(&owner.task)?;
         self.clear_retrial(&owner.task)?;
+        self.clear_landing(&owner.task)?;
         disk::remove(&path)?;
         Ok(true)
     }

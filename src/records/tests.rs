@@ -59,6 +59,7 @@ fn attempt(number: u32) -> Attempt {
         heartbeat_seconds: 30,
         lease_seconds: 3600,
         beginning: Beginning::default(),
+        verifies: None,
     }
 }
 

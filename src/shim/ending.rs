@@ -101,7 +101,10 @@ pub(super) fn code(reason: &ExitReason) -> i32 {
         ExitReason::Signalled { signal } => 128 + signal,
         ExitReason::HungUp => 129,
         ExitReason::Stopped { .. } => 143,
-        ExitReason::SaidFailed { .. } | ExitReason::Unreported | ExitReason::Lost => 1,
+        ExitReason::SaidFailed { .. }
+        | ExitReason::Unreported
+        | ExitReason::NotLanded { .. }
+        | ExitReason::Lost => 1,
     }
 }
 

@@ -92,6 +92,7 @@ impl Host {
             Deed::DamageHold(target) => {
                 self.world.records().hold(target).unwrap().unwrap();
                 let file = match target {
+                    Target::Merges => "merges.json".to_owned(),
                     Target::All => "all.json".to_owned(),
                     Target::Task(name) => format!("task.{name}.json"),
                     Target::Worker(name) => format!("worker.{name}.json"),

@@ -303,6 +303,7 @@ impl Stage {
             heartbeat_seconds: 1,
             lease_seconds: 3600,
             beginning: reconciler::api::attempt::Beginning::default(),
+            verifies: None,
         }
     }
 

@@ -207,6 +207,7 @@ fn attempt(class: Class, directory: PathBuf) -> Attempt {
         heartbeat_seconds: 10,
         lease_seconds: 3600,
         beginning: Beginning { history: "Nothing before.".to_owned(), ..Beginning::default() },
+        verifies: None,
     }
 }
 

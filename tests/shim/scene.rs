@@ -54,6 +54,7 @@ pub(crate) fn scene(script: &str) -> Scene {
         heartbeat_seconds: 1,
         lease_seconds: 3600,
         beginning: Beginning::default(),
+        verifies: None,
     };
     Scene { records: Records::at(folder.path()), folder, attempt }
 }

@@ -66,7 +66,12 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
     let worker = json!({
         "agent": "shell", "replicas": 1 + rng.below(3), "maxConcurrentTasks": 1 + rng.below(2),
     });
+    let mut merge = json!({ "batch": 1 + rng.below(3), "parallel": 1 + rng.below(2) });
+    if rng.one_in(2) {
+        merge["verify"] = json!("make check");
+    }
     let policy = json!({
+        "merge": merge,
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
         "locks": { "expirySeconds": 30 },

@@ -222,6 +222,7 @@ impl Scene<'_> {
                 StopReason::Deleted => "it is stopped".to_owned(),
                 StopReason::TakenOver => "it is stopped, because somebody else holds it".to_owned(),
                 StopReason::Drained => "it is stopped, because its worker is drained".to_owned(),
+                StopReason::Outdated => "its verification is stopped".to_owned(),
                 StopReason::Restarted => "it is stopped and started again".to_owned(),
                 StopReason::Lapsed => {
                     "it is stopped and started again: its claim lapsed".to_owned()
@@ -313,6 +314,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::RateLimited
         | Reason::Stopping
         | Reason::Ending
+        | Reason::Landing
         | Reason::Succeeded
         | Reason::AttemptsUsedUp
         | Reason::RetryBackOff

@@ -123,6 +123,7 @@ impl Scene {
                     attempts: Vec::new(),
                     failure: None,
                     retrial: None,
+                    landing: None,
                 };
                 self.tasks().entry(name.parse().unwrap()).or_insert(sighting);
             }
@@ -209,6 +210,10 @@ impl Scene {
             | Action::Rescue { .. }
             | Action::Retire { .. }
             | Action::DropBranch { .. }
+            | Action::BuildCandidates { .. }
+            | Action::CheckOut { .. }
+            | Action::Refuse { .. }
+            | Action::Land { .. }
             | Action::Forget(_)
             | Action::NoteFailure { .. }
             | Action::ClearFailure(_)

@@ -116,6 +116,7 @@ impl TaskStatus {
             Reason::Running | Reason::Stalled | Reason::Stopping | Reason::Ending => {
                 format!("reconciler attach {name}")
             }
+            Reason::Landing => "reconciler merge".to_owned(),
             Reason::Starting
             | Reason::Succeeded
             | Reason::RetryBackOff

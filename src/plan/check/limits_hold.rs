@@ -10,7 +10,10 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let mut taken: BTreeMap<&Seat, u32> = BTreeMap::new();
     let mut starts = 0;
     for action in &case.plan.actions {
-        if let Action::PrepareAttempt(attempt) = action {
+        // A verification takes no seat.
+        if let Action::PrepareAttempt(attempt) = action
+            && attempt.verifies.is_none()
+        {
             *taken.entry(&attempt.seat).or_default() += 1;
             starts += 1;
         }
@@ -19,6 +22,9 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let tasks = case.observed.tasks.known().into_iter().flat_map(|tasks| tasks.values());
     for last in tasks.filter_map(|task| task.attempts.last()) {
         let Ok(attempt) = &last.attempt else { continue };
+        if attempt.verifies.is_some() {
+            continue;
+        }
         let may_start = match &last.state {
             AttemptState::Running { .. }
             | AttemptState::Ending { .. }

@@ -18,7 +18,10 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         | Action::Expire { .. }
         | Action::NoteGeneration { .. }
         | Action::Retire { .. } => worktrees,
-        Action::CreateBranch { .. } | Action::DropBranch { .. } => branches,
+        Action::CreateBranch { .. }
+        | Action::DropBranch { .. }
+        | Action::BuildCandidates { .. }
+        | Action::Land { .. } => branches,
         Action::Forget(_) => worktrees && branches && sessions,
         Action::EmptyTrash { .. } | Action::SweepAttempts { .. } => leftovers,
         Action::Register(_)
@@ -31,7 +34,9 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         | Action::KillProcesses { .. }
         | Action::CloseAttempt { .. }
         | Action::NoteFailure { .. }
-        | Action::ClearFailure(_) => true,
+        | Action::ClearFailure(_)
+        | Action::CheckOut { .. }
+        | Action::Refuse { .. } => true,
     };
     case.plan
         .actions

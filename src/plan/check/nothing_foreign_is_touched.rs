@@ -12,7 +12,12 @@ use crate::plan::observed::WorktreeState;
 fn works_in_its_own(case: Case<'_>, attempt: &Attempt) -> bool {
     let makes = |one: &Action| matches!(one, Action::AddWorktree { owner, .. } if *owner == attempt.id.owner);
     let mut worktrees = case.observed.worktrees.known().into_iter().flatten();
+    let verifies = |one: &Action| {
+        matches!(one, Action::CheckOut { place, commit, .. }
+            if *place == attempt.directory && attempt.verifies.as_ref() == Some(commit))
+    };
     attempt.class == Class::Decision
+        || case.plan.actions.iter().any(verifies)
         || case.plan.actions.iter().any(makes)
         || worktrees.any(|one| {
             one.path == attempt.directory && one.owner.as_ref() == Some(&attempt.id.owner)
@@ -60,6 +65,10 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         | Action::CloseAttempt { .. }
         | Action::NoteFailure { .. }
         | Action::ClearFailure(_)
+        | Action::BuildCandidates { .. }
+        | Action::CheckOut { .. }
+        | Action::Refuse { .. }
+        | Action::Land { .. }
         | Action::Forget(_)
         | Action::EmptyTrash { .. }
         | Action::SweepAttempts { .. } => true,

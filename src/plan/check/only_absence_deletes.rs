@@ -1,7 +1,8 @@
 //! No plan forgets a task or drops its branch unless its file is absent at the pinned ref, in a
-//! `state/` that is not empty by accident.
+//! `state/` that is not empty by accident; or, the branch, unless the target has all of it.
 
 use super::Case;
+use crate::api::landing::Stage;
 use crate::plan::action::Action;
 use crate::plan::observed::EmptyState;
 
@@ -14,8 +15,21 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             let (Action::Forget(owner) | Action::DropBranch { owner, .. }) = action else {
                 return false;
             };
+            if has_landed(case, action) {
+                return false;
+            }
             doubted || case.desired.tasks.contains_key(&owner.task)
         })
         .map(|action| format!("`{action}` although its file is there, or all are gone"))
         .collect()
+}
+
+/// Returns whether an action drops a branch whose work landed, up to this very commit.
+fn has_landed(case: Case<'_>, action: &Action) -> bool {
+    let Action::DropBranch { owner, contained_in, .. } = action else { return false };
+    let task = case.observed.tasks.known().and_then(|tasks| tasks.get(&owner.task));
+    task.and_then(|task| task.landing.as_ref()?.as_ref().ok()).is_some_and(|landing| {
+        let is_over = matches!(landing.stage, Stage::Landed { .. } | Stage::Nothing);
+        is_over && landing.uid == owner.uid && landing.tip == *contained_in
+    })
 }

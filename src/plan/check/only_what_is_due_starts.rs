@@ -7,7 +7,7 @@ use crate::api::name::TaskName;
 use crate::api::task::TaskSpec;
 use crate::plan::action::Action;
 use crate::plan::desired::{Desired, run_hash};
-use crate::plan::observed::AttemptState;
+use crate::plan::observed::{AttemptSighting, AttemptState};
 use jiff::SignedDuration;
 
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
@@ -26,6 +26,9 @@ fn not_due(case: Case<'_>, attempt: &Attempt) -> Option<String> {
     if spec.suspend {
         return Some("it is suspended".to_owned());
     }
+    if attempt.verifies.is_some() {
+        return None;
+    }
     let unmet = spec.dependencies.iter().find(|one| !has_succeeded(case, one));
     unmet
         .map(|one| format!("{one} has not succeeded"))
@@ -37,21 +40,32 @@ fn spec<'a>(case: Case<'a>, task: &TaskName) -> Option<&'a TaskSpec> {
     case.desired.tasks.get(task)?.spec.as_ref()
 }
 
-/// Returns the attempts that count and ran what is committed now: how each ended, if that is recorded.
-fn ends<'a>(case: Case<'a>, task: &TaskName, spec: &TaskSpec) -> Vec<Option<&'a Exit>> {
+/// Returns the attempts that count and ran what is committed now, but verifications: how each ended, if
+/// that is recorded. One whose work could not land has failed.
+fn ends(case: Case<'_>, task: &TaskName, spec: &TaskSpec) -> Vec<Option<Exit>> {
     let hash = run_hash(spec);
     let task = case.observed.tasks.known().and_then(|tasks| tasks.get(task));
     let uid = task.and_then(|task| Some(&task.record.as_ref().ok()?.uid));
     let retrial = task.and_then(|task| task.retrial.as_ref());
     let after = retrial.filter(|one| Some(&one.uid) == uid).map_or(0, |one| one.after);
-    let of_this = task
-        .into_iter()
-        .flat_map(|task| &task.attempts)
-        .filter(|one| one.number > after)
-        .filter(|one| one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash));
-    of_this
-        .map(|one| if let AttemptState::Ended(exit) = &one.state { Some(exit) } else { None })
-        .collect()
+    let of_this =
+        task.into_iter().flat_map(|task| &task.attempts).filter(|one| one.number > after).filter(
+            |one| {
+                one.attempt
+                    .as_ref()
+                    .is_ok_and(|attempt| attempt.run_hash == hash && attempt.verifies.is_none())
+            },
+        );
+    let refused = task.and_then(|task| task.landing.as_ref()?.as_ref().ok());
+    let refused = refused.filter(|landing| Some(&landing.uid) == uid).map(|one| &one.refused);
+    let end = |one: &AttemptSighting| {
+        let AttemptState::Ended(exit) = &one.state else { return None };
+        let why = refused.and_then(|refused| refused.get(&one.number));
+        let why = why.filter(|_| exit.reason == ExitReason::Succeeded).cloned();
+        let reason = why.map(|message| ExitReason::NotLanded { message });
+        Some(Exit { reason: reason.unwrap_or_else(|| exit.reason.clone()), ..exit.clone() })
+    };
+    of_this.map(end).collect()
 }
 
 fn has_succeeded(case: Case<'_>, task: &TaskName) -> bool {
@@ -71,7 +85,7 @@ fn failed(case: Case<'_>, task: &TaskName, spec: &TaskSpec) -> Option<String> {
         return Some(format!("{failures} attempts failed"));
     }
     // After an attempt that is only now closed as lost, the wait for the failure before it is over.
-    let last = ends.last().copied().flatten().filter(|exit| exit.reason.is_failure())?;
+    let last = ends.last()?.as_ref().filter(|exit| exit.reason.is_failure())?;
     let retry = case.desired.policy().retry;
     let shortest = i64::from(retry.base_seconds.min(retry.cap_seconds)) * 3 / 4;
     let ago = case.observed.now.duration_since(last.ended_at);

@@ -10,6 +10,7 @@ use serde_json::json;
 #[test]
 fn a_finished_task_keeps_its_branch_and_loses_its_worktree() {
     let scene = scene()
+        .policy(json!({ "merge": { "method": "none" } }))
         .task("login", json!({}))
         .registered("login", 60)
         .ended("login", 1, ExitReason::Succeeded)
@@ -35,7 +36,7 @@ fn what_a_finished_task_did_not_commit_is_told_to_be_saved() {
         });
     scene.says(
         "login",
-        "completed Succeeded: done; what it did not commit is saved at refs/reconciler/rescue/login/1-2",
+        "completed Succeeded: done; its work is on branch fix/login; what it did not commit is saved at refs/reconciler/rescue/login/1-2",
     );
 }
 

@@ -107,6 +107,7 @@ fn what_a_person_completed_is_recorded_then_saved_and_released() {
     let done = claimed(held_by_alice().branch("fix/login").worktree("login"), "login", |claim| {
         claim.completed_at = Some(at(NOW - 1));
     });
+    let done = done.policy(json!({ "merge": { "method": "none" } }));
     done.plans(&["record that alice-1 completed it"]);
     done.ended("login", 1, ExitReason::Succeeded).plans(&[
         "save unsaved work of login",

@@ -124,8 +124,13 @@ impl Scene {
             created_at: at(NOW - ago),
             branch: Some(BranchName::try_from(format!("fix/{task}")).unwrap()),
         };
-        let sighting =
-            TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None, retrial: None };
+        let sighting = TaskSighting {
+            record: Ok(record),
+            attempts: Vec::new(),
+            failure: None,
+            retrial: None,
+            landing: None,
+        };
         known(&mut self.observed.tasks).insert(owner.task, sighting);
         self
     }
@@ -150,6 +155,7 @@ impl Scene {
             heartbeat_seconds: 10,
             lease_seconds: 3600,
             beginning,
+            verifies: None,
         };
         let attempts = &mut known(&mut self.observed.tasks).get_mut(&name(task)).unwrap().attempts;
         attempts.push(AttemptSighting {

@@ -3,6 +3,7 @@
 
 mod begun;
 mod damage;
+mod landing;
 mod observe;
 mod ownership;
 mod perform;

@@ -253,22 +253,26 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
     let look = || {
         let failures = records.failures()?;
         let retrials = records.retrials()?;
+        let mut landings = records.landings()?;
         let mut found = BTreeMap::new();
         for (name, record) in records.tasks()? {
             let failure = failures.get(&name).and_then(|one| one.as_ref().ok()).cloned();
             let retrial = retrials.get(&name).and_then(|one| one.as_ref().ok()).cloned();
+            let landing = landings.remove(&name);
+            let landing = landing.map(|one| one.map_err(|damage| damage.to_string()));
             let sighting = match record {
                 Err(damage) => TaskSighting {
                     record: Err(damage.to_string()),
                     attempts: Vec::new(),
                     failure,
                     retrial,
+                    landing,
                 },
                 Ok(record) => {
                     let attempts = records.attempts_of(&record.owner())?;
                     let seen = |one: &Arc<AttemptFiles>| attempt_seen(records, &record, one);
                     let attempts = attempts.iter().map(seen).collect();
-                    TaskSighting { record: Ok(record), attempts, failure, retrial }
+                    TaskSighting { record: Ok(record), attempts, failure, retrial, landing }
                 }
             };
             found.insert(name, sighting);
@@ -443,6 +447,7 @@ mod tests {
             heartbeat_seconds: 30,
             lease_seconds: 3600,
             beginning: Beginning::default(),
+            verifies: None,
         }
     }
 

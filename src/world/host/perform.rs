@@ -69,6 +69,14 @@ impl HostWorld {
             Action::Retire { owner, path, attempt, trash } => {
                 self.retire(owner, path, (*attempt, trash)).await
             }
+            Action::BuildCandidates { target, onto, method, works } => {
+                self.build_candidates((&target.0, &target.1), onto, (*method, works)).await
+            }
+            Action::CheckOut { place, commit, .. } => self.check_out(place, commit).await,
+            Action::Refuse { attempt, why } => self.refuse(attempt, why),
+            Action::Land { target, commit, landed } => {
+                self.land((&target.0, &target.1), commit, landed).await
+            }
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
             }
@@ -249,6 +257,7 @@ impl HostWorld {
             | StopReason::Deleted
             | StopReason::SpecChanged
             | StopReason::WorkerGone
+            | StopReason::Outdated
             | StopReason::Restarted => true,
         };
         if !stands {

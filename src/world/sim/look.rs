@@ -1,8 +1,9 @@
 //! What the loop sees: each section as it is, as it was, or not at all. It changes nothing.
 
+use super::landing::TARGET;
 use super::{Fault, Part, SimAttempt, State, places};
 use crate::api::attempt::{AttemptId, Failure};
-use crate::api::name::{CommitId, TaskName};
+use crate::api::name::{BranchName, TaskName};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{
     AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Said, Sighting, TaskSighting,
@@ -99,8 +100,9 @@ impl State {
             generation: one.generation,
         });
         let worktrees = worktrees.collect();
-        let tip = CommitId::try_from("0".repeat(40)).expect("40 digits");
-        let branches = self.branches.keys().map(|name| (name.clone(), tip.clone())).collect();
+        let target = BranchName::try_from(TARGET.to_owned()).expect("a branch name");
+        let tips = self.branches.keys().filter_map(|name| Some((name.clone(), self.tip(name)?)));
+        let branches = tips.chain([(target, self.desired.revision.clone())]).collect();
         let rescues = self.rescues.keys().cloned().collect();
         let trusted = if self.untrusted { BTreeSet::new() } else { trusted() };
         let folders =
@@ -185,7 +187,9 @@ impl State {
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();
             let retrial = self.retrials.get(name).cloned();
-            found.insert(name.clone(), TaskSighting { record, attempts, failure, retrial });
+            let landing = self.landings.get(name).cloned().map(Ok);
+            let task = TaskSighting { record, attempts, failure, retrial, landing };
+            found.insert(name.clone(), task);
         }
         found
     }

@@ -7,6 +7,7 @@ mod claimants;
 mod deed;
 mod fault;
 mod held;
+mod landing;
 mod look;
 mod people;
 mod perform;
@@ -27,6 +28,7 @@ use super::{ActionError, Look, Outcome, World};
 use crate::api::attempt::{Attempt, Exit, ExitReason, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
 use crate::api::hold::{Holds, Retrial};
+use crate::api::landing::Landing;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::task::TaskSpec;
 use crate::plan::action::{Action, Subject};
@@ -70,6 +72,11 @@ struct State {
     sessions: BTreeMap<u64, Session>,
     worktrees: BTreeMap<PathBuf, SimWorktree>,
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
+    /// What landed on the target branch, whose tip is the revision that is wanted.
+    main: BTreeSet<Work>,
+    /// What is in each candidate.
+    candidates: BTreeMap<CommitId, BTreeSet<Work>>,
+    landings: BTreeMap<TaskName, Landing>,
     /// Where our branches began.
     bases: BTreeMap<BranchName, CommitId>,
     rescues: BTreeMap<String, BTreeSet<Work>>,
@@ -195,6 +202,9 @@ impl SimWorld {
             sessions: BTreeMap::new(),
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),
+            main: BTreeSet::new(),
+            candidates: BTreeMap::new(),
+            landings: BTreeMap::new(),
             bases: BTreeMap::new(),
             rescues: BTreeMap::new(),
             trash: BTreeMap::new(),

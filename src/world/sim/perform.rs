@@ -45,7 +45,16 @@ impl State {
             Action::Retire { owner, path, attempt, trash } => {
                 self.retire(owner, path, (*attempt, trash))
             }
-            Action::DropBranch { branch, .. } => Ok(self.drop_branch(branch)),
+            Action::BuildCandidates { target, onto, works, .. } => {
+                self.build_candidates((&target.0, &target.1), onto, works)
+            }
+            // What is there is nobody's.
+            Action::CheckOut { .. } => Ok(Outcome::Done),
+            Action::Refuse { attempt, why } => Ok(self.refuse(attempt, why)),
+            Action::Land { target, commit, landed } => self.land(&target.1, commit, landed),
+            Action::DropBranch { branch, contained_in, .. } => {
+                Ok(self.drop_branch(branch, contained_in))
+            }
             Action::Forget(owner) => self.forget(owner),
             Action::NoteFailure { task, failure } => {
                 self.failures.insert(task.clone(), failure.clone());
@@ -88,6 +97,7 @@ impl State {
         }
         self.failures.remove(&owner.task);
         self.retrials.remove(&owner.task);
+        self.landings.remove(&owner.task);
         if self.tears() {
             return died();
         }
@@ -266,6 +276,7 @@ impl State {
             | StopReason::Deleted
             | StopReason::SpecChanged
             | StopReason::WorkerGone
+            | StopReason::Outdated
             | StopReason::Restarted => true,
         };
         if !stands {

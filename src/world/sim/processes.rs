@@ -101,6 +101,14 @@ impl State {
             }
             return;
         }
+        if self.attempt(owner, number).is_some_and(|one| one.attempt.verifies.is_some()) {
+            if alive {
+                self.verify(owner, number, chance);
+            } else {
+                self.forsake(owner, number);
+            }
+            return;
+        }
         // Where a tape says nothing, work is done.
         match chance {
             0 | 1 if !serves && alive => self.end(owner, number, ExitReason::Succeeded),

@@ -29,10 +29,11 @@ impl State {
         self.worktrees.values().any(|one| one.head.as_ref() == Some(branch))
     }
 
-    pub(super) fn drop_branch(&mut self, branch: &BranchName) -> Outcome {
+    pub(super) fn drop_branch(&mut self, branch: &BranchName, contained_in: &CommitId) -> Outcome {
         // Commits of its own keep it.
         let empty = self.branches.get(branch).is_some_and(BTreeSet::is_empty);
-        if !empty || self.is_checked_out(branch) {
+        let contained = empty || self.tip(branch).as_ref() == Some(contained_in);
+        if !contained || self.is_checked_out(branch) {
             return Outcome::AlreadySo;
         }
         self.branches.remove(branch);

@@ -95,6 +95,7 @@ impl State {
             | Reason::Starting
             | Reason::Stopping
             | Reason::Ending
+            | Reason::Landing
             | Reason::RetryBackOff
             | Reason::RestartBackOff
             | Reason::CrashLoop
@@ -119,11 +120,16 @@ impl State {
         let owner = self.records.get(name)?.content.owner();
         let retrial = self.retrials.get(name).filter(|one| one.uid == owner.uid);
         let after = retrial.map_or(0, |one| one.after);
-        let of_this =
-            |one: &&SimAttempt| one.attempt.run_hash == hash && one.attempt.id.number > after;
-        let attempts = self.attempts_of(&owner).filter(of_this);
-        let ends = attempts.filter_map(|one| one.exit.as_ref());
-        let failures = ends.filter(|exit| exit.reason.is_failure()).count();
+        let of_this = |one: &&SimAttempt| {
+            one.attempt.run_hash == hash
+                && one.attempt.id.number > after
+                && one.attempt.verifies.is_none()
+        };
+        let failed = |one: &&SimAttempt| {
+            one.exit.as_ref().is_some_and(|exit| exit.reason.is_failure())
+                || self.could_not_land(&one.attempt.id)
+        };
+        let failures = self.attempts_of(&owner).filter(of_this).filter(failed).count();
         let left = failures <= usize::try_from(spec.retries).ok()?;
         left.then_some("has attempts left")
     }

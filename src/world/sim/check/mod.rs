@@ -10,6 +10,7 @@ mod disjoint_claims;
 mod fail_closed;
 mod generations;
 mod isolation;
+mod landing;
 mod monotone;
 mod no_lost_work;
 mod orphans;
@@ -20,24 +21,26 @@ mod single_worker;
 mod unknown_is_not_absent;
 
 use super::look::Seen;
-use super::{SimWorld, State};
+use super::{SimWorld, State, Work};
 use crate::api::claim::Claim;
-use crate::api::name::{Owner, TaskName, Uid};
+use crate::api::name::{CommitId, Owner, TaskName, Uid};
 use crate::plan::action::{Action, Subject};
 use crate::plan::observed::WorktreeState;
+use std::collections::BTreeSet;
 
 /// What holds at every moment.
 const ALWAYS: [fn(&State) -> Vec<String>; 3] =
     [single_worker::broken, disjoint_claims::broken, no_lost_work::broken];
 
 /// What holds for every effect.
-const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 7] = [
+const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 8] = [
     generations::broken,
     unknown_is_not_absent::broken,
     ownership::broken,
     preconditions::broken,
     monotone::broken,
     fail_closed::broken,
+    landing::broken,
     patience::broken,
 ];
 
@@ -63,6 +66,8 @@ pub(super) struct Before {
     works: bool,
     foreign: [usize; 3],
     attempts: [usize; 2],
+    /// The tip of the target branch, and what was on it.
+    target: Option<(CommitId, BTreeSet<Work>)>,
 }
 
 impl Before {
@@ -74,6 +79,9 @@ impl Before {
         before.generation = state.generations.get(&task).copied().unwrap_or(0);
         before.record = state.records.get(&task).map(|one| one.content.uid.clone());
         before.attempts = monotone::attempts(state, &task);
+        if let Action::Land { .. } = action {
+            before.target = Some((state.desired.revision.clone(), state.main.clone()));
+        }
         if let Action::KillSession { session, .. } = action {
             let found = state.sessions.values().find(|one| one.id == *session);
             before.session = found.and_then(|one| one.owner.clone());

@@ -1,5 +1,5 @@
 //! S12, monotone status: attempts and their ends are only ever added, until they are swept; and
-//! what succeeded does not run again, unless something else is to run.
+//! what succeeded and could land does not run again, unless something else is to run.
 
 use super::super::{SimAttempt, State};
 use super::Deed;
@@ -27,13 +27,17 @@ pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
     }
     if let Action::PrepareAttempt(attempt) = deed.action
         && deed.done
+        && attempt.verifies.is_none()
     {
         let is_earlier = |one: &&SimAttempt| {
-            one.attempt.run_hash == attempt.run_hash && one.attempt.id.number < attempt.id.number
+            one.attempt.run_hash == attempt.run_hash
+                && one.attempt.id.number < attempt.id.number
+                && one.attempt.verifies.is_none()
         };
         let last = state.attempts_of(&attempt.id.owner).filter(is_earlier).last();
         let succeeded = |one: &SimAttempt| {
             one.exit.as_ref().is_some_and(|exit| exit.reason == ExitReason::Succeeded)
+                && !state.could_not_land(&one.attempt.id)
         };
         if last.is_some_and(succeeded) {
             found.push(format!("S12: {task} had succeeded with the same"));

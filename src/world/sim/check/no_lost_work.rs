@@ -1,4 +1,4 @@
-//! S4, no lost work: all that was ever made is in a worktree, on a branch, on a rescue ref or, for
+//! S4, no lost work: all that was ever made is in a worktree, on a branch or the target, on a rescue ref or, for
 //! its time, in the trash.
 
 use super::super::State;
@@ -6,7 +6,8 @@ use super::super::State;
 pub(super) fn broken(state: &State) -> Vec<String> {
     let kept = |work: &u64| {
         let in_worktree = state.worktrees.values();
-        state.branches.values().any(|branch| branch.contains(work))
+        state.main.contains(work)
+            || state.branches.values().any(|branch| branch.contains(work))
             || in_worktree
                 .into_iter()
                 .any(|one| one.unsaved.contains(work) || one.loose.contains(work))

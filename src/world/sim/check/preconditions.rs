@@ -43,6 +43,10 @@ pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
         | Action::KillProcesses { .. }
         | Action::Rescue { .. }
         | Action::DropBranch { .. }
+        | Action::BuildCandidates { .. }
+        | Action::CheckOut { .. }
+        | Action::Refuse { .. }
+        | Action::Land { .. }
         | Action::NoteFailure { .. }
         | Action::ClearFailure(_)
         | Action::EmptyTrash { .. }

@@ -16,7 +16,10 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
         | Action::Expire { .. }
         | Action::NoteGeneration { .. }
         | Action::Retire { .. } => &[Records, Worktrees],
-        Action::CreateBranch { .. } | Action::DropBranch { .. } => &[Records, Branches],
+        Action::CreateBranch { .. }
+        | Action::DropBranch { .. }
+        | Action::BuildCandidates { .. }
+        | Action::Land { .. } => &[Records, Branches],
         Action::Forget(_) => &[Records, Sessions, Worktrees, Branches],
         Action::EmptyTrash { .. } | Action::SweepAttempts { .. } => &[Records, Leftovers],
         Action::Register(_)
@@ -27,6 +30,8 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
         | Action::Complete { .. }
         | Action::AskToStop { .. }
         | Action::KillProcesses { .. }
+        | Action::CheckOut { .. }
+        | Action::Refuse { .. }
         | Action::CloseAttempt { .. } => &[Records],
     };
     let enough = needed.iter().all(|section| deed.seen.sections.contains(section));

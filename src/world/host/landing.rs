@@ -1,0 +1,222 @@
+//! The effects of the merge queue: candidates are built and recorded, checked out to be verified, and
+//! landed. Each looks once more at what it presupposes; what a crash cuts off is found by the next.
+
+use super::HostWorld;
+use super::perform::{Answer, refused};
+use crate::api::attempt::AttemptId;
+use crate::api::landing::{Landing, Obstacle, Stage};
+use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::policy::Method;
+use crate::git::{Advanced, Built, CANDIDATES, Moved, Work};
+use crate::plan::action::Candidate;
+use crate::plan::verdict::{Author, Presumed, Refusal, verdict};
+use crate::plan::{may_land, strays};
+use crate::process::clock;
+use crate::world::{ActionError, Outcome};
+use std::path::Path;
+
+impl HostWorld {
+    pub(super) async fn build_candidates(
+        &self,
+        (target, seen): (&BranchName, &CommitId),
+        onto: &CommitId,
+        (method, works): (Method, &[Candidate]),
+    ) -> Answer {
+        if self.repository.reader().resolve(&target.to_ref()).await?.as_ref() != Some(seen) {
+            return refused("the target has moved on");
+        }
+        let mut at = onto.clone();
+        for (number, work) in works.iter().enumerate() {
+            match self.candidate((target, seen), &at, (method, work)).await {
+                Ok(Some(commit)) => at = commit,
+                Ok(None) => {}
+                // Its own try, which is noted under its own name, comes next.
+                Err(_) if number > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Builds and records one candidate, and returns it if there is one.
+    async fn candidate(
+        &self,
+        (target, seen): (&BranchName, &CommitId),
+        onto: &CommitId,
+        (method, work): (Method, &Candidate),
+    ) -> Result<Option<CommitId>, ActionError> {
+        let Candidate { attempt: id, branch, tip, title } = work;
+        if self.repository.reader().resolve(&branch.to_ref()).await?.as_ref() != Some(tip) {
+            return Err(ActionError(format!("branch {branch} has moved on")));
+        }
+        let before = self.landing_of(&id.owner)?;
+        let mut refused = before.as_ref().map(|one| one.refused.clone()).unwrap_or_default();
+        let stage = if let Some(commit) = self.landed_already(before.as_ref(), (work, seen)).await?
+        {
+            Stage::Landed { commit }
+        } else {
+            let trailers = [
+                ("Reconciler-Task", id.owner.task.to_string()),
+                ("Reconciler-Attempt", id.number.to_string()),
+            ];
+            let work = Work { tip, onto, method, title, trailers: &trailers };
+            match self.repository.build(&work).await? {
+                Built::Nothing => Stage::Nothing,
+                Built::Conflict(paths) if onto == seen => {
+                    let why = Obstacle::Conflict { paths, target: target.clone() };
+                    refused.insert(id.number, why.to_string());
+                    Stage::Refused
+                }
+                Built::Conflict(paths) => Stage::Waiting { paths },
+                Built::Candidate { commit, paths } => match self.refusals(&id.owner, &paths)? {
+                    refusals if refusals.is_empty() => Stage::Candidate { commit },
+                    refusals => {
+                        refused.insert(id.number, Obstacle::Lock { refusals }.to_string());
+                        Stage::Refused
+                    }
+                },
+            }
+        };
+        let landing = Landing {
+            uid: id.owner.uid.clone(),
+            attempt: id.number,
+            tip: tip.clone(),
+            target: target.clone(),
+            onto: onto.clone(),
+            stage,
+            at: clock::now(),
+            refused,
+        };
+        if let Some(commit) = landing.candidate() {
+            self.keep_candidate(&id.owner.task, Some(commit)).await?;
+        }
+        self.records.set_landing(&id.owner.task, &landing)?;
+        Ok(landing.candidate().cloned())
+    }
+
+    /// Returns the candidate that the target has already: who moved it there was cut off before it
+    /// could be recorded.
+    async fn landed_already(
+        &self,
+        before: Option<&Landing>,
+        (work, seen): (&Candidate, &CommitId),
+    ) -> Result<Option<CommitId>, ActionError> {
+        let before = before.filter(|one| one.attempt == work.attempt.number && one.tip == work.tip);
+        let Some(commit) = before.and_then(Landing::candidate) else { return Ok(None) };
+        Ok(self.repository.is_ancestor(commit, seen).await?.then(|| commit.clone()))
+    }
+
+    /// Returns why the locks refuse these changes, a sentence each.
+    fn refusals(&self, owner: &Owner, paths: &[String]) -> Result<Vec<String>, ActionError> {
+        let claims = self.ownership.claims().list()?;
+        let Some(Ok(claim)) = claims
+            .get(&owner.task)
+            .filter(|one| one.as_ref().is_ok_and(|claim| claim.uid == owner.uid))
+        else {
+            return Err(ActionError("its claim is gone".to_owned()));
+        };
+        let author = Author::Worker { owner: owner.clone(), generation: Some(claim.generation) };
+        let case = self.repository.case();
+        let mut found = Vec::new();
+        for refusal in verdict(&author, (paths, case), &claims, &Presumed::new()) {
+            match refusal {
+                Refusal::Held { path, by, .. } => {
+                    found.push(format!("{path} is held by {} for {}", by.seat, by.task));
+                }
+                Refusal::Outside { path, .. } => {
+                    found.push(format!("{path} is not among the files of its claim"));
+                }
+                // Nobody knows: it is looked at again.
+                Refusal::Damaged { task, why, .. } => {
+                    return Err(ActionError(format!("the lock of {task} is damaged: {why}")));
+                }
+                Refusal::Fenced { .. } => {
+                    return Err(ActionError("its claim is another by now".to_owned()));
+                }
+            }
+        }
+        found.extend(strays(paths, claim));
+        Ok(found)
+    }
+
+    fn landing_of(&self, owner: &Owner) -> Result<Option<Landing>, ActionError> {
+        Ok(self.records.landing(&owner.task)?.filter(|one| one.uid == owner.uid))
+    }
+
+    /// Keeps a candidate from git's collection of garbage, or lets go of the one that was kept.
+    async fn keep_candidate(
+        &self,
+        task: &TaskName,
+        commit: Option<&CommitId>,
+    ) -> Result<(), ActionError> {
+        let name = format!("{CANDIDATES}{task}");
+        let before = self.repository.reader().resolve(&name).await?;
+        let moved = match (before, commit) {
+            (None, None) => return Ok(()),
+            (Some(before), None) => self.repository.delete(&name, &before).await?,
+            (None, Some(commit)) => self.repository.create(&name, commit).await?,
+            (Some(before), Some(commit)) => self.repository.update(&name, commit, &before).await?,
+        };
+        match moved {
+            Moved::Done | Moved::AlreadySo => Ok(()),
+            Moved::Lost { .. } => Err(ActionError(format!("{name} is moved by somebody else"))),
+        }
+    }
+
+    pub(super) async fn check_out(&self, place: &Path, commit: &CommitId) -> Answer {
+        self.records.make_root()?;
+        self.repository.check_out_clean(place, commit).await?;
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn refuse(&self, id: &AttemptId, why: &Obstacle) -> Answer {
+        let Some(mut landing) = self.landing_of(&id.owner)?.filter(|one| one.attempt == id.number)
+        else {
+            return refused("it is not on its way by now");
+        };
+        if let Stage::Landed { .. } = landing.stage {
+            return refused("it has landed by now");
+        }
+        landing.refused.insert(id.number, why.to_string());
+        (landing.stage, landing.at) = (Stage::Refused, clock::now());
+        self.records.set_landing(&id.owner.task, &landing)?;
+        Ok(Outcome::Done)
+    }
+
+    pub(super) async fn land(
+        &self,
+        (target, seen): (&BranchName, &CommitId),
+        commit: &CommitId,
+        landed: &[(AttemptId, u64)],
+    ) -> Answer {
+        for (id, generation) in landed {
+            let held = self.ownership.claims().get(&id.owner.task).transpose();
+            let held = held.map_err(ActionError)?;
+            if !held.is_some_and(|claim| may_land(&claim, id, *generation)) {
+                return refused("a claim is another by now");
+            }
+        }
+        match self.repository.advance(target, seen, commit).await? {
+            Advanced::Done | Advanced::AlreadySo => {}
+            Advanced::Moved => return refused("the target has moved on"),
+            Advanced::InTheWay { work_tree, said } => {
+                return Err(ActionError(format!(
+                    "{target} is checked out at {}, and what is not committed there is in the way: \
+                     commit, stash or remove it; git says: {said}",
+                    work_tree.display()
+                )));
+            }
+        }
+        for (id, _) in landed {
+            let Some(mut landing) = self.landing_of(&id.owner)? else { continue };
+            if let (Some(commit), true) =
+                (landing.candidate().cloned(), landing.attempt == id.number)
+            {
+                (landing.stage, landing.at) = (Stage::Landed { commit }, clock::now());
+                self.records.set_landing(&id.owner.task, &landing)?;
+            }
+            self.keep_candidate(&id.owner.task, None).await?;
+        }
+        Ok(Outcome::Done)
+    }
+}
