@@ -145,7 +145,8 @@ fn prompt(agent: &AgentSpec, task: &TaskSpec, beginning: &Beginning) -> String {
     };
     let prompt = task.prompt.as_deref().unwrap_or_default();
     // Who goes on was told the rules when it began.
-    let (what, rules) = if beginning.resumes { (GO_ON, "") } else { (prompt, rules) };
+    let go_on = if beginning.history.is_empty() { GO_ON } else { "" };
+    let (what, rules) = if beginning.resumes { (go_on, "") } else { (prompt, rules) };
     let parts = [what, &beginning.history, rules].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n\n")
 }

@@ -1,7 +1,7 @@
 //! What an attempt begins with: the conversation of one that was interrupted, or what a fresh agent
 //! is told of those before it.
 
-use super::Scene;
+use super::{Scene, landing};
 use crate::api::attempt::{Attempt, AttemptId, Beginning, Exit, ExitReason, TaskRecord};
 use crate::api::name::Seat;
 use crate::api::task::TaskSpec;
@@ -9,8 +9,8 @@ use crate::plan::desired::run_hash;
 use crate::plan::observed::{AttemptSighting, AttemptState};
 
 /// Returns what an attempt begins with. It goes on with a conversation when its agent can, and the
-/// attempt before was of the same agent and did not end by itself: one that failed is not asked
-/// again in the state in which it failed.
+/// attempt before was of the same agent and did not end by itself, or only could not land: one that
+/// failed is not asked again in the state in which it failed.
 pub(super) fn of(
     scene: Scene<'_>,
     (spec, record, seat): (&TaskSpec, &TaskRecord, &Seat),
@@ -21,10 +21,13 @@ pub(super) fn of(
     let Some(sighting) = tasks.and_then(|tasks| tasks.get(&record.task)) else { return fresh };
     let before = sighting.attempts.iter().filter(|one| one.number < id.number);
     let Some((last, attempt, end)) = before.rev().find_map(begun) else { return fresh };
+    let refused = end.and_then(|exit| landing::end_of(sighting, last.number, exit));
+    let end = refused.as_ref().or(end);
     if can_resume(scene, seat, (attempt, end)) && attempt.run_hash == run_hash(spec) {
         let named = last.said.conversation.clone();
         let conversation = named.unwrap_or_else(|| attempt.beginning.conversation.clone());
-        return Beginning { conversation, resumes: true, history: String::new() };
+        let history = end.map(|exit| &exit.reason).and_then(|why| to_land(scene, why));
+        return Beginning { conversation, resumes: true, history: history.unwrap_or_default() };
     }
     let how = end.map_or_else(|| "vanished".to_owned(), ToString::to_string);
     let history = format!(
@@ -32,12 +35,25 @@ pub(super) fn of(
          what it did not commit is still in this directory: look at both before you begin.",
         id.number, last.number,
     );
+    let to_land = end.and_then(|exit| to_land(scene, &exit.reason));
+    let history = [history].into_iter().chain(to_land).collect::<Vec<_>>().join("\n\n");
     Beginning { history, ..fresh }
+}
+
+/// Returns what is to be done about work that could not land.
+fn to_land(scene: Scene<'_>, end: &ExitReason) -> Option<String> {
+    let ExitReason::NotLanded { message } = end else { return None };
+    let target = landing::target(scene.desired)?;
+    Some(format!(
+        "What was done could not be merged into {target}: {message}. Mend that on this branch: begin \
+         with `git rebase {target}`, resolve what conflicts so that both sides keep what they meant, \
+         see that everything works, and commit."
+    ))
 }
 
 /// Returns an attempt whose program was started, and its end as far as it is recorded.
 fn begun(one: &AttemptSighting) -> Option<(&AttemptSighting, &Attempt, Option<&Exit>)> {
-    let attempt = one.attempt.as_ref().ok()?;
+    let attempt = one.attempt.as_ref().ok().filter(|attempt| attempt.verifies.is_none())?;
     let end = match &one.state {
         AttemptState::Ended(exit) | AttemptState::Ending { exit, .. } => Some(exit),
         AttemptState::Lost { .. } => None,
@@ -56,7 +72,8 @@ fn can_resume(scene: Scene<'_>, seat: &Seat, (attempt, end): (&Attempt, Option<&
     };
     let agent = agent_of(seat);
     let is_cut_off = end.is_none_or(|exit| {
-        exit.reason.is_interruption() || matches!(exit.reason, ExitReason::Stopped { .. })
+        exit.reason.is_interruption()
+            || matches!(exit.reason, ExitReason::Stopped { .. } | ExitReason::NotLanded { .. })
     });
     is_cut_off
         && agent == agent_of(&attempt.seat)
