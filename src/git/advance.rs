@@ -48,7 +48,10 @@ impl Repository {
         if !self.is_ancestor(from, to).await? {
             return Err(Error::unreadable(&name, format!("{to} does not contain its tip")));
         }
-        let Some(work_tree) = self.checked_out_at(branch).await? else {
+        // git counts the HEAD of a bare repository as a checkout.
+        let work_tree = self.checked_out_at(branch).await?;
+        let work_tree = work_tree.filter(|path| !(self.is_bare() && *path == self.common_dir));
+        let Some(work_tree) = work_tree else {
             return Ok(match self.update(&name, to, from).await? {
                 Moved::Done | Moved::AlreadySo => Advanced::Done,
                 Moved::Lost { .. } => Advanced::Moved,
@@ -66,7 +69,8 @@ impl Repository {
             return Ok(Advanced::Moved);
         }
         let said = [answer.stderr, answer.stdout].concat();
-        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        let said =
+            String::from_utf8_lossy(&said).lines().map(str::trim).collect::<Vec<_>>().join(" ");
         Ok(Advanced::InTheWay { work_tree, said })
     }
 }
@@ -123,6 +127,16 @@ mod tests {
         // It does not contain what is there now.
         scratch.repository.advance(&main, &aside, &to).await.unwrap_err();
         assert_eq!(scratch.id("main").await, aside);
+    }
+
+    #[tokio::test]
+    async fn the_branch_of_a_bare_repository_moves() {
+        let (scratch, main, from, to) = ahead().await;
+        scratch.git(&["config", "core.bare", "true"]).await;
+        let git_dir = scratch.root().join(".git");
+        let repository = Repository::discover(&git_dir).await.unwrap();
+        assert_eq!(repository.advance(&main, &from, &to).await.unwrap(), Advanced::Done);
+        assert_eq!(repository.reader().resolve("refs/heads/main").await.unwrap(), Some(to));
     }
 
     #[tokio::test]

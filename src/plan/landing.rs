@@ -228,7 +228,10 @@ fn tell(rows: &mut [Row<'_>], member: &Member<'_>, reason: Reason, message: Stri
 /// and its files are its own.
 fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
     let Some(Row { facts, .. }) = rows.get(member.at) else { return false };
-    if facts.failing.is_some() {
+    if let Some(failing) = &facts.failing {
+        let (message, until) = (failing.message(), failing.until);
+        tell(rows, member, Reason::EffectFailed, message);
+        wake(rows, member, until);
         return false;
     }
     if let Some(why) = hold::holds_back(scene, facts.name) {

@@ -8,8 +8,7 @@ fn works(env: &TestEnvironment) {
     let said = env.run_until_settled();
     assert!(said.status.success(), "{said:?}");
     assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{said:?}");
-    let file = format!("{}:a.txt", env.branch("a"));
-    assert_eq!(env.git(&["show", &file]), "a");
+    assert_eq!(env.git(&["show", "main:a.txt"]), "a");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 #[test]
-fn a_commit_of_four_tasks_becomes_branches_with_their_work_and_a_second_run_does_nothing() {
+fn a_commit_of_four_tasks_becomes_work_on_main_and_a_second_run_does_nothing() {
     let env = TestEnvironment::new();
     let tasks = ["a", "b", "c", "d"];
     for task in tasks {
@@ -19,8 +19,8 @@ fn a_commit_of_four_tasks_becomes_branches_with_their_work_and_a_second_run_does
     for task in tasks {
         assert_eq!(env.starts(task).len(), 1, "{said:?}");
         assert_eq!(env.ends(task), [ExitReason::Succeeded]);
-        let file = format!("{}:{task}.txt", env.branch(task));
-        assert_eq!(env.git(&["show", &file]), task);
+        assert_eq!(env.git(&["show", &format!("main:{task}.txt")]), task);
+        assert_eq!(env.try_git(&["rev-parse", "-q", "--verify", &env.branch(task)]), None);
         let log = env.records().log_path(&env.attempts(task)[0]);
         assert_eq!(fs::read_to_string(log).unwrap(), format!("{task}\r\n"));
         assert!(!is_there(&env.worktree(task)), "its worktree is retired");
