@@ -30,11 +30,13 @@ mod locks;
 mod logs;
 #[cfg(feature = "mcp")]
 mod mcp;
+mod merge;
 mod new;
 mod print;
 mod proposals;
 mod reference;
 mod report;
+mod rescue;
 mod run;
 mod say;
 mod scale;
@@ -80,6 +82,8 @@ enum Verb {
     Exec(exec::Exec),
     Wait(wait::Wait),
     Diff(diff::Diff),
+    Merge(merge::Merge),
+    Rescue(rescue::Rescue),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
     New(new::New),
@@ -141,6 +145,8 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "exec",
             "wait",
             "diff",
+            "merge",
+            "rescue",
             "decisions",
             "proposals",
         ],
@@ -189,6 +195,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Send(verb) => Context::block_on(verb.run(&context)),
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
+        Verb::Merge(verb) => Context::block_on(verb.run(&context)),
+        Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),

@@ -51,7 +51,10 @@ impl Client {
             let help = format!("reconciler restart {task}");
             return refused(format!("attempt {} of {task} runs", last.number), help);
         };
-        if exit.as_ref().is_ok_and(|exit| exit.reason == ExitReason::Succeeded) {
+        let landing = self.records().landing(task)?.filter(|one| one.uid == record.uid);
+        let is_refused = landing.is_some_and(|one| one.refused.contains_key(&one.attempt));
+        let is_done = exit.as_ref().is_ok_and(|exit| exit.reason == ExitReason::Succeeded);
+        if is_done && !is_refused {
             let help = "commit what is to be done now; then it runs again".to_owned();
             return refused(format!("{task} has succeeded"), help);
         }

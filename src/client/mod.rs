@@ -19,9 +19,11 @@ mod hold;
 mod hook;
 mod hooks;
 mod init;
+mod merge;
 mod proposal;
 mod reach;
 mod report;
+mod rescue;
 mod snapshot;
 mod trust;
 pub mod view;
@@ -55,6 +57,8 @@ pub use report::{OwnAttempt, Sent};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
 pub use workplace::Workplace;
+
+pub use crate::git::Rescued;
 
 use crate::api::name::TaskName;
 use crate::git::{self, Repository};

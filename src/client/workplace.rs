@@ -28,7 +28,8 @@ impl Client {
             help: format!("see where it is: reconciler describe task {task}"),
         };
         let attempts = self.records().attempts_of(&self.record_of(task)?.owner())?;
-        let attempt = attempts.last().and_then(|last| last.attempt.as_ref().ok());
+        let mut works = attempts.iter().rev().filter_map(|one| one.attempt.as_ref().ok());
+        let attempt = works.find(|attempt| attempt.verifies.is_none());
         let attempt = attempt.ok_or_else(|| refused(format!("{task} was never started")))?;
         let directory = attempt.directory.clone();
         if !disk::is_there(&directory)? {

@@ -11,7 +11,7 @@ use crate::api::attempt::{
 };
 use crate::api::claim::Claim;
 use crate::api::landing::{Landing, Obstacle, Stage};
-use crate::api::name::{BranchName, CommitId};
+use crate::api::name::{BranchName, CommitId, TaskName};
 use crate::api::policy::{Merge, Method};
 use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::{Action, Candidate};
@@ -42,7 +42,8 @@ struct Member<'a> {
 
 /// Returns the branch that work lands on; `None` when nothing lands by itself, or state is read from
 /// no branch.
-pub(super) fn target(desired: &Desired) -> Option<BranchName> {
+#[must_use]
+pub fn target(desired: &Desired) -> Option<BranchName> {
     let merge = &desired.policy().merge;
     if merge.method == Method::None {
         return None;
@@ -152,36 +153,34 @@ fn landing_of<'a>(task: &'a TaskSighting, spec: &TaskSpec) -> Option<&'a Landing
     landing(task, work_of(task, spec)?.0)
 }
 
-/// Serves the merge queue.
-pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) {
-    let Some(target) = target(scene.desired) else { return };
+/// Serves the merge queue, and returns it.
+pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> Vec<TaskName> {
+    let Some(target) = target(scene.desired) else { return Vec::new() };
     let mut members: Vec<Member<'a>> = rows
         .iter()
         .enumerate()
         .filter_map(|(at, row)| member(scene, at, &row.facts, &row.settled.next))
         .collect();
     if members.is_empty() {
-        return;
+        return Vec::new();
     }
     members.sort_by(|one, other| {
         let key = |member: &Member<'a>| (member.spec.priority, member.done_at);
         key(one).cmp(&key(other)).then_with(|| one.record.task.cmp(&other.record.task))
     });
+    let queued = members.iter().map(|member| member.record.task.clone()).collect();
     let Some(tip) = scene.observed.branches.known().and_then(|all| all.get(&target)) else {
         for member in &members {
-            tell(
-                rows,
-                member,
-                Reason::OnHold,
-                format!("there is no branch {target} to merge into"),
-            );
+            let message = format!("there is no branch {target} to merge into");
+            tell(rows, member, Reason::OnHold, message);
         }
-        return;
+        return queued;
     };
     members.retain(|member| ready(scene, rows, member));
     let merge = &scene.policy.merge;
     let queue = Queue { scene, merge, target: (target, tip.clone()) };
     queue.serve(rows, &members);
+    queued
 }
 
 /// Returns the work of a task, if it is done and not landed.

@@ -27,7 +27,7 @@ mod seats;
 mod spawn;
 mod telling;
 
-pub use landing::{may_land, strays};
+pub use landing::{may_land, strays, target as merge_target};
 pub use order::cycles;
 
 use crate::api::attempt::Failure;
@@ -99,13 +99,14 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
     hold::decide(scene, &mut rows);
     schedule::decide(scene, &mut rows, claims);
     spawn::decide(scene, &mut rows);
-    landing::decide(scene, &mut rows);
+    let merges = landing::decide(scene, &mut rows);
     cleanup::decide(scene, &mut rows);
     let mut leftovers = cleanup::leftovers(scene, tasks, claims, &rows);
     hold_failed(&mut rows, &mut leftovers.0);
 
     let mut plan = Plan::gather(rows, leftovers);
     plan.report.notices.splice(0..0, notices(scene, tasks));
+    plan.report.merges = merges;
     plan.report.held = hold::workers(scene);
     plan.wake_at = [plan.wake_at, hold::wake_at(scene)].into_iter().flatten().min();
     plan

@@ -18,6 +18,8 @@ pub struct Report {
     pub seats: BTreeMap<Seat, Vec<TaskName>>,
     /// The workers that take no task because a person said so.
     pub held: BTreeMap<WorkerName, Held>,
+    /// The tasks whose work is on its way to the target branch, the next first.
+    pub merges: Vec<TaskName>,
     /// What concerns no single task, one sentence each; a person should read it.
     pub notices: Vec<String>,
 }

@@ -93,9 +93,9 @@ impl Records {
     ///
     /// # Errors
     /// When one of them cannot be made.
-    pub fn folders_of_words(&self) -> Result<[PathBuf; 2], disk::Error> {
+    pub fn folders_of_words(&self) -> Result<[PathBuf; 3], disk::Error> {
         self.make_root()?;
-        let folders = [HOLDS, RETRIES].map(|name| self.root.join(name));
+        let folders = [HOLDS, RETRIES, super::landings::LANDINGS].map(|name| self.root.join(name));
         for folder in &folders {
             disk::make_folder(folder)?;
         }

@@ -6,7 +6,7 @@ use crate::api::landing::Landing;
 use crate::api::name::TaskName;
 use crate::disk;
 
-const LANDINGS: &str = "landings";
+pub(super) const LANDINGS: &str = "landings";
 
 impl Records {
     /// Returns how far every task's work is.

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod attempt;
 pub mod eta;
 pub mod lock;
+pub mod merge;
 pub mod policy;
 pub mod status;
 pub mod task;

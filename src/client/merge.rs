@@ -1,0 +1,63 @@
+//! Merges: a person lets work that could not land try again, or takes it out of the queue. Nothing is
+//! merged here: the loop does.
+
+use super::{Client, Error};
+use crate::api::landing::{Landing, Obstacle, Stage};
+use crate::api::name::TaskName;
+use crate::process::clock;
+
+impl Client {
+    /// Lets the work of a task try to land again, as it is on its branch now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when nothing keeps it from landing.
+    pub async fn retry_merge(&self, task: &TaskName) -> Result<(), Error> {
+        let mut landing = self.landing(task)?;
+        if landing.refused.remove(&landing.attempt).is_none() {
+            return Err(Error::Refused {
+                what: format!("nothing keeps {task} from landing"),
+                help: "see the queue: reconciler merge".to_owned(),
+            });
+        }
+        // No commit is put onto itself: what is recorded so is built anew.
+        landing.onto = landing.tip.clone();
+        (landing.stage, landing.at) = (Stage::Waiting { paths: Vec::new() }, clock::now());
+        self.records().set_landing(task, &landing)?;
+        self.note_words(task, "MergeRetried", &format!("by {}", self.speaker().await));
+        Ok(())
+    }
+
+    /// Takes the work of a task out of the queue; its worker is told, and tries again if it may.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it is not in the queue.
+    pub async fn eject(&self, task: &TaskName, reason: Option<&str>) -> Result<(), Error> {
+        let mut landing = self.landing(task)?;
+        match landing.stage {
+            Stage::Candidate { .. } | Stage::Waiting { .. } => {}
+            Stage::Nothing | Stage::Refused | Stage::Landed { .. } => {
+                return Err(Error::Refused {
+                    what: format!("{task} is not in the merge queue"),
+                    help: "see the queue: reconciler merge".to_owned(),
+                });
+            }
+        }
+        let by = self.speaker().await;
+        let by = reason.map_or_else(|| by.clone(), |reason| format!("{by}: {reason}"));
+        let why = Obstacle::Ejected { by }.to_string();
+        landing.refused.insert(landing.attempt, why.clone());
+        (landing.stage, landing.at) = (Stage::Refused, clock::now());
+        self.records().set_landing(task, &landing)?;
+        self.note_words(task, "MergeRefused", &why);
+        Ok(())
+    }
+
+    fn landing(&self, task: &TaskName) -> Result<Landing, Error> {
+        let record = self.record_of(task)?;
+        let landing = self.records().landing(task)?.filter(|one| one.uid == record.uid);
+        landing.ok_or_else(|| Error::Refused {
+            what: format!("nothing of {task} is on its way to land"),
+            help: "see the queue: reconciler merge".to_owned(),
+        })
+    }
+}

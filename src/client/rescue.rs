@@ -1,0 +1,77 @@
+//! Rescued work: what no branch held when a worktree went, found again. Restoring makes a branch and
+//! touches no work tree; nothing is dropped that was not named.
+
+use super::{Client, Error};
+use crate::api::name::{BranchName, CommitId};
+use crate::git::{Moved, Rescued};
+
+/// The refs that hold rescued work.
+const RESCUES: &str = "refs/reconciler/rescue/";
+
+impl Client {
+    /// Returns all rescued work, by name: `TASK/ATTEMPT`, or `TASK/ATTEMPT-2`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn rescues(&self) -> Result<Vec<Rescued>, Error> {
+        Ok(self.repository.rescued(RESCUES).await?)
+    }
+
+    /// Returns what a rescue holds, as git shows it: against the commit that it is on top of.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none of this name.
+    pub async fn show_rescue(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let commit = self.rescue(name).await?;
+        Ok(self.repository.show(&commit).await?)
+    }
+
+    /// Makes a branch of rescued work.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none of this name, or there is such a branch.
+    pub async fn restore_rescue(
+        &self,
+        name: &str,
+        branch: Option<BranchName>,
+    ) -> Result<BranchName, Error> {
+        let commit = self.rescue(name).await?;
+        let named = || BranchName::try_from(format!("rescue/{}", name.replace('/', "-")));
+        let branch = branch.map_or_else(named, Ok).map_err(|why| Error::Refused {
+            what: format!("no branch can be called so: {why}"),
+            help: "name one: --branch NAME".to_owned(),
+        })?;
+        match self.repository.create(&branch.to_ref(), &commit).await? {
+            Moved::Done | Moved::AlreadySo => Ok(branch),
+            Moved::Lost { .. } => Err(Error::Refused {
+                what: format!("there is a branch {branch} already, of something else"),
+                help: "name another: --branch NAME".to_owned(),
+            }),
+        }
+    }
+
+    /// Drops rescued work, as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none of this name, or it changed meanwhile.
+    pub async fn drop_rescue(&self, name: &str) -> Result<CommitId, Error> {
+        let commit = self.rescue(name).await?;
+        match self.repository.delete(&format!("{RESCUES}{name}"), &commit).await? {
+            Moved::Done | Moved::AlreadySo => Ok(commit),
+            Moved::Lost { .. } => Err(Error::Refused {
+                what: format!("rescue {name} is another by now"),
+                help: "look at it: reconciler rescue list".to_owned(),
+            }),
+        }
+    }
+
+    async fn rescue(&self, name: &str) -> Result<CommitId, Error> {
+        let found = self.rescues().await?;
+        found.into_iter().find(|one| one.name == name).map(|one| one.commit).ok_or_else(|| {
+            Error::Refused {
+                what: format!("no rescued work is called `{name}`"),
+                help: "see what there is: reconciler rescue list".to_owned(),
+            }
+        })
+    }
+}
