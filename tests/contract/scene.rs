@@ -295,6 +295,7 @@ impl Stage {
         Attempt {
             id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
+            session: reconciler::api::worker::SessionOf::Task,
             class: Class::Execution,
             run_hash: "abc".to_owned(),
             prepared_at: time(0),

@@ -61,11 +61,18 @@ fn task(rng: &mut Rng) -> Value {
     })
 }
 
+/// Returns a worker; of some its number of seats says that they keep their sessions.
+fn worker(replicas: u64, at_once: u64, suspend: bool) -> Value {
+    let keeps = replicas >= 2 && at_once == 1;
+    json!({
+        "agent": "shell", "replicas": replicas, "maxConcurrentTasks": at_once, "suspend": suspend,
+        "session": if keeps { "worker" } else { "task" },
+    })
+}
+
 /// Draws what is wanted at the beginning.
 pub(crate) fn first(rng: &mut Rng) -> Desired {
-    let worker = json!({
-        "agent": "shell", "replicas": 1 + rng.below(3), "maxConcurrentTasks": 1 + rng.below(2),
-    });
+    let worker = worker(1 + rng.below(3), 1 + rng.below(2), false);
     let policy = json!({
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
@@ -86,10 +93,7 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
 pub(crate) fn change(desired: &mut Desired, rng: &mut Rng) {
     let name = rng.pick(&names()).unwrap().clone();
     if rng.one_in(5) {
-        set_worker(
-            desired,
-            json!({ "agent": "shell", "replicas": rng.below(4), "suspend": rng.one_in(4) }),
-        );
+        set_worker(desired, worker(rng.below(4), 1, rng.one_in(4)));
     } else if rng.one_in(3) {
         desired.tasks.remove(&name);
     } else {

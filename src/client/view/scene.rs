@@ -192,6 +192,8 @@ impl Scene {
                     name: attempt.owner.task.to_string(),
                     owner: Some(attempt.owner),
                     attempt: Some(attempt.number),
+                    seat: None,
+                    is_idle: false,
                 });
             }
             Action::Register(_)
@@ -206,6 +208,7 @@ impl Scene {
             | Action::KillProcesses { .. }
             | Action::CloseAttempt { .. }
             | Action::KillSession { .. }
+            | Action::EndSession { .. }
             | Action::Rescue { .. }
             | Action::Retire { .. }
             | Action::DropBranch { .. }

@@ -1,5 +1,5 @@
 //! No plan forgets a task or drops its branch unless its file is absent at the pinned ref, in a
-//! `state/` that is not empty by accident.
+//! `state/` that is not empty by accident; or ends the session of a seat that is wanted.
 
 use super::Case;
 use crate::plan::action::Action;
@@ -11,11 +11,14 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         .actions
         .iter()
         .filter(|action| {
+            if let Action::EndSession { seat, .. } = action {
+                return doubted || case.desired.keeps_session(seat);
+            }
             let (Action::Forget(owner) | Action::DropBranch { owner, .. }) = action else {
                 return false;
             };
             doubted || case.desired.tasks.contains_key(&owner.task)
         })
-        .map(|action| format!("`{action}` although its file is there, or all are gone"))
+        .map(|action| format!("`{action}` although it is wanted, or all files are gone"))
         .collect()
 }

@@ -142,6 +142,7 @@ impl Scene {
         let attempt = Attempt {
             id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
+            session: crate::api::worker::SessionOf::Task,
             class: crate::api::task::Class::Execution,
             run_hash: hash,
             prepared_at: at(NOW - 3),
@@ -209,6 +210,8 @@ impl Scene {
             name: task.to_owned(),
             owner: Some(Self::owner(task)),
             attempt: Some(1),
+            seat: None,
+            is_idle: false,
         });
         self
     }

@@ -6,6 +6,7 @@ mod damage;
 mod observe;
 mod ownership;
 mod perform;
+mod session;
 mod spare;
 mod wake;
 
