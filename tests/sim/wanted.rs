@@ -62,17 +62,17 @@ fn task(rng: &mut Rng) -> Value {
 }
 
 /// Returns a worker; of some its number of seats says that they keep their sessions.
-fn worker(replicas: u64, at_once: u64, suspend: bool) -> Value {
+fn worker(replicas: u64, at_once: u64) -> Value {
     let keeps = replicas >= 2 && at_once == 1;
     json!({
-        "agent": "shell", "replicas": replicas, "maxConcurrentTasks": at_once, "suspend": suspend,
+        "agent": "shell", "replicas": replicas, "maxConcurrentTasks": at_once,
         "session": if keeps { "worker" } else { "task" },
     })
 }
 
 /// Draws what is wanted at the beginning.
 pub(crate) fn first(rng: &mut Rng) -> Desired {
-    let worker = worker(1 + rng.below(3), 1 + rng.below(2), false);
+    let worker = worker(1 + rng.below(3), 1 + rng.below(2));
     let policy = json!({
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
@@ -93,7 +93,9 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
 pub(crate) fn change(desired: &mut Desired, rng: &mut Rng) {
     let name = rng.pick(&names()).unwrap().clone();
     if rng.one_in(5) {
-        set_worker(desired, worker(rng.below(4), 1, rng.one_in(4)));
+        let mut worker = worker(rng.below(4), 1);
+        worker["suspend"] = json!(rng.one_in(4));
+        set_worker(desired, worker);
     } else if rng.one_in(3) {
         desired.tasks.remove(&name);
     } else {

@@ -3,6 +3,7 @@
 mod ending;
 mod forecast;
 mod holds;
+mod kept;
 mod people;
 mod queue;
 mod scene;
