@@ -24,8 +24,8 @@ pub(super) fn of(
     let agent = agent_of(scene, seat).cloned();
     let fresh = Beginning { conversation: id.uuid(), agent, ..Beginning::default() };
     let tasks = scene.observed.tasks.known();
-    let Some(sighting) = tasks.and_then(|tasks| tasks.get(&record.task)) else { return fresh };
-    let before = sighting.attempts.iter().filter(|one| one.number < id.number);
+    let attempts = tasks.and_then(|tasks| tasks.get(&record.task)).map(|task| &task.attempts);
+    let before = attempts.into_iter().flatten().filter(|one| one.number < id.number);
     let Some((last, attempt, end)) = before.rev().find_map(begun) else {
         return on_seat(scene, seat, fresh);
     };

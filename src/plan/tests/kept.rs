@@ -222,6 +222,12 @@ fn the_conversation_goes_on_with_the_next_task_of_the_seat() {
                 what you need there anew.";
     assert_eq!(attempt.program.argv, ["talk", "--resume", "talk-1", told]);
     assert_eq!(attempt.beginning.conversation, "talk-1");
+    // One that is seen for the first time is told the same.
+    let mut fresh = next(ExitReason::Succeeded);
+    let Sighting::Known(tasks) = &mut fresh.observed.tasks else { panic!("no tasks") };
+    tasks.remove(&name("logout"));
+    fresh.observed.worktrees = Sighting::Known(Vec::new());
+    assert_eq!(fresh.prepares().beginning, attempt.beginning);
 }
 
 #[test]
