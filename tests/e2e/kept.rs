@@ -53,8 +53,7 @@ fn told(env: &TestEnvironment, count: usize) -> String {
 /// tmux's id of the session.
 fn id(env: &TestEnvironment) -> String {
     let list = env.tmux(&["list-sessions", "-F", "#{session_name} #{session_id}"]).unwrap();
-    let mut lines = list.lines().filter_map(|line| line.strip_prefix(SESSION));
-    lines.next().unwrap_or_else(|| panic!("{list}")).to_owned()
+    list.lines().find_map(|line| line.strip_prefix(SESSION)).unwrap().to_owned()
 }
 
 fn screen(env: &TestEnvironment) -> String {
