@@ -130,7 +130,12 @@ pub(super) fn leftovers(
             // A damaged record may be the owner's: it is not known to belong to nobody.
             Some(Err(_)) => true,
             Some(Ok(record)) => record.uid == owner.uid,
-            None => super::holds_deletes(scene) || is_with_person(claims, owner),
+            // What is left of a wanted task without a record is adopted when the task is registered.
+            None => {
+                super::holds_deletes(scene)
+                    || is_with_person(claims, owner)
+                    || scene.desired.tasks.contains_key(&owner.task)
+            }
         }
     };
     for session in scene.observed.sessions.known().into_iter().flatten() {
@@ -148,10 +153,7 @@ pub(super) fn leftovers(
     }
     for worktree in scene.observed.worktrees.known().into_iter().flatten() {
         let Some(owner) = worktree.owner.as_ref().filter(|owner| !known(owner)) else { continue };
-        // A worktree of a wanted task without a record is adopted when the task is registered.
-        let adopted =
-            scene.desired.tasks.contains_key(&owner.task) && !tasks.contains_key(&owner.task);
-        if adopted || !scene.observed.places.is_ours(&worktree.path) || is_cleared(&worktree.path) {
+        if !scene.observed.places.is_ours(&worktree.path) || is_cleared(&worktree.path) {
             continue;
         }
         let (owner, path) = (owner.clone(), worktree.path.clone());

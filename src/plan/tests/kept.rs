@@ -161,6 +161,13 @@ fn an_empty_state_ends_no_session_unless_it_is_meant() {
 }
 
 #[test]
+fn a_session_that_lost_the_record_of_its_task_is_not_ended_before_that_is_made_anew() {
+    let scene = keeping().task("login", json!({})).kept_busy("login").claim("login", &[]);
+    assert_eq!(scene.registers().uid, Scene::owner("login").uid);
+    scene.plans(&["register login as 2d6ce8ed"]);
+}
+
+#[test]
 fn a_session_that_waits_gives_a_new_task_no_uid() {
     let scene = keeping().task("login", json!({})).kept("login");
     assert_ne!(scene.registers().uid, Scene::owner("login").uid);
