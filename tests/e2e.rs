@@ -21,6 +21,8 @@ mod foreign;
 mod holds;
 #[path = "e2e/idle.rs"]
 mod idle;
+#[path = "e2e/kept.rs"]
+mod kept;
 #[path = "e2e/kills.rs"]
 mod kills;
 #[path = "e2e/ledger.rs"]

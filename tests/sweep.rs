@@ -103,7 +103,8 @@ fn sample(scenarios: &[Scenario]) {
 
 #[test]
 fn a_loop_that_meets_a_fault_at_any_effect_is_followed_by_one_that_heals_it() {
-    sample(&[Scenario::Create, Scenario::Adopt, Scenario::Revive, Scenario::ReviveServer]);
+    use Scenario::{Adopt, Create, Keep, Revive, ReviveServer};
+    sample(&[Create, Adopt, Revive, ReviveServer, Keep]);
 }
 
 #[test]
@@ -129,6 +130,11 @@ fn lies(scenario: Scenario, name: &str) {
 #[test]
 fn a_branch_that_git_only_said_to_delete_is_deleted() {
     lies(Scenario::Delete, "git update-ref");
+}
+
+#[test]
+fn a_session_that_tmux_only_said_to_begin_anew_is_begun_anew() {
+    lies(Scenario::Keep, "tmux respawn-pane");
 }
 
 #[test]

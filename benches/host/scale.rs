@@ -192,7 +192,14 @@ impl Parts {
             });
             let id = format!("${}", self.sessions.len());
             let (called, number) = (name.to_string(), Some(attempt.id.number));
-            self.sessions.push(Session { id, name: called, owner, attempt: number });
+            self.sessions.push(Session {
+                id,
+                name: called,
+                owner,
+                attempt: number,
+                seat: None,
+                is_idle: false,
+            });
             let shim = ProcessId { pid: 7, start_time: 7, boot_id: "boot".to_owned() };
             let state = AttemptState::Running { shim, asked: None, started_at: now() };
             let seen = AttemptSighting {

@@ -144,9 +144,10 @@ fn prompt(agent: &AgentSpec, task: &TaskSpec, beginning: &Beginning) -> String {
         Class::Decision => DECISION_RULES,
     };
     let prompt = task.prompt.as_deref().unwrap_or_default();
-    // Who goes on was told the rules when it began.
+    // Who goes on with its task was told the rules when it began.
+    let goes_on = beginning.resumes && !beginning.is_carried;
     let go_on = if beginning.history.is_empty() { GO_ON } else { "" };
-    let (what, rules) = if beginning.resumes { (go_on, "") } else { (prompt, rules) };
+    let (what, rules) = if goes_on { (go_on, "") } else { (prompt, rules) };
     let parts = [what, &beginning.history, rules].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n\n")
 }
@@ -238,11 +239,28 @@ mod tests {
             conversation: "id".to_owned(),
             resumes: false,
             history: "The last attempt failed.".to_owned(),
+            ..Beginning::default()
         };
         let told = fill_in(&agent, &task, &beginning).0;
         assert_eq!(told, ["a", "--id", "id", "do it\n\nThe last attempt failed."]);
         beginning = Beginning { resumes: true, history: String::new(), ..beginning };
         assert_eq!(fill_in(&agent, &task, &beginning).0, ["a", "--resume", "id", GO_ON]);
+    }
+
+    #[test]
+    fn who_goes_on_with_another_task_is_told_all_of_it() {
+        let claude = &built_in().iter().find(|(name, _)| name.as_str() == "claude").unwrap().1;
+        let beginning = Beginning {
+            conversation: "id".to_owned(),
+            resumes: true,
+            is_carried: true,
+            history: "This is another task.".to_owned(),
+            ..Beginning::default()
+        };
+        let (argv, dialogue) = fill_in(claude, &task(r#"{"prompt": "do it"}"#), &beginning);
+        assert!(argv.windows(2).any(|two| two == ["--resume", "id"]), "{argv:?}");
+        let told = dialogue.stdin.unwrap();
+        assert!(told.starts_with("do it\n\nThis is another task.\n\nYou are one of"), "{told}");
     }
 
     #[test]

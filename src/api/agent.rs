@@ -29,6 +29,10 @@ pub struct AgentSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000))]
     pub resume: Vec<String>,
+    /// Whether `resume` finds a conversation also from another worktree of the repository than the one
+    /// where it was begun: then a worker with `session: worker` goes on with it from task to task.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub resumes_anywhere: bool,
     /// How the prompt reaches the agent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub prompt_via: PromptVia,

@@ -2,8 +2,9 @@
 
 use super::agent::Sign;
 use super::hash;
-use super::name::{BranchName, CommitId, Owner, Seat, TaskName, Uid};
-use super::task::Class;
+use super::name::{AgentName, BranchName, CommitId, Owner, Seat, TaskName, Uid};
+use super::task::{Class, is_false};
+use super::worker::SessionOf;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,9 @@ pub struct Attempt {
     pub id: AttemptId,
     /// Who does it.
     pub seat: Seat,
+    /// Whose session it runs in.
+    #[serde(default, skip_serializing_if = "SessionOf::is_task")]
+    pub session: SessionOf,
     /// Execution or decision: which log folder.
     pub class: Class,
     /// The digest of what runs; an attempt of another digest is not of the committed task.
@@ -104,9 +108,16 @@ pub struct Attempt {
 pub struct Beginning {
     /// What its agent is to call its conversation, or calls it already.
     pub conversation: String,
+    /// Which agent's conversation it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
     /// Whether it goes on with the conversation of an attempt before.
     pub resumes: bool,
-    /// What the agent is told of the attempts before.
+    /// Whether that conversation was about another task, which its seat did before: then it is told
+    /// its task as one that begins anew.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_carried: bool,
+    /// What the agent is told of what was before.
     pub history: String,
 }
 

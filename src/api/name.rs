@@ -109,6 +109,13 @@ pub struct Seat {
     pub replica: u32,
 }
 
+impl Seat {
+    /// Returns the name of the tmux session that the seat keeps, if it keeps one. No task is called so.
+    pub fn session(&self) -> String {
+        format!("worker/{self}")
+    }
+}
+
 impl TryFrom<String> for Seat {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {

@@ -10,7 +10,7 @@ use super::policy::PolicySpec;
 use super::position::child;
 use super::problem::{Report, did_you_mean, steers};
 use super::task::{Class, TaskSpec, TaskType};
-use super::worker::{WorkerSpec, WorkerType};
+use super::worker::{SessionOf, WorkerSpec, WorkerType};
 use super::{Kind, Metadata};
 use std::collections::BTreeSet;
 
@@ -120,6 +120,24 @@ fn worker(spec: &WorkerSpec, report: &mut Report<'_>) {
             report.at_key("/spec/agent", "a person has no agent".to_owned(), Some(help));
         }
         (WorkerType::AiAgent, Some(_)) | (WorkerType::Human, None) => {}
+    }
+    if spec.session == SessionOf::Worker {
+        session(spec, report);
+    }
+}
+
+/// Reports what keeps the seats of a worker from keeping their sessions.
+fn session(spec: &WorkerSpec, report: &mut Report<'_>) {
+    if spec.kind == WorkerType::Human {
+        let help = "remove `session`: a person works in a terminal of their own".to_owned();
+        report.at_key("/spec/session", "a person has no session".to_owned(), Some(help));
+    } else if spec.max_concurrent_tasks > 1 {
+        let message = format!(
+            "one session does one task at a time, and `maxConcurrentTasks` is {}",
+            spec.max_concurrent_tasks
+        );
+        let help = "write \"maxConcurrentTasks\": 1 and more `replicas`, or \"session\": \"task\"";
+        report.at_value("/spec/session", message, Some(help.to_owned()));
     }
 }
 

@@ -31,6 +31,11 @@ pub struct WorkerSpec {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub max_concurrent_tasks: u32,
+    /// `task`: each task has a tmux session of its own. `worker`: each replica keeps one session, called
+    /// `worker/NAME-1` and so on, and does its tasks there one after the other; an agent that can goes
+    /// on with its conversation from task to task. Only with `maxConcurrentTasks` 1.
+    #[serde(default, skip_serializing_if = "SessionOf::is_task")]
+    pub session: SessionOf,
     /// What this worker is for, for people and boards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -45,6 +50,25 @@ pub struct WorkerSpec {
 
 fn one() -> u32 {
     1
+}
+
+/// Whose a tmux session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionOf {
+    /// A task's: it ends with each attempt.
+    #[default]
+    Task,
+    /// A seat's: it outlives the tasks that are done in it.
+    Worker,
+}
+
+impl SessionOf {
+    /// Returns whether it is a task's.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub fn is_task(&self) -> bool {
+        *self == Self::Task
+    }
 }
 
 /// A program or a person.

@@ -1,25 +1,27 @@
-//! `reconciler attach`: hands the terminal to the tmux session of a task. It grabs no key, and never
-//! nests one tmux in another.
+//! `reconciler attach`: hands the terminal to the tmux session of a task, or to the one that a seat
+//! keeps. It grabs no key, and never nests one tmux in another.
 
 use super::context::{Context, Terminal};
 use super::exit::Failure;
 use super::logs;
 use super::print::printable;
-use crate::api::name::TaskName;
+use crate::client::Snapshot;
+use crate::client::view::worker::workers;
 use clap::Args;
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
-/// Open the terminal of a running task.
+/// Open the terminal of a running task, or the one that a worker keeps.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Detach with Ctrl-b d; the task goes on. Inside tmux, a new window is opened.
 
-Example:
-  reconciler attach fix-login")]
+Examples:
+  reconciler attach fix-login
+  reconciler attach codegen-1   of a worker with `session: worker`: task after task")]
 pub(super) struct Attach {
-    /// The task.
+    /// The task, or the seat.
     name: String,
 }
 
@@ -28,14 +30,8 @@ impl Attach {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let argv = Context::block_on(async {
             let client = context.client().await?;
-            let task = logs::find(&client.snapshot().await, &self.name)?;
-            let name: TaskName = task.metadata.name.parse()?;
-            if task.status.session.is_none() {
-                let why = printable(&task.status.message);
-                return Err(Failure::new(format!("{name} has no session: {why}"))
-                    .hint(format!("what it wrote: reconciler logs {name}")));
-            }
-            Ok(command(&name, client.attach_argv(&name), context.terminal))
+            let session = session(&client.snapshot().await, &self.name)?;
+            Ok(command(&self.name, client.attach_argv(&session), context.terminal))
         })?;
         if !context.interactive {
             let shown = shown(&argv);
@@ -47,13 +43,33 @@ impl Attach {
     }
 }
 
+/// Returns the session of a task, or that of a seat when no task is called so.
+fn session(snapshot: &Snapshot, name: &str) -> Result<String, Failure> {
+    let task = match logs::find(snapshot, name) {
+        Ok(task) => task,
+        Err(unknown) => return of_seat(snapshot, name).ok_or(unknown),
+    };
+    task.status.session.ok_or_else(|| {
+        let (name, why) = (&task.metadata.name, printable(&task.status.message));
+        Failure::new(format!("{name} has no session: {why}"))
+            .hint(format!("what it wrote: reconciler logs {name}"))
+    })
+}
+
+fn of_seat(snapshot: &Snapshot, name: &str) -> Option<String> {
+    let name = name.strip_prefix("worker/").unwrap_or(name);
+    let workers = workers(snapshot);
+    let mut seats = workers.iter().flat_map(|worker| &worker.status.seats);
+    seats.find(|seat| seat.name == name)?.session.clone()
+}
+
 /// Returns the command that shows the session: inside tmux one that opens a window for it, with
 /// tmux's variable taken away, because tmux refuses to nest.
-fn command(name: &TaskName, attach: Vec<String>, terminal: Terminal) -> Vec<String> {
+fn command(name: &str, attach: Vec<String>, terminal: Terminal) -> Vec<String> {
     match terminal {
         Terminal::Plain => attach,
         Terminal::Tmux => {
-            let window = ["tmux", "new-window", "-n", name.as_str(), "--", "env", "-u", "TMUX"];
+            let window = ["tmux", "new-window", "-n", name, "--", "env", "-u", "TMUX"];
             window.into_iter().map(str::to_owned).chain(attach).collect()
         }
     }
@@ -94,13 +110,12 @@ mod tests {
     fn inside_tmux_a_window_is_opened() {
         let attach = ["tmux", "-L", "reconciler-5f2c", "attach-session", "-t", "=fix-login"];
         let attach = || attach.map(str::to_owned).to_vec();
-        let name: TaskName = "fix-login".parse().unwrap();
         assert_eq!(
-            shown(&command(&name, attach(), Terminal::Plain)),
+            shown(&command("fix-login", attach(), Terminal::Plain)),
             "tmux -L reconciler-5f2c attach-session -t '=fix-login'"
         );
         assert_eq!(
-            shown(&command(&name, attach(), Terminal::Tmux)),
+            shown(&command("fix-login", attach(), Terminal::Tmux)),
             "tmux new-window -n fix-login -- env -u TMUX \
              tmux -L reconciler-5f2c attach-session -t '=fix-login'"
         );

@@ -85,7 +85,7 @@ fn header(kind: Type, columns: Columns) -> Vec<&'static str> {
         ],
         (Type::Worker, Columns::Few) => vec!["NAME", "STATE", "AGENT", "TASK", "MESSAGE"],
         (Type::Worker, Columns::All) => {
-            vec!["NAME", "STATE", "AGENT", "CLASS", "SKILLS", "TASK", "MESSAGE"]
+            vec!["NAME", "STATE", "AGENT", "CLASS", "SKILLS", "SESSION", "TASK", "MESSAGE"]
         }
         (Type::Agent, _) => vec!["NAME", "TRUST", "SOURCE", "WORKERS", "COMMAND"],
         (Type::Policy, _) => vec!["FIELD", "VALUE"],
@@ -167,6 +167,7 @@ fn worker_item(worker: &WorkerView, columns: Columns) -> Result<Item, Failure> {
             name: worker.metadata.name.clone(),
             activity: Activity::Idle,
             tasks: vec![],
+            session: None,
         };
         let mut row = seat_row(worker, &none, columns);
         if let Some(state) = row.cells.get_mut(1) {
@@ -194,6 +195,7 @@ fn seat_row(worker: &WorkerView, seat: &SeatView, columns: Columns) -> Row {
         cells.push(spec.map_or_else(|| "-".to_owned(), |spec| spec.class.to_string()));
         let skills = spec.into_iter().flat_map(|spec| &spec.skills).map(ToString::to_string);
         cells.push(or_dash(skills.collect::<Vec<_>>().join(",")));
+        cells.push(or_dash(seat.session.clone().unwrap_or_default()));
     }
     cells.extend([or_dash(seat.tasks.join(",")), message]);
     Row { tone, cells }

@@ -242,6 +242,15 @@ fn idle_seats_are_gathered() {
 }
 
 #[test]
+fn a_session_that_a_seat_keeps_is_shown() {
+    let worker = serde_json::json!({ "agent": "shell", "replicas": 2, "session": "worker" });
+    let scene = Scene::new().worker("codegen", worker).kept("codegen-2", "fix-login");
+    let workers = list(Type::Worker, &scene.snapshot(), Columns::All).unwrap().items;
+    let sessions: Vec<&str> = workers[0].rows.iter().map(|row| row.cells[5].as_str()).collect();
+    assert_eq!(sessions, ["-", "worker/codegen-2"]);
+}
+
+#[test]
 fn what_cannot_be_seen_is_said_to_be_unknown() {
     let mut scene = shop();
     scene.observed.tasks = Sighting::Unknown("permission denied".to_owned());

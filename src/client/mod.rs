@@ -60,7 +60,6 @@ pub use workplace::Workplace;
 
 pub use crate::git::Rescued;
 
-use crate::api::name::TaskName;
 use crate::git::{self, Repository};
 use crate::plan::observed::EmptyState;
 use crate::records::{self, Records};
@@ -189,9 +188,9 @@ impl Client {
         &self.state_ref
     }
 
-    /// Returns the argv by which a person looks into the session of a task.
-    pub fn attach_argv(&self, task: &TaskName) -> Vec<String> {
-        self.visitor.attach_argv(task.as_str())
+    /// Returns the argv by which a person looks into a session.
+    pub fn attach_argv(&self, session: &str) -> Vec<String> {
+        self.visitor.attach_argv(session)
     }
 
     fn ownership(&self) -> &Ownership {

@@ -4,7 +4,7 @@
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopReason, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::landing::Obstacle;
-use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::name::{BranchName, CommitId, Owner, Seat, TaskName};
 use crate::api::policy::Method;
 use jiff::Timestamp;
 use std::fmt;
@@ -85,7 +85,8 @@ pub enum Action {
     },
     /// Writes the record of an attempt, if there is none of this number.
     PrepareAttempt(Attempt),
-    /// Makes the tmux session of a prepared attempt, if there is none.
+    /// Makes the tmux session of a prepared attempt, if there is none; or begins it in the session that
+    /// its seat keeps, if nothing runs there.
     NewSession {
         /// Which attempt.
         attempt: AttemptId,
@@ -123,6 +124,13 @@ pub enum Action {
         session: String,
         /// Its mark.
         owner: Owner,
+    },
+    /// Ends the session that a seat kept, if it still has this mark and nothing runs in it.
+    EndSession {
+        /// tmux's id.
+        session: String,
+        /// The seat that is no longer wanted.
+        seat: Seat,
     },
     /// Saves what is in a worktree and in no branch to a rescue ref.
     Rescue {
@@ -234,6 +242,8 @@ pub struct Candidate {
 pub enum Subject {
     /// A task.
     Task(TaskName),
+    /// A seat.
+    Seat(Seat),
     /// Something left over.
     Leftover(String),
 }
@@ -242,6 +252,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Task(name) => write!(f, "task/{name}"),
+            Self::Seat(seat) => write!(f, "{}", seat.session()),
             Self::Leftover(name) => write!(f, "leftover/{name}"),
         }
     }
@@ -284,6 +295,7 @@ impl Action {
                 &last.owner.task
             }
             Self::NoteFailure { task, .. } | Self::ClearFailure(task) => task,
+            Self::EndSession { seat, .. } => return Subject::Seat(seat.clone()),
             Self::EmptyTrash { trash: name } | Self::SweepAttempts { folder: name } => {
                 return Subject::Leftover(name.clone());
             }
@@ -309,7 +321,7 @@ impl Action {
             Self::AskToStop { .. } => "Stopping",
             Self::KillProcesses { .. } => "Killed",
             Self::CloseAttempt { .. } => "AttemptClosed",
-            Self::KillSession { .. } => "SessionRemoved",
+            Self::KillSession { .. } | Self::EndSession { .. } => "SessionRemoved",
             Self::Rescue { .. } => "WorkRescued",
             Self::Retire { .. } => "WorktreeRetired",
             Self::BuildCandidates { .. } => "CandidateBuilt",
@@ -368,6 +380,7 @@ impl fmt::Display for Action {
                 write!(f, "close attempt {}: it {exit}", attempt.number)
             }
             Self::KillSession { owner, .. } => write!(f, "remove session {}", owner.task),
+            Self::EndSession { seat, .. } => write!(f, "end session {}", seat.session()),
             Self::Rescue { owner, .. } => write!(f, "save unsaved work of {}", owner.task),
             Self::Retire { owner, .. } => write!(f, "retire worktree {}", owner.task),
             Self::BuildCandidates { target, works, .. } => {

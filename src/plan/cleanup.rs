@@ -6,7 +6,8 @@ use super::revive::{Next, Settled};
 use super::spawn::trash_name;
 use super::{Row, Scene, claim, landing, person};
 use crate::api::attempt::{AttemptId, TaskRecord};
-use crate::api::name::{Owner, TaskName};
+use crate::api::name::{Owner, Seat, TaskName};
+use crate::api::worker::SessionOf;
 use crate::plan::action::Action;
 use crate::plan::observed::{AttemptState, ClaimSighting, Sighting, TaskSighting, WorktreeState};
 use crate::plan::report::Reason;
@@ -140,10 +141,22 @@ pub(super) fn leftovers(
             // A damaged record may be the owner's: it is not known to belong to nobody.
             Some(Err(_)) => true,
             Some(Ok(record)) => record.uid == owner.uid,
-            None => super::holds_deletes(scene) || is_with_person(claims, owner),
+            // What is left of a wanted task without a record is adopted when the task is registered.
+            None => {
+                super::holds_deletes(scene)
+                    || is_with_person(claims, owner)
+                    || scene.desired.tasks.contains_key(&owner.task)
+            }
         }
     };
     for session in scene.observed.sessions.known().into_iter().flatten() {
+        if let Some(seat) = session.waits_for() {
+            if !scene.desired.keeps_session(seat) && !super::holds_deletes(scene) {
+                let (session, seat) = (session.id.clone(), seat.clone());
+                actions.push(Action::EndSession { session, seat });
+            }
+            continue;
+        }
         if let Some(owner) = session.owner.as_ref().filter(|owner| !known(owner)) {
             let session = session.id.clone();
             actions.push(Action::KillSession { session, owner: owner.clone() });
@@ -151,10 +164,7 @@ pub(super) fn leftovers(
     }
     for worktree in scene.observed.worktrees.known().into_iter().flatten() {
         let Some(owner) = worktree.owner.as_ref().filter(|owner| !known(owner)) else { continue };
-        // A worktree of a wanted task without a record is adopted when the task is registered.
-        let adopted =
-            scene.desired.tasks.contains_key(&owner.task) && !tasks.contains_key(&owner.task);
-        if adopted || !scene.observed.places.is_ours(&worktree.path) || is_cleared(&worktree.path) {
+        if !scene.observed.places.is_ours(&worktree.path) || is_cleared(&worktree.path) {
             continue;
         }
         let (owner, path) = (owner.clone(), worktree.path.clone());
@@ -185,7 +195,22 @@ pub(super) fn leftovers(
         }
     }
     actions.extend(outlived(scene, tasks));
+    notices.extend(strangers(scene));
     (actions, notices)
+}
+
+/// Says which seats cannot keep a session because somebody else's has its name.
+fn strangers(scene: Scene<'_>) -> impl Iterator<Item = String> {
+    let workers = scene.desired.workers.iter();
+    let workers = workers.filter_map(|(name, entry)| Some((name, entry.spec.as_ref()?)));
+    let keeping = workers.filter(|(_, worker)| worker.session == SessionOf::Worker);
+    let seats = keeping.flat_map(|(name, worker)| {
+        (1..=worker.replicas).map(|replica| Seat { worker: name.clone(), replica })
+    });
+    seats.filter(move |seat| scene.index.stranger(seat).is_some()).map(|seat| {
+        let session = seat.session();
+        format!("tmux session {session} is not ours, so {seat} gets no task: rename it or end it")
+    })
 }
 
 /// Returns whether a person holds what bears this mark.
@@ -219,7 +244,8 @@ fn outlived(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<A
         return actions;
     };
     let records = tasks.values().filter_map(|task| task.record.as_ref().ok());
-    let sessions = sessions.iter().filter_map(|one| one.owner.clone());
+    let sessions = sessions.iter().filter(|one| one.waits_for().is_none());
+    let sessions = sessions.filter_map(|one| one.owner.clone());
     let worktrees = worktrees.iter().filter_map(|one| one.owner.clone());
     let in_use = records.map(TaskRecord::owner).chain(sessions).chain(worktrees);
     let in_use: BTreeSet<String> = in_use.map(|owner| AttemptId::folder(&owner)).collect();

@@ -3,10 +3,10 @@
 use crate::agents;
 use crate::api::agent::AgentSpec;
 use crate::api::hash;
-use crate::api::name::{AgentName, CommitId, TaskName, WorkerName};
+use crate::api::name::{AgentName, CommitId, Seat, TaskName, WorkerName};
 use crate::api::policy::PolicySpec;
 use crate::api::task::TaskSpec;
-use crate::api::worker::WorkerSpec;
+use crate::api::worker::{SessionOf, WorkerSpec, WorkerType};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -66,6 +66,18 @@ impl Desired {
             return entry.spec.as_ref();
         }
         agents::built_in().iter().find(|(one, _)| one == name).map(|(_, spec)| spec)
+    }
+
+    /// Returns whether a session that a seat kept may still be wanted: not when its worker is gone, is
+    /// suspended, has fewer replicas or keeps no sessions. Of a file that was never valid nobody knows.
+    pub fn keeps_session(&self, seat: &Seat) -> bool {
+        let Some(entry) = self.workers.get(&seat.worker) else { return false };
+        entry.spec.as_ref().is_none_or(|worker| {
+            worker.kind == WorkerType::AiAgent
+                && worker.session == SessionOf::Worker
+                && !worker.suspend
+                && seat.replica <= worker.replicas
+        })
     }
 
     /// Returns the digest by which an agent is trusted: of its name and all that it runs.

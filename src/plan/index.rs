@@ -1,11 +1,13 @@
 //! The look, by task: its sessions, its worktrees, and what stands in its place. It is made once for
 //! a plan, and decides nothing.
 
+use super::beginning::{self, Last};
 use super::desired::Desired;
 use super::observed::{Observed, Session, Worktree};
-use crate::api::name::{AgentName, TaskName};
+use crate::api::name::{AgentName, Seat, TaskName};
 use crate::api::path::{PathPattern, PatternIndex};
 use crate::api::policy::PolicySpec;
+use crate::api::worker::SessionOf;
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Iter};
 use std::iter::Peekable;
@@ -14,6 +16,10 @@ use std::iter::Peekable;
 /// must know that it was.
 pub(super) struct Index<'a> {
     found: BTreeMap<&'a str, Found<'a>>,
+    /// The sessions that seats keep.
+    kept: BTreeMap<&'a Seat, &'a Session>,
+    /// What was done last on each seat that keeps its session.
+    last: BTreeMap<&'a Seat, Last<'a>>,
     trusted: BTreeSet<&'a AgentName>,
     shared: PatternIndex,
 }
@@ -21,7 +27,8 @@ pub(super) struct Index<'a> {
 /// What was seen of one task.
 #[derive(Default)]
 pub(super) struct Found<'a> {
-    /// The sessions that bear its name in their mark, whatever uid is with it.
+    /// The sessions that bear its name in their mark, whatever uid is with it; not those that wait for
+    /// a seat's next task.
     pub(super) sessions: Vec<&'a Session>,
     /// The worktrees that bear its name in their mark, whatever uid is with it.
     pub(super) worktrees: Vec<&'a Worktree>,
@@ -37,7 +44,12 @@ static NOTHING: Found<'static> =
 impl<'a> Index<'a> {
     pub(super) fn of(desired: &'a Desired, observed: &'a Observed, policy: &PolicySpec) -> Self {
         let mut found: BTreeMap<&str, Found<'a>> = BTreeMap::new();
+        let mut kept = BTreeMap::new();
         for session in observed.sessions.known().into_iter().flatten() {
+            kept.extend(session.seat.as_ref().map(|seat| (seat, session)));
+            if session.waits_for().is_some() {
+                continue;
+            }
             match &session.owner {
                 Some(owner) => {
                     found.entry(owner.task.as_str()).or_default().sessions.push(session);
@@ -58,7 +70,29 @@ impl<'a> Index<'a> {
         for (at, pattern) in policy.shared_files.iter().enumerate() {
             shared.insert(at, pattern);
         }
-        Self { found, trusted: trusted(desired, observed), shared }
+        let mut workers = desired.workers.values().filter_map(|entry| entry.spec.as_ref());
+        let keeps = workers.any(|worker| worker.session == SessionOf::Worker);
+        let last = if keeps { beginning::last(observed) } else { BTreeMap::new() };
+        Self { found, kept, last, trusted: trusted(desired, observed), shared }
+    }
+
+    /// Returns whether a seat that keeps its session can begin a task there: nothing runs in it, and
+    /// no session of somebody else has its name.
+    pub(super) fn can_begin(&self, seat: &Seat) -> bool {
+        match self.kept.get(seat) {
+            Some(session) => session.is_idle,
+            None => self.stranger(seat).is_none(),
+        }
+    }
+
+    /// Returns a session without a mark that has the name of the one a seat is to keep.
+    pub(super) fn stranger(&self, seat: &Seat) -> Option<&'a Session> {
+        self.found.get(seat.session().as_str())?.stranger
+    }
+
+    /// Returns what was done last in the session that a seat keeps.
+    pub(super) fn last(&self, seat: &Seat) -> Option<&Last<'a>> {
+        self.last.get(seat)
     }
 
     /// Returns what was seen of a task.

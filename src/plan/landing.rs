@@ -14,6 +14,7 @@ use crate::api::landing::{Landing, Obstacle, Stage};
 use crate::api::name::{BranchName, CommitId, TaskName};
 use crate::api::policy::{Merge, Method};
 use crate::api::task::{Class, TaskSpec, TaskState};
+use crate::api::worker::SessionOf;
 use crate::plan::action::{Action, Candidate};
 use crate::plan::desired::{Desired, run_hash};
 use crate::plan::observed::{AttemptSighting, AttemptState, TaskSighting};
@@ -464,6 +465,7 @@ impl<'a> Queue<'a> {
             lease_seconds: scene.policy.locks.expiry_seconds,
             beginning: Beginning::default(),
             verifies: Some(commit.clone()),
+            session: SessionOf::Task,
         };
         let check_out = Action::CheckOut {
             owner: id.owner.clone(),

@@ -5,7 +5,7 @@ use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequ
 use crate::api::claim::{BootTime, Claim};
 use crate::api::hold::{Holds, Retrial};
 use crate::api::landing::Landing;
-use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::name::{BranchName, CommitId, Owner, Seat, TaskName};
 use crate::api::report::{Outcome, Progress};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -280,8 +280,19 @@ pub struct Session {
     pub name: String,
     /// Its mark; `None` is a session of somebody else.
     pub owner: Option<Owner>,
-    /// The attempt it was made for.
+    /// The attempt it was made for, or was last used for.
     pub attempt: Option<u32>,
+    /// The seat that keeps it; `None` is a session of one attempt.
+    pub seat: Option<Seat>,
+    /// Whether nothing runs in it.
+    pub is_idle: bool,
+}
+
+impl Session {
+    /// Returns the seat for whose next task it waits: it is no session of the task before.
+    pub fn waits_for(&self) -> Option<&Seat> {
+        self.seat.as_ref().filter(|_| self.is_idle)
+    }
 }
 
 /// A linked worktree.

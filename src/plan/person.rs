@@ -7,6 +7,7 @@ use super::{Scene, claim};
 use crate::api::attempt::{Attempt, AttemptId, Beginning, Dialogue, Exit, ExitReason, Program};
 use crate::api::claim::Claim;
 use crate::api::task::{Class, TaskSpec, TaskState};
+use crate::api::worker::SessionOf;
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
 use crate::plan::observed::{AttemptState, WorktreeState};
@@ -75,6 +76,7 @@ pub(super) fn complete(
     let attempt = Attempt {
         id,
         seat: claim.seat.clone(),
+        session: SessionOf::Task,
         class: spec.class,
         run_hash: run_hash(spec),
         prepared_at: claim.claimed_at,

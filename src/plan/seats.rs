@@ -5,7 +5,7 @@ use super::{Scene, hold};
 use crate::agents;
 use crate::api::name::{AgentName, Seat, Skill, WorkerName};
 use crate::api::task::{Class, TaskSpec};
-use crate::api::worker::{WorkerSpec, WorkerType};
+use crate::api::worker::{SessionOf, WorkerSpec, WorkerType};
 use crate::plan::report::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,7 +58,12 @@ impl<'a> Seats<'a> {
                 let seat = Seat { worker: (*name).clone(), replica };
                 loads.get(&seat).copied().unwrap_or(0)
             };
-            let seats = (1..=spec.replicas).map(|replica| (load(replica), at, replica));
+            let can_begin = |replica| {
+                let seat = || Seat { worker: (*name).clone(), replica };
+                spec.session == SessionOf::Task || scene.index.can_begin(&seat())
+            };
+            let seats = (1..=spec.replicas).filter(|replica| can_begin(*replica));
+            let seats = seats.map(|replica| (load(replica), at, replica));
             free.extend(seats.filter(|(load, _, _)| *load < spec.max_concurrent_tasks));
         }
         Self { workers, loads, free, running, groups: BTreeMap::new() }

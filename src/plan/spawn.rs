@@ -13,6 +13,7 @@ use crate::api::name::{BranchName, Owner, Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
 use crate::api::placeholder;
 use crate::api::task::{Class, TaskSpec, TaskState};
+use crate::api::worker::SessionOf;
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
 use crate::plan::observed::{Sighting, Worktree, WorktreeState};
@@ -79,6 +80,7 @@ impl Start<'_, '_> {
         steps.push(Action::PrepareAttempt(Attempt {
             id: id.clone(),
             seat: self.seat.clone(),
+            session: session_of(self.scene, &self.seat),
             class: self.spec.class,
             run_hash: run_hash(self.spec),
             prepared_at: self.scene.observed.now,
@@ -106,6 +108,12 @@ impl Start<'_, '_> {
             Action::Claim(claim::take(self.scene, who, self.paths.clone(), before))
         })
     }
+}
+
+/// Returns whose session is used on a seat.
+pub(super) fn session_of(scene: Scene<'_>, seat: &Seat) -> SessionOf {
+    let worker = scene.desired.workers.get(&seat.worker).and_then(|entry| entry.spec.as_ref());
+    worker.map_or(SessionOf::Task, |worker| worker.session)
 }
 
 /// Returns where a task is worked on, and what makes that place.

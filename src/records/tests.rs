@@ -42,6 +42,7 @@ fn attempt(number: u32) -> Attempt {
     Attempt {
         id: AttemptId { owner: owner(1), number },
         seat: "codegen-1".to_owned().try_into().unwrap(),
+        session: crate::api::worker::SessionOf::Task,
         class: Class::Execution,
         run_hash: "abc".to_owned(),
         prepared_at: clock::now(),

@@ -27,6 +27,7 @@ pub mod door {
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, FailureClass, OWN_PROGRAM, ShimRecord,
 };
+use crate::api::worker::SessionOf;
 use crate::disk::{self, Published};
 use crate::locks::Claims;
 use crate::process::{clock, identity};
@@ -135,6 +136,9 @@ async fn work(
     };
     let ended = shim.work().await;
     shim.log.finish();
+    if attempt.session == SessionOf::Worker {
+        shim.hand_over(&ended.0).await;
+    }
     shim.pane.close().await;
     (shim.started_at, ended)
 }
@@ -236,6 +240,17 @@ impl<'a> Shim<'a> {
             disk::replace(&folder.join(name), text.as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Moves what the session shows into its history, where the next task does not clear it away.
+    async fn hand_over(&mut self, reason: &ExitReason) {
+        let line = format!(
+            "{}{} {reason}; {} waits for its next task\r\n",
+            pane::INTO_HISTORY,
+            self.attempt.id,
+            self.attempt.seat
+        );
+        self.pane.screen.show(line.as_bytes()).await;
     }
 
     async fn say(&mut self, text: &str) {

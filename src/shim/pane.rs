@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many pieces of output wait for the terminal.
 const QUEUE: usize = 16;
 
+/// Makes tmux move what is on the screen into the history of the pane, and shows an empty screen: off
+/// the alternate screen, every attribute as it was, all of it cleared, and to its beginning.
+pub(super) const INTO_HISTORY: &str = "\x1b[?1049l\x1b[r\x1b[m\x1b[2J\x1b[H";
+
 /// The outer terminal.
 #[derive(Debug)]
 pub(super) struct Pane {

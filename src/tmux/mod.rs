@@ -4,6 +4,7 @@
 mod connection;
 mod endpoint;
 mod format;
+mod line;
 mod protocol;
 mod quote;
 mod server;
@@ -12,7 +13,7 @@ mod version;
 pub use server::{DEADLINE, KEEPER, Server, ServerConfig};
 pub use version::{Version, version};
 
-use crate::api::name::Owner;
+use crate::api::name::{Owner, Seat};
 use crate::process::spawn;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -127,8 +128,10 @@ pub struct Session {
     pub name: String,
     /// Whose it is; `None` when it bears no mark of ours.
     pub owner: Option<Owner>,
-    /// Which attempt it was made for.
+    /// Which attempt it was made for, or was last used for.
     pub attempt: Option<u32>,
+    /// Which seat keeps it; `None` is a session of one attempt.
+    pub seat: Option<Seat>,
     /// The oldest pane.
     pub pane: PaneId,
     /// The process that the pane was started with. A pid alone is nobody: compare its start time.
@@ -141,19 +144,28 @@ pub struct Session {
     pub attached: u32,
 }
 
-/// A session to make. It is called as the owner's task.
+/// A session to make. It is called as the owner's task, or as the seat that keeps it.
 #[derive(Debug, Clone)]
 pub struct NewSession {
     /// The mark.
     pub owner: Owner,
     /// The number of the attempt.
     pub attempt: u32,
+    /// The seat that keeps the session when the command has ended.
+    pub seat: Option<Seat>,
     /// The working directory.
     pub directory: PathBuf,
     /// Variables for the command, besides those of the server.
     pub environment: BTreeMap<String, String>,
     /// The program and at least one argument; no shell reads them.
     pub command: Vec<String>,
+}
+
+impl NewSession {
+    /// Returns how it is called.
+    pub fn name(&self) -> String {
+        self.seat.as_ref().map_or_else(|| self.owner.task.to_string(), Seat::session)
+    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@
 use super::connection::Connection;
 use super::endpoint::{Endpoint, IfAbsent};
 use super::protocol::Block;
-use super::quote::{quote, quote_directory};
-use super::{Error, NewSession, Session, SessionId, format};
+use super::{Error, NewSession, Session, SessionId, format, line};
 use crate::api::name::Owner;
 use crate::fault::{self, Verdict};
 use crate::process::spawn;
@@ -114,14 +113,14 @@ impl Server {
     /// [`Error::Exists`], [`Error::Unquotable`] and [`Error::NoArgument`] when nothing was made.
     /// After any other it may have been made: look with [`Self::list`].
     pub async fn new_session(&self, new: &NewSession) -> Result<Session, Error> {
-        let line = new_session_line(new)?;
+        let line = line::new_session(new)?;
         let connection = self.connect(IfAbsent::Start).await?.ok_or(Error::Lost)?;
         let calm = self.in_time(self.endpoint.calm()).await?;
         let answer = self.change(&connection, ("tmux new-session", &line)).await;
         drop(calm);
         let blocks = match answer {
             Err(Error::Refused { said }) if said.starts_with("duplicate session") => {
-                return Err(Error::Exists { name: new.owner.task.to_string() });
+                return Err(Error::Exists { name: new.name() });
             }
             other => other?,
         };
@@ -132,7 +131,41 @@ impl Server {
             return Err(Error::Garbled { answer: format!("{blocks:?}") });
         };
         // It was printed before it was marked.
-        Ok(Session { owner: Some(new.owner.clone()), attempt: Some(new.attempt), ..made })
+        let (owner, attempt) = (Some(new.owner.clone()), Some(new.attempt));
+        Ok(Session { owner, attempt, seat: new.seat.clone(), ..made })
+    }
+
+    /// Runs the command of a session in one that a seat keeps, in its pane and below what was written
+    /// there before; the marks are set before it starts. `kept` is the session as it was seen, when
+    /// the caller knew that the process in it had ended. Returns the pid of the new one, and `None`
+    /// when the session is gone or another process is in it by now: then nothing was changed.
+    ///
+    /// # Errors
+    /// [`Error::Unquotable`] and [`Error::NoArgument`] when nothing was changed. After any other it
+    /// may run: look with [`Self::list`].
+    pub async fn respawn(&self, kept: &Session, new: &NewSession) -> Result<Option<u32>, Error> {
+        let line = line::respawn(kept, new)?;
+        let Some(connection) = self.connect(IfAbsent::Leave).await? else { return Ok(None) };
+        let calm = self.in_time(self.endpoint.calm()).await?;
+        let answer = self.change(&connection, ("tmux respawn-pane", &line)).await;
+        drop(calm);
+        let blocks = answer?;
+        let mut lines = blocks.iter().flat_map(|block| &block.lines);
+        Ok(lines.find_map(|line| line.strip_prefix("respawned ")?.parse().ok()))
+    }
+
+    /// Ends a session that a seat kept. `kept` is as in [`Self::respawn`]. Returns `false` when the
+    /// session is gone or another process is in it by now.
+    ///
+    /// # Errors
+    /// When it is unknown whether the session was ended.
+    pub async fn end_kept(&self, kept: &Session) -> Result<bool, Error> {
+        let Some(connection) = self.connect(IfAbsent::Leave).await? else { return Ok(false) };
+        let line = line::end_kept(kept);
+        let calm = self.in_time(self.endpoint.calm()).await?;
+        let answer = self.change(&connection, ("tmux kill-session", &line)).await;
+        drop(calm);
+        Ok(answer?.iter().any(|block| block.lines == ["killed"]))
     }
 
     /// Ends a session if it still bears this mark. The server compares and ends in one step. Returns
@@ -143,13 +176,7 @@ impl Server {
     /// either answer: look for them by their own mark.
     pub async fn kill_session(&self, id: SessionId, only_if: &Owner) -> Result<bool, Error> {
         let Some(connection) = self.connect(IfAbsent::Leave).await? else { return Ok(false) };
-        // The id is compared too: of an absent target tmux takes the current session's values.
-        let same_id = format!("#{{==:#{{session_id}},{id}}}");
-        let same_owner = format!("#{{==:#{{@reconciler-owner}},{only_if}}}");
-        let line = format!(
-            "if-shell -F -t '{id}' '#{{&&:{same_id},{same_owner}}}' \
-             {{ kill-session -t '{id}' ; display-message -p killed }}"
-        );
+        let line = line::kill_session(id, only_if);
         let calm = self.in_time(self.endpoint.calm()).await?;
         let answer = self.change(&connection, ("tmux kill-session", &line)).await;
         drop(calm);
@@ -239,26 +266,4 @@ impl Server {
         let after = self.endpoint.deadline();
         timeout(after, work).await.unwrap_or(Err(Error::Deadline { after }))
     }
-}
-
-/// Returns the line that makes a session and marks it; the server executes it as a whole.
-fn new_session_line(new: &NewSession) -> Result<String, Error> {
-    if new.command.len() < 2 {
-        return Err(Error::NoArgument { command: new.command.clone() });
-    }
-    let name = &new.owner.task;
-    let directory = quote_directory(&new.directory)?;
-    let mut line = format!("new-session -d -P -F '{}' -s {name} -c {directory}", format::FORMAT);
-    for (variable, value) in &new.environment {
-        line.push_str(" -e ");
-        line.push_str(&quote(&format!("{variable}={value}"))?);
-    }
-    line.push_str(" --");
-    for word in &new.command {
-        line.push(' ');
-        line.push_str(&quote(word)?);
-    }
-    let set = format!("set-option -t '={name}:'");
-    let (owner, attempt) = (&new.owner, new.attempt);
-    Ok(format!("{line} ; {set} @reconciler-owner {owner} ; {set} @reconciler-attempt {attempt}"))
 }

@@ -84,6 +84,7 @@ fn new(name: &str, directory: &Path, command: &[&str]) -> NewSession {
     NewSession {
         owner: owner(name),
         attempt: 2,
+        seat: None,
         directory: directory.to_owned(),
         environment: BTreeMap::new(),
         command: command.iter().map(|word| (*word).to_owned()).collect(),
@@ -218,6 +219,68 @@ async fn a_dead_pane_that_a_person_keeps_is_listed() {
         scene.list().await[0].pane_dead
     })
     .await;
+}
+
+/// A session that `w-1` keeps, and in which this script has ended.
+async fn kept(scene: &Scene, script: &str) -> Session {
+    let made = scene.server.new_session(&for_seat("a", scene, script)).await.unwrap();
+    until(async || crate::process::identity::of(made.pane_pid).unwrap().is_none()).await;
+    made
+}
+
+fn for_seat(task: &str, scene: &Scene, script: &str) -> NewSession {
+    let seat = Some("w-1".to_owned().try_into().unwrap());
+    NewSession { seat, ..new(task, scene.folder.path(), &["sh", "-c", script]) }
+}
+
+#[tokio::test]
+async fn a_kept_session_does_task_after_task_below_each_other() {
+    let scene = Scene::new();
+    let mut first = for_seat("a", &scene, "printf \"one $ODD\\033[2J\\033[H\"");
+    first.environment.insert("ODD".to_owned(), "of the first".to_owned());
+    let made = scene.server.new_session(&first).await.unwrap();
+    assert_eq!((made.name.as_str(), made.attempt), ("worker/w-1", Some(2)));
+    until(async || crate::process::identity::of(made.pane_pid).unwrap().is_none()).await;
+    let script = "echo \"two ${ODD-none} $NEW in $PWD\"; exec sleep 1000";
+    let mut second = NewSession { attempt: 7, ..for_seat("b", &scene, script) };
+    second.environment.insert("NEW".to_owned(), "'new' #{pid}".to_owned());
+    second.directory = "/".into();
+    let pid = scene.server.respawn(&made, &second).await.unwrap().unwrap();
+    assert!(crate::process::identity::of(pid).unwrap().is_some());
+    let (owner, attempt) = (Some(owner("b")), Some(7));
+    let now = Session { owner, attempt, pane_pid: pid, pane_dead: false, ..made.clone() };
+    assert_eq!(scene.list().await, [now]);
+    let text = || scene.tmux(&["capture-pane", "-p", "-S", "-", "-t", "=worker/w-1:"]);
+    until(async || text().await.contains("two")).await;
+    let text = text().await;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(lines, ["one of the first", "two none 'new' #{pid} in /"]);
+}
+
+#[tokio::test]
+async fn a_session_in_which_something_else_runs_by_now_is_left_as_it_is() {
+    let scene = Scene::new();
+    let seen = kept(&scene, "exit 0").await;
+    let next = for_seat("b", &scene, "exec sleep 1000");
+    assert!(scene.server.respawn(&seen, &next).await.unwrap().is_some());
+    let before = scene.list().await;
+    let other = NewSession { attempt: 9, ..for_seat("c", &scene, "exec sleep 1000") };
+    assert_eq!(scene.server.respawn(&seen, &other).await.unwrap(), None);
+    assert!(!scene.server.end_kept(&seen).await.unwrap());
+    assert_eq!(scene.list().await, before);
+    let gone = Session { id: SessionId(77), pane: PaneId(77), ..seen };
+    assert_eq!(scene.server.respawn(&gone, &other).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_session_that_waits_is_ended() {
+    let scene = Scene::new();
+    let seen = kept(&scene, "exit 3").await;
+    let other = Session { seat: Some("w-2".to_owned().try_into().unwrap()), ..seen.clone() };
+    assert!(!scene.server.end_kept(&other).await.unwrap(), "it is another's");
+    assert!(scene.server.end_kept(&seen).await.unwrap());
+    assert_eq!(scene.list().await, []);
+    assert!(!scene.server.end_kept(&seen).await.unwrap(), "it is gone");
 }
 
 #[tokio::test]

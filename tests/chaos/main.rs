@@ -219,6 +219,8 @@ impl Chaos {
             let path = format!("state/tasks/{name}.json");
             std::fs::remove_file(self.world.env.path(&path)).unwrap();
         }
+        let seats = serde_json::json!({"agent": "chaos", "replicas": 1});
+        self.world.env.write_object("workers/keeping", "Worker", &seats);
         self.world.commit("all gone");
         let mut sizes = Vec::new();
         self.calm(&mut sizes);

@@ -98,8 +98,11 @@ impl World {
         let keeper = Keeper::of(&env.base());
         agents::install(&env.out(""));
         env.write_object("agents/chaos", "Agent", &agents::agent(&env.base().join("out")));
-        let seats = json!({"agent": "chaos", "replicas": setting.workers});
+        // Half of the seats keep their sessions.
+        let seats = json!({"agent": "chaos", "replicas": setting.workers - setting.workers / 2});
         env.write_object("workers/codegen", "Worker", &seats);
+        let seats = json!({"agent": "chaos", "replicas": setting.workers / 2, "session": "worker"});
+        env.write_object("workers/keeping", "Worker", &seats);
         env.commit_policy(&json!({
             "limits": {"maxConcurrentTasks": setting.workers},
             "retry": {"baseSeconds": 1, "capSeconds": 1},

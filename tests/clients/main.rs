@@ -282,6 +282,33 @@ fn is_kept_from_ending(client: &'static str) {
     drop(running);
 }
 
+/// A worker that keeps its session does its next task, in another worktree, in the same conversation.
+fn goes_on_with_the_next_task(client: &'static str) {
+    let more = [
+        run("pwd > c.txt && git add -A && git commit -q -m 'c'"),
+        run("reconciler complete 'wrote c.txt'"),
+        say("done"),
+    ];
+    let scene = scene(client, Mode::Works, &[&work()[..], &more].concat());
+    let env = &scene.env;
+    env.write_object("workers/codegen", "Worker", &json!({ "agent": client, "session": "worker" }));
+    env.commit("sessions that are kept");
+    env.commit_task("t", &task());
+    let running = env.start_loop();
+    scene.wait_for_completed();
+    scene.wait("the end of it", || env.reason("t") == Some(Reason::Succeeded));
+    env.commit_task("u", &json!({ "prompt": "- write c.txt", "retries": 0 }));
+    scene.wait("the end of the next task", || !env.ends("u").is_empty());
+    let log = || said(&mut env.reconciler(&["logs", "u"])).stdout;
+    assert_eq!(env.ends("u"), [ExitReason::Succeeded], "{}", log());
+    let turns = scene.model.steps();
+    assert_eq!(turns.iter().filter(|turn| **turn == 0).count(), 1, "it began anew: {turns:?}");
+    assert!(scene.model.was_told("This is another task than the one before"), "it was not told");
+    let written = env.git(&["show", &format!("{}:c.txt", env.branch("u"))]);
+    assert_eq!(Path::new(&written), env.worktree("u"));
+    drop(running);
+}
+
 macro_rules! tests {
     ($($name:ident: $does:ident($client:literal);)*) => {$(
         #[test]
@@ -301,6 +328,7 @@ tests! {
     claude_goes_on_when_it_was_killed: goes_on_when_killed("claude");
     codex_goes_on_when_it_was_killed: goes_on_when_killed("codex");
     opencode_goes_on_when_it_was_killed: goes_on_when_killed("opencode");
+    codex_goes_on_with_the_next_task: goes_on_with_the_next_task("codex");
     claude_is_denied_a_locked_file: is_denied_a_locked_file("claude");
     codex_is_denied_a_locked_file: is_denied_a_locked_file("codex");
     opencode_is_denied_a_locked_file: is_denied_a_locked_file("opencode");

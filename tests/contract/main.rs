@@ -87,5 +87,7 @@ contract! {
         a_shim_is_asked_to_stop,
         what_outlives_its_shim_is_seen_and_killed,
         an_attempt_is_closed_beside_what_outlives_it,
-        a_killed_session_hangs_up;
+        a_killed_session_hangs_up,
+        a_seat_keeps_its_session_from_task_to_task,
+        a_session_of_somebody_else_is_kept_by_no_seat;
 }

@@ -12,7 +12,7 @@ use reconciler::api::hold::Holds;
 use reconciler::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
 use reconciler::api::path::PathPattern;
 use reconciler::api::task::Class;
-use reconciler::api::worker::WorkerType;
+use reconciler::api::worker::{SessionOf, WorkerType};
 use reconciler::plan::action::Action;
 use reconciler::plan::desired::{Desired, Entry};
 use reconciler::plan::observed::{AttemptState, Observed, Places, Sighting, WorktreeState};
@@ -295,6 +295,7 @@ impl Stage {
         Attempt {
             id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
+            session: SessionOf::Task,
             class: Class::Execution,
             run_hash: "abc".to_owned(),
             prepared_at: time(0),
@@ -316,6 +317,14 @@ impl Stage {
         let exit =
             Exit { started_at: None, ended_at: time(9), reason: ExitReason::Lost, class: None };
         Action::CloseAttempt { attempt: self.attempt_id(task, number), exit }
+    }
+
+    /// Prepares the attempt of a task in the session that its seat keeps; it holds a folder of its own.
+    pub(crate) fn prepared_in_kept(&self, task: &str) {
+        self.act(&self.record(task, 1), Done);
+        self.claimed(task);
+        let attempt = Attempt { session: SessionOf::Worker, ..self.attempt_of(task, 1) };
+        self.act(&Action::PrepareAttempt(attempt), Done);
     }
 
     /// Registers a task, prepares its attempt and starts it.
@@ -444,7 +453,8 @@ fn lines(seen: &Observed) -> Vec<String> {
     for one in known("sessions", &seen.sessions, &mut more).into_iter().flatten() {
         let owner = one.owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
         let attempt = one.attempt.map_or_else(String::new, |number| format!("#{number}"));
-        lines.push(format!("session {}: {owner}{attempt}", one.name));
+        let waits = if one.waits_for().is_some() { ", waits" } else { "" };
+        lines.push(format!("session {}: {owner}{attempt}{waits}", one.name));
     }
     for one in known("worktrees", &seen.worktrees, &mut more).into_iter().flatten() {
         let owner = one.owner.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);

@@ -98,3 +98,42 @@ pub(crate) fn a_killed_session_hangs_up(on: &Stage) {
     on.sees_not("session alpha: alpha/uid1#1");
     on.act(&kill, AlreadySo);
 }
+
+pub(crate) fn a_seat_keeps_its_session_from_task_to_task(on: &Stage) {
+    on.prepared_in_kept("alpha");
+    on.act(&on.new_session("alpha", 1), Done);
+    let id = on.attempt_id("alpha", 1);
+    on.deed(&Deed::Start(id.clone()));
+    on.sees("session worker/codegen-1: alpha/uid1#1");
+    on.prepared_in_kept("beta");
+    on.act(&on.new_session("beta", 1), Refused);
+    let session = on.session("worker/codegen-1");
+    let seat = || "codegen-1".to_owned().try_into().unwrap();
+    let end = Action::EndSession { session: session.clone(), seat: seat() };
+    on.act(&end, Refused);
+    on.deed(&Deed::Finish(id));
+    on.sees("session worker/codegen-1: alpha/uid1#1, waits");
+    on.act(&on.new_session("beta", 1), Done);
+    let id = on.attempt_id("beta", 1);
+    on.deed(&Deed::Start(id.clone()));
+    on.sees("session worker/codegen-1: beta/uid1#1");
+    assert_eq!(on.session("worker/codegen-1"), session);
+    // What was meant for the task before does not reach this one.
+    on.act(&Action::KillSession { session, owner: on.owner("alpha", 1) }, AlreadySo);
+    on.deed(&Deed::KillShim(id));
+    on.sees("session worker/codegen-1: beta/uid1#1, waits");
+    assert_eq!(on.perform(&end), Done);
+    on.sees_not("session worker/codegen-1: beta/uid1#1, waits");
+    on.act(&end, AlreadySo);
+}
+
+pub(crate) fn a_session_of_somebody_else_is_kept_by_no_seat(on: &Stage) {
+    on.running("beta");
+    on.deed(&Deed::OpenSession("worker/codegen-1".to_owned()));
+    on.sees("session worker/codegen-1: nobody");
+    on.prepared_in_kept("alpha");
+    on.act(&on.new_session("alpha", 1), Refused);
+    let session = on.session("worker/codegen-1");
+    let seat = "codegen-1".to_owned().try_into().unwrap();
+    on.act(&Action::EndSession { session, seat }, AlreadySo);
+}

@@ -199,6 +199,7 @@ fn attempt(class: Class, directory: PathBuf) -> Attempt {
     Attempt {
         id,
         seat: "codegen-1".to_owned().try_into().unwrap(),
+        session: reconciler::api::worker::SessionOf::Task,
         class,
         run_hash: "abc".to_owned(),
         prepared_at: clock::now(),

@@ -46,6 +46,7 @@ pub(crate) fn scene(script: &str) -> Scene {
     let attempt = Attempt {
         id,
         seat: "codegen-1".to_owned().try_into().unwrap(),
+        session: reconciler::api::worker::SessionOf::Task,
         class: Class::Execution,
         run_hash: "abc".to_owned(),
         prepared_at: clock::now(),

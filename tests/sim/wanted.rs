@@ -61,11 +61,18 @@ fn task(rng: &mut Rng) -> Value {
     })
 }
 
+/// Returns a worker; of some its number of seats says that they keep their sessions.
+fn worker(replicas: u64, at_once: u64) -> Value {
+    let keeps = replicas >= 2 && at_once == 1;
+    json!({
+        "agent": "shell", "replicas": replicas, "maxConcurrentTasks": at_once,
+        "session": if keeps { "worker" } else { "task" },
+    })
+}
+
 /// Draws what is wanted at the beginning.
 pub(crate) fn first(rng: &mut Rng) -> Desired {
-    let worker = json!({
-        "agent": "shell", "replicas": 1 + rng.below(3), "maxConcurrentTasks": 1 + rng.below(2),
-    });
+    let worker = worker(1 + rng.below(3), 1 + rng.below(2));
     let mut merge = json!({ "batch": 1 + rng.below(3), "parallel": 1 + rng.below(2) });
     if rng.one_in(2) {
         merge["verify"] = json!("make check");
@@ -91,10 +98,9 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
 pub(crate) fn change(desired: &mut Desired, rng: &mut Rng) {
     let name = rng.pick(&names()).unwrap().clone();
     if rng.one_in(5) {
-        set_worker(
-            desired,
-            json!({ "agent": "shell", "replicas": rng.below(4), "suspend": rng.one_in(4) }),
-        );
+        let mut worker = worker(rng.below(4), 1);
+        worker["suspend"] = json!(rng.one_in(4));
+        set_worker(desired, worker);
     } else if rng.one_in(3) {
         desired.tasks.remove(&name);
     } else {

@@ -132,6 +132,7 @@ fn compare(scenario: Scenario, env: &TestEnvironment, ended: &Ended, expected: &
         | Scenario::Revive
         | Scenario::Suspend
         | Scenario::Delete
+        | Scenario::Keep
         | Scenario::CleanUp => ended.starts <= expected.starts,
     };
     let (starts, wanted) = (ended.starts, expected.starts);

@@ -23,6 +23,8 @@ pub(crate) enum Scenario {
     Suspend,
     /// A task with unsaved work is deleted.
     Delete,
+    /// A task begins in the session that its seat kept from the task before.
+    Keep,
     /// Trash, records and a half-made worktree are over.
     CleanUp,
     /// The shim of a task meets the fault.
@@ -31,14 +33,18 @@ pub(crate) enum Scenario {
     ShimStop,
 }
 
+/// The session that the one seat keeps.
+const KEPT: &str = "worker/codegen-1";
+
 impl Scenario {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Create,
         Self::Adopt,
         Self::Revive,
         Self::ReviveServer,
         Self::Suspend,
         Self::Delete,
+        Self::Keep,
         Self::CleanUp,
         Self::Shim,
         Self::ShimStop,
@@ -54,6 +60,7 @@ impl Scenario {
             | Self::ReviveServer
             | Self::Suspend
             | Self::Delete
+            | Self::Keep
             | Self::CleanUp => "run",
         }
     }
@@ -79,6 +86,15 @@ impl Scenario {
             Self::Adopt | Self::Revive | Self::ReviveServer | Self::Suspend | Self::Delete => {
                 env.commit_policy(&policy);
                 self.with_a_running_task(env);
+            }
+            Self::Keep => {
+                let worker = json!({"agent": "shell", "session": "worker"});
+                env.write_object("workers/codegen", "Worker", &worker);
+                env.commit_policy(&policy);
+                env.commit_task("b", &env.doing("b", "true"));
+                env.run_until_settled();
+                assert_eq!(env.sessions(), [KEPT], "{}", env.tell());
+                env.commit_task("a", &committing(env));
             }
             Self::CleanUp => {
                 env.commit_policy(&json!({"restart": {"baseSeconds": 0}}));
@@ -116,7 +132,12 @@ impl Scenario {
                 env.commit_task("a", &spec);
             }
             Self::Delete => env.delete_task("a"),
-            Self::Create | Self::Adopt | Self::CleanUp | Self::Shim | Self::ShimStop => {}
+            Self::Create
+            | Self::Adopt
+            | Self::Keep
+            | Self::CleanUp
+            | Self::Shim
+            | Self::ShimStop => {}
         }
     }
 
@@ -131,20 +152,31 @@ impl Scenario {
                 spec["suspend"] = json!(true);
                 env.commit_task("a", &spec);
             }
-            Self::Create | Self::Suspend | Self::Delete | Self::CleanUp | Self::Shim => {}
+            Self::Create
+            | Self::Suspend
+            | Self::Delete
+            | Self::Keep
+            | Self::CleanUp
+            | Self::Shim => {}
         }
     }
 
     /// Looks whether all is as it is without a fault.
     pub(crate) fn check(self, env: &TestEnvironment) {
         let told = || env.tell();
+        if self == Self::Keep {
+            assert_eq!(env.sessions(), [KEPT], "{}", told());
+            env.write_object("workers/codegen", "Worker", &json!({"agent": "shell"}));
+            env.commit("no sessions are kept");
+            env.run_until_settled();
+        }
         env.wait_until("all sessions to go", || env.sessions().is_empty());
         assert!(!is_there(&env.path(".task-locks/a.lock")), "{}", told());
-        if matches!(self, Self::Create | Self::Adopt | Self::Suspend) {
+        if matches!(self, Self::Create | Self::Adopt | Self::Suspend | Self::Keep) {
             assert_eq!(vanished(env, "a"), 0, "nobody kills a shim here: {}", told());
         }
         match self {
-            Self::Create | Self::Shim => {
+            Self::Create | Self::Shim | Self::Keep => {
                 assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{}", told());
                 assert_eq!(env.git(&["show", &format!("{}:a.txt", env.branch("a"))]), "a");
                 self.gone(env);
@@ -192,7 +224,7 @@ impl Scenario {
             assert!(!is_there(&env.worktree(task)), "{}", env.tell());
         }
         let rescued = env.git(&["for-each-ref", "refs/reconciler/rescue"]).lines().count();
-        let expected = usize::from(!matches!(self, Self::Create | Self::Shim));
+        let expected = usize::from(!matches!(self, Self::Create | Self::Shim | Self::Keep));
         assert_eq!(rescued, expected, "{}", env.tell());
     }
 }

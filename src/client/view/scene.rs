@@ -81,6 +81,23 @@ impl Scene {
         self
     }
 
+    /// Adds the session that a seat keeps, in which nothing runs since this task was done.
+    pub(crate) fn kept(mut self, seat: &str, task: &str) -> Self {
+        let seat: crate::api::name::Seat = seat.to_owned().try_into().unwrap();
+        let uid = crate::api::name::Uid::derive(1, task);
+        let owner = crate::api::name::Owner { task: task.parse().unwrap(), uid };
+        let Sighting::Known(sessions) = &mut self.observed.sessions else { return self };
+        sessions.push(Session {
+            id: format!("${}", sessions.len()),
+            name: seat.session(),
+            owner: Some(owner),
+            attempt: Some(1),
+            seat: Some(seat),
+            is_idle: true,
+        });
+        self
+    }
+
     /// Adds an agent that nobody approved.
     pub(crate) fn agent(mut self, name: &str, argv: &[&str]) -> Self {
         let spec = serde_json::json!({ "argv": argv });
@@ -193,6 +210,8 @@ impl Scene {
                     name: attempt.owner.task.to_string(),
                     owner: Some(attempt.owner),
                     attempt: Some(attempt.number),
+                    seat: None,
+                    is_idle: false,
                 });
             }
             Action::Register(_)
@@ -207,6 +226,7 @@ impl Scene {
             | Action::KillProcesses { .. }
             | Action::CloseAttempt { .. }
             | Action::KillSession { .. }
+            | Action::EndSession { .. }
             | Action::Rescue { .. }
             | Action::Retire { .. }
             | Action::DropBranch { .. }

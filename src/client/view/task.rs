@@ -184,7 +184,8 @@ fn status(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> TaskStat
         owner.is_some_and(|owner| owner.task == *name && Some(&owner.uid) == report.uid.as_ref())
     };
     let mut worktrees = observed.worktrees.known().into_iter().flatten();
-    let mut sessions = observed.sessions.known().into_iter().flatten();
+    let sessions = observed.sessions.known().into_iter().flatten();
+    let mut sessions = sessions.filter(|one| one.waits_for().is_none());
     let claim = observed.claims.known().and_then(|claims| claims.get(name));
     let last = observed.tasks.known().and_then(|tasks| tasks.get(name)?.attempts.last());
     TaskStatus {

@@ -33,6 +33,8 @@ pub struct SeatView {
     pub activity: Activity,
     /// The tasks it works on.
     pub tasks: Vec<String>,
+    /// The tmux session that it keeps from task to task, if it keeps one and that is there.
+    pub session: Option<String>,
 }
 
 /// What a seat does.
@@ -113,7 +115,8 @@ fn worker(
             (true, _) => held.map_or(Activity::Idle, |held| rests(held.kind)),
         };
         let name = if is_human { seat.worker.to_string() } else { seat.to_string() };
-        SeatView { name, activity, tasks: tasks.iter().map(ToString::to_string).collect() }
+        let tasks = tasks.iter().map(ToString::to_string).collect();
+        SeatView { name, activity, tasks, session: kept(snapshot, &seat) }
     };
     let seats = seats.into_iter().map(view).collect();
     // People need no file.
@@ -124,6 +127,13 @@ fn worker(
     }
     let status = WorkerStatus { message, seats };
     View::of(Kind::Worker, name.as_str(), entry, status)
+}
+
+/// Returns the session that a seat keeps.
+fn kept(snapshot: &Snapshot, seat: &Seat) -> Option<String> {
+    let mut sessions = snapshot.observed.sessions.known().into_iter().flatten();
+    let found = sessions.find(|one| one.seat.as_ref() == Some(seat));
+    found.map(|session| session.name.clone())
 }
 
 /// Returns what a seat does that has no task and may take none.

@@ -1,4 +1,5 @@
-//! No plan takes a worktree, a branch or the record away while an attempt of its task may live.
+//! No plan takes a worktree, a branch or the record away while an attempt of its task may live, or
+//! ends a session for its seat while something runs in it.
 
 use super::Case;
 use crate::api::name::Owner;
@@ -30,12 +31,16 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         };
         alive.then_some(last.number)
     };
-    case.plan
-        .actions
-        .iter()
-        .filter_map(|action| {
-            let number = lives(&removed(action)?)?;
-            Some(format!("`{action}` while attempt {number} may live"))
-        })
-        .collect()
+    let runs = |action: &&Action| {
+        let Action::EndSession { session, .. } = action else { return false };
+        let mut sessions = case.observed.sessions.known().into_iter().flatten();
+        !sessions.any(|one| one.id == *session && one.is_idle)
+    };
+    let busy = case.plan.actions.iter().filter(runs);
+    let busy = busy.map(|action| format!("`{action}` while something runs in it"));
+    let removed = case.plan.actions.iter().filter_map(|action| {
+        let number = lives(&removed(action)?)?;
+        Some(format!("`{action}` while attempt {number} may live"))
+    });
+    busy.chain(removed).collect()
 }

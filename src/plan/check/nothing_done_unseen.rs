@@ -11,7 +11,9 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let branches = observed.branches.known().is_some();
     let leftovers = observed.leftovers.known().is_some();
     let seen = |action: &Action| match action {
-        Action::NewSession { .. } | Action::KillSession { .. } => sessions,
+        Action::NewSession { .. } | Action::KillSession { .. } | Action::EndSession { .. } => {
+            sessions
+        }
         Action::AddWorktree { .. }
         | Action::RepairWorktree { .. }
         | Action::Rescue { .. }

@@ -29,7 +29,13 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let ours = |action: &Action| match action {
         Action::KillSession { session, owner } => {
             let mut sessions = observed.sessions.known().into_iter().flatten();
-            sessions.any(|one| one.id == *session && one.owner.as_ref() == Some(owner))
+            sessions.any(|one| {
+                one.id == *session && one.owner.as_ref() == Some(owner) && one.waits_for().is_none()
+            })
+        }
+        Action::EndSession { session, seat } => {
+            let mut sessions = observed.sessions.known().into_iter().flatten();
+            sessions.any(|one| one.id == *session && one.seat.as_ref() == Some(seat))
         }
         Action::Rescue { owner, path, .. }
         | Action::Retire { owner, path, .. }

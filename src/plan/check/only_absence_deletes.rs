@@ -1,5 +1,6 @@
 //! No plan forgets a task or drops its branch unless its file is absent at the pinned ref, in a
-//! `state/` that is not empty by accident; or, the branch, unless the target has all of it.
+//! `state/` that is not empty by accident; or, the branch, unless the target has all of it; or ends the
+//! session of a seat that is wanted.
 
 use super::Case;
 use crate::api::landing::Stage;
@@ -12,6 +13,9 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         .actions
         .iter()
         .filter(|action| {
+            if let Action::EndSession { seat, .. } = action {
+                return doubted || case.desired.keeps_session(seat);
+            }
             let (Action::Forget(owner) | Action::DropBranch { owner, .. }) = action else {
                 return false;
             };
@@ -20,7 +24,7 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             }
             doubted || case.desired.tasks.contains_key(&owner.task)
         })
-        .map(|action| format!("`{action}` although its file is there, or all are gone"))
+        .map(|action| format!("`{action}` although it is wanted, or all files are gone"))
         .collect()
 }
 

@@ -147,6 +147,7 @@ impl Scene {
         let attempt = Attempt {
             id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
+            session: crate::api::worker::SessionOf::Task,
             class: crate::api::task::Class::Execution,
             run_hash: hash,
             prepared_at: at(NOW - 3),
@@ -215,6 +216,8 @@ impl Scene {
             name: task.to_owned(),
             owner: Some(Self::owner(task)),
             attempt: Some(1),
+            seat: None,
+            is_idle: false,
         });
         self
     }

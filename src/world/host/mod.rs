@@ -7,6 +7,7 @@ mod landing;
 mod observe;
 mod ownership;
 mod perform;
+mod session;
 mod spare;
 mod wake;
 

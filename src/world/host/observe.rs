@@ -1,6 +1,6 @@
 //! One look at everything, all sections at once. Each section is known whole or unknown.
 
-use super::{HostWorld, Role};
+use super::{HostWorld, Role, session};
 use crate::api::attempt::{AttemptId, ShimRecord, StopRequest, TaskRecord};
 use crate::api::claim::BootTime;
 use crate::api::hold::Holds;
@@ -356,12 +356,16 @@ fn state_of(files: &AttemptFiles) -> Result<AttemptState, AttemptState> {
     })
 }
 
+/// Translates sessions. To be called after the records were read: what has ended in these has ended
+/// in its session too.
 fn sessions_seen(sessions: Vec<tmux::Session>) -> Vec<Session> {
     let seen = |one: tmux::Session| Session {
         id: one.id.to_string(),
+        is_idle: session::is_idle(&one),
         name: one.name,
         owner: one.owner,
         attempt: one.attempt,
+        seat: one.seat,
     };
     sessions.into_iter().map(seen).collect()
 }
@@ -439,6 +443,7 @@ mod tests {
         Attempt {
             id: AttemptId { owner, number: 1 },
             seat: "codegen-1".to_owned().try_into().unwrap(),
+            session: crate::api::worker::SessionOf::Task,
             class: Class::Execution,
             run_hash: "abc".to_owned(),
             prepared_at: clock::now(),

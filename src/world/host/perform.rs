@@ -1,23 +1,20 @@
 //! Actions -> drivers. Each looks once more at what it presupposes, and refuses when that is no
 //! longer true.
 
-use super::begun::{Before, owner_of};
+use super::HostWorld;
 use super::ownership::has_lapsed;
-use super::{HostWorld, OWNER, REPO};
 use crate::api::attempt::{
-    Attempt, AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
+    Attempt, AttemptId, Exit, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
 use crate::api::hold::{HoldKind, Target};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::disk::{self, Published};
-use crate::fault;
 use crate::git::{Moved, Retired, Taken};
 use crate::plan::action::Action;
 use crate::process::identity;
 use crate::process::signal::{self, Ask};
 use crate::records::{self, Records};
-use crate::tmux;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -59,12 +56,8 @@ impl HostWorld {
             }
             Action::KillProcesses { processes, .. } => kill(processes),
             Action::CloseAttempt { attempt, exit } => self.close(attempt, exit),
-            Action::KillSession { session, owner } => {
-                let id = tmux::SessionId::parse(session);
-                let id = id.ok_or_else(|| ActionError(format!("`{session}` is no session id")))?;
-                let killed = self.sessions.kill_session(id, owner).await?;
-                Ok(if killed { Outcome::Done } else { Outcome::AlreadySo })
-            }
+            Action::KillSession { session, owner } => self.kill_session(session, owner).await,
+            Action::EndSession { session, seat } => self.end_session(session, seat).await,
             Action::Rescue { owner, path, attempt } => self.rescue(owner, path, *attempt).await,
             Action::Retire { owner, path, attempt, trash } => {
                 self.retire(owner, path, (*attempt, trash)).await
@@ -145,91 +138,6 @@ impl HostWorld {
             Taken::No => self.repository.add_worktree(path, branch, owner).await?,
         }
         Ok(Outcome::Done)
-    }
-
-    async fn new_session(&self, id: &AttemptId, directory: &Path) -> Answer {
-        let Some(files) = self.records.attempt(id)? else { return refused("it is not prepared") };
-        let attempt = files.attempt?;
-        if files.exit.is_some() || files.shim.is_some() {
-            return refused("the attempt was taken or closed");
-        }
-        if !self.is_alone(id)?
-            && let Some(why) = self.end_predecessor(&id.owner).await?
-        {
-            return refused(&why);
-        }
-        // Whatever it does from now on can be fenced off by a later generation.
-        self.ownership.publish().await?;
-        if let Some(why) = self.work_under_claim(&attempt, directory).await? {
-            return refused(why);
-        }
-        self.repository.unlock(directory)?;
-        let folder = self.records.folder(id).to_string_lossy().into_owned();
-        let mut environment = self.setting.environment.clone();
-        let handed_on = [&attempt.program.env_allow, &attempt.program.secret_env];
-        environment.retain(|name, _| {
-            HANDED_ON.contains(&name.as_str()) || handed_on.iter().any(|names| names.contains(name))
-        });
-        environment.insert(OWNER.to_owned(), id.owner.to_string());
-        environment.insert(REPO.to_owned(), self.root_text());
-        environment
-            .extend(fault::handed_on().map(|text| (fault::VARIABLE.to_owned(), text.to_owned())));
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        let program = text(&self.setting.program);
-        let common_dir = text(self.repository.common_dir());
-        let new = tmux::NewSession {
-            owner: id.owner.clone(),
-            attempt: id.number,
-            directory: directory.to_owned(),
-            environment,
-            command: vec![program, "shim".to_owned(), folder, common_dir],
-        };
-        match self.sessions.new_session(&new).await {
-            Ok(session) => {
-                self.begun.begin(id);
-                if let Ok(Some(shim)) = identity::of(session.pane_pid) {
-                    self.wake.on_end_of(&shim);
-                }
-                Ok(Outcome::Done)
-            }
-            Err(tmux::Error::Exists { name }) => refused(&format!("there is a session {name}")),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Returns whether it is certain without a look at all processes that nothing lives of an earlier
-    /// attempt: there was none, or this run of the loop began it and its own shim saw all of it end.
-    fn is_alone(&self, id: &AttemptId) -> Result<bool, ActionError> {
-        let earlier = match self.begun.before(id)? {
-            Before::Nothing => return Ok(true),
-            Before::Anything => return Ok(false),
-            Before::Attempt(earlier) => earlier,
-        };
-        let exit = self.records.attempt(&earlier)?.and_then(|files| files.exit);
-        // Those are what the loop itself may have written.
-        let by_loop =
-            |exit: &Exit| matches!(exit.reason, ExitReason::Lost | ExitReason::Stopped { .. });
-        Ok(exit.is_some_and(|exit| exit.is_ok_and(|exit| !by_loop(&exit))))
-    }
-
-    /// Ends what lives of an earlier attempt whose records are lost, and says so. The plan knows of
-    /// none that lives; what bears the task's mark nevertheless, of whatever uid, would work beside
-    /// the next attempt. Another repository's task of the same name is not ours.
-    async fn end_predecessor(&self, owner: &Owner) -> Result<Option<String>, ActionError> {
-        let repo = self.root_text().into_bytes();
-        let of_task = |mark: &[u8]| owner_of(mark).is_some_and(|other| other.task == owner.task);
-        let marked = identity::by_marks([OWNER, REPO])?.into_iter();
-        let left = marked.filter(|([mark, root], _)| *root == repo && of_task(mark));
-        let left: Vec<ProcessId> = left.flat_map(|(_, processes)| processes).collect();
-        if left.is_empty() {
-            return Ok(None);
-        }
-        let sessions = self.sessions.list().await?;
-        if sessions.iter().filter_map(|one| one.owner.as_ref()).any(|one| one.task == owner.task) {
-            return Ok(Some("a session of it is there".to_owned()));
-        }
-        kill(&left)?;
-        Ok(Some(format!("{} processes of an earlier attempt lived, and are ended", left.len())))
     }
 
     fn ask_to_stop(
@@ -395,7 +303,7 @@ fn nameless_owner(trash: &str) -> Option<Owner> {
     Some(Owner { task, uid })
 }
 
-fn kill(processes: &[ProcessId]) -> Answer {
+pub(super) fn kill(processes: &[ProcessId]) -> Answer {
     for process in processes {
         signal::send(process, Ask::Kill)?;
     }

@@ -1,11 +1,12 @@
 //! What people, processes and crashes do at a word, not by chance: the contract suite does the same
 //! in the real world. It is no fault: it strikes when it is asked for.
 
+use super::sessions::unmarked;
 use super::{File, SimWorktree, State};
 use crate::api::attempt::{AttemptId, ExitReason};
 use crate::api::hold::{Hold, Retrial, Target};
 use crate::api::name::{BranchName, Owner};
-use crate::plan::observed::{Session, WorktreeState};
+use crate::plan::observed::WorktreeState;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -74,7 +75,7 @@ impl State {
             Deed::OpenSession(name) => {
                 let number = self.fresh();
                 let id = format!("${number}");
-                let session = Session { id, name: name.clone(), owner: None, attempt: None };
+                let session = unmarked(id, name.clone());
                 self.sessions.insert(number, session);
             }
             Deed::Start(id) => self.take(&id.owner, id.number),
@@ -115,8 +116,6 @@ impl State {
     }
 
     fn close_terminal(&mut self, id: &AttemptId) {
-        self.sessions.retain(|_, one| {
-            one.owner.as_ref() != Some(&id.owner) || one.attempt != Some(id.number)
-        });
+        self.empty_session(&id.owner, id.number);
     }
 }

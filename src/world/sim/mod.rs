@@ -14,6 +14,7 @@ mod perform;
 mod processes;
 mod rival;
 mod rng;
+mod sessions;
 mod strike;
 mod tape;
 mod worktrees;
@@ -450,7 +451,10 @@ impl State {
 
     /// Performs an action for a loop that saw this, and holds it to every property.
     fn act(&mut self, action: &Action, seen: &Seen) -> Result<Outcome, ActionError> {
-        let no_write = matches!(action, Action::KillProcesses { .. } | Action::KillSession { .. });
+        let no_write = matches!(
+            action,
+            Action::KillProcesses { .. } | Action::KillSession { .. } | Action::EndSession { .. }
+        );
         if self.is_full() && !no_write {
             return failed("the disk is full");
         }

@@ -1,6 +1,7 @@
 //! What people do while time passes: to worktrees, branches and our files, and to what is wanted.
 //! Work that they themselves throw away is not ours to keep.
 
+use super::sessions::unmarked;
 use super::{Fault, Part, SimWorktree, State, places};
 use crate::api::name::{BranchName, Owner, TaskName, Uid};
 use crate::plan::observed::{Session, WorktreeState};
@@ -114,12 +115,13 @@ impl State {
         let Some(name) = self.rng.pick(&names).cloned() else { return };
         let number = self.fresh();
         if self.rng.one_in(2) {
-            if self.sessions.values().all(|one| one.name != name.as_str()) {
+            let uid = Uid::derive(number.into(), name.as_str());
+            let owner = self.rng.one_in(2).then(|| Owner { task: name.clone(), uid });
+            let of_seat = owner.is_none() && number.is_multiple_of(4);
+            let called = if of_seat { "worker/codegen-1".to_owned() } else { name.to_string() };
+            if self.sessions.values().all(|one| one.name != called) {
                 let id = format!("${number}");
-                let uid = Uid::derive(number.into(), name.as_str());
-                let owner = self.rng.one_in(2).then(|| Owner { task: name.clone(), uid });
-                let session = Session { id, name: name.to_string(), owner, attempt: None };
-                self.sessions.insert(number, session);
+                self.sessions.insert(number, Session { owner, ..unmarked(id, called) });
             }
             return;
         }

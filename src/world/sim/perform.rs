@@ -3,12 +3,11 @@
 
 use super::{Fault, File, SimAttempt, State, failed, refused};
 use crate::api::attempt::{
-    Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
+    Attempt, AttemptId, Exit, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
 use crate::api::name::{Owner, TaskName};
 use crate::plan::action::Action;
-use crate::plan::observed::Session;
 use crate::world::{ActionError, Outcome};
 use jiff::Timestamp;
 use std::path::Path;
@@ -36,11 +35,12 @@ impl State {
             Action::AddWorktree { owner, path, branch } => self.add_worktree(owner, path, branch),
             Action::RepairWorktree { owner, path, trash } => self.repair(owner, path, trash),
             Action::PrepareAttempt(attempt) => self.prepare(attempt),
-            Action::NewSession { attempt, directory } => Ok(self.new_session(attempt, directory)),
+            Action::NewSession { attempt, directory } => self.new_session(attempt, directory),
             Action::AskToStop { attempt, why, at, .. } => self.ask_to_stop(attempt, *why, *at),
             Action::KillProcesses { processes, .. } => self.kill(processes),
             Action::CloseAttempt { attempt, exit } => Ok(self.close(attempt, exit)),
             Action::KillSession { session, owner } => Ok(self.kill_session(session, owner)),
+            Action::EndSession { session, seat } => Ok(self.end_session(session, seat)),
             Action::Rescue { owner, path, attempt } => self.rescue(owner, path, *attempt),
             Action::Retire { owner, path, attempt, trash } => {
                 self.retire(owner, path, (*attempt, trash))
@@ -224,41 +224,6 @@ impl State {
         }
     }
 
-    fn new_session(&mut self, id: &AttemptId, directory: &Path) -> Outcome {
-        let Some(one) = self.attempt(&id.owner, id.number) else {
-            return refused("it is not prepared");
-        };
-        if one.exit.is_some() || one.shim.is_some() {
-            return refused("the attempt was taken or closed");
-        }
-        let seat = one.attempt.seat.clone();
-        let held = self.claims.get(&id.owner.task).filter(|one| !one.damaged);
-        let ours = held.filter(|one| one.content.owner() == id.owner && one.content.seat == seat);
-        let Some(generation) = ours.map(|one| one.content.generation) else {
-            return refused("somebody else holds the task, or nobody");
-        };
-        let name = id.owner.task.to_string();
-        if self.sessions.values().any(|one| one.name == name) {
-            return refused("the session exists");
-        }
-        if self.task_lives(&id.owner.task) {
-            self.end_all(&id.owner.task);
-            return refused("processes of an earlier attempt lived, and are ended");
-        }
-        let number = self.fresh();
-        let session = Session {
-            id: format!("${number}"),
-            name,
-            owner: Some(id.owner.clone()),
-            attempt: Some(id.number),
-        };
-        self.sessions.insert(number, session);
-        if let Some(worktree) = self.worktrees.get_mut(directory) {
-            worktree.generation = Some(generation);
-        }
-        Outcome::Done
-    }
-
     fn ask_to_stop(&mut self, id: &AttemptId, why: StopReason, at: Timestamp) -> Answer {
         let torn = self.tears();
         let held = self.held(&id.owner.task)?.cloned();
@@ -322,24 +287,6 @@ impl State {
         one.exit = Some(exit.clone());
         if one.late && one.shim.is_none() {
             self.mishaps += 1;
-        }
-        Outcome::Done
-    }
-
-    fn kill_session(&mut self, id: &str, owner: &Owner) -> Outcome {
-        let found = self.sessions.iter().find(|(_, one)| one.id == id);
-        let Some((number, session)) = found.map(|(number, one)| (*number, one.clone())) else {
-            return Outcome::AlreadySo;
-        };
-        if session.owner.as_ref() != Some(owner) {
-            return Outcome::AlreadySo;
-        }
-        self.sessions.remove(&number);
-        if let Some(attempt) = session.attempt
-            && self.attempt(owner, attempt).is_some_and(|one| one.shim_lives())
-        {
-            self.go_on(owner, attempt);
-            self.end(owner, attempt, ExitReason::HungUp);
         }
         Outcome::Done
     }

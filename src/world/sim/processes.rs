@@ -26,6 +26,9 @@ impl State {
     fn take_attempts(&mut self) {
         for (id, session) in self.sessions.clone() {
             let (Some(owner), Some(number)) = (session.owner, session.attempt) else { continue };
+            if session.is_idle {
+                continue;
+            }
             let late = self.rng.one_in(3) || self.is_full();
             let one = self.attempt(&owner, number);
             let taken = one.as_ref().is_some_and(|one| one.shim.is_some());
@@ -37,7 +40,7 @@ impl State {
                 self.take(&owner, number);
             } else if !lives && (taken || !open) && !self.strikes(Fault::DeadPane) {
                 // Its shim has nothing to do any more: the session goes with it.
-                self.sessions.remove(&id);
+                self.leave_session(id);
             }
         }
     }
@@ -158,8 +161,7 @@ impl State {
         self.say(|| format!("  {}#{number} {how}", owner.task));
         // Now and then the server misses that its pane has died.
         if !lingers && !self.rng.one_in(4) {
-            self.sessions
-                .retain(|_, one| one.owner.as_ref() != Some(owner) || one.attempt != Some(number));
+            self.empty_session(owner, number);
         }
     }
 

@@ -275,6 +275,20 @@ const OBJECTS: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "state/workers/codegen.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Worker", "metadata": {"name": "codegen"}, "spec": {"agent": "shell", "session": "worker", "maxConcurrentTasks": 2}}"#,
+        &[
+            r#"132: error: one session does one task at a time, and `maxConcurrentTasks` is 2 (/spec/session); write "maxConcurrentTasks": 1 and more `replicas`, or "session": "task""#,
+        ],
+    ),
+    (
+        "state/workers/codegen.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Worker", "metadata": {"name": "codegen"}, "spec": {"type": "human", "session": "worker"}}"#,
+        &[
+            "120: error: a person has no session (/spec/session); remove `session`: a person works in a terminal of their own",
+        ],
+    ),
+    (
         "state/agents/claude.json",
         r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Agent", "metadata": {"name": "claude"}, "spec": {"argv": []}}"#,
         &["109: error: expected 1 to 1000 entries, found 0 (/spec/argv)"],

@@ -145,7 +145,8 @@ impl State {
         let owner = self.records.get(name)?.content.owner();
         let live = self.attempts_of(&owner).filter(|one| one.shim_lives()).count();
         let agents: usize = self.attempts_of(&owner).map(|one| one.agents.len()).sum();
-        let marked = self.sessions.values().filter(|one| one.owner.as_ref() == Some(&owner));
+        let marked = self.sessions.values().filter(|one| !one.is_idle);
+        let marked = marked.filter(|one| one.owner.as_ref() == Some(&owner));
         let claim = self.claims.get(name).map(|claim| claim.content.owner());
         if (live, agents) != (1, 1) {
             return Some("has not one shim and one agent");

@@ -7,6 +7,7 @@ use crate::plan::action::{Action, Subject};
 pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
     let subject = match deed.action.subject() {
         Subject::Task(task) => task,
+        Subject::Seat(_) => return Vec::new(),
         Subject::Leftover(_) => {
             let sweeps = matches!(deed.action, Action::SweepAttempts { .. });
             let broken = sweeps && !deed.seen.damaged.is_empty();

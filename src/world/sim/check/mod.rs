@@ -10,6 +10,7 @@ mod disjoint_claims;
 mod fail_closed;
 mod generations;
 mod isolation;
+mod kept_sessions;
 mod landing;
 mod monotone;
 mod no_lost_work;
@@ -23,14 +24,14 @@ mod unknown_is_not_absent;
 use super::look::Seen;
 use super::{SimWorld, State, Work};
 use crate::api::claim::Claim;
-use crate::api::name::{CommitId, Owner, TaskName, Uid};
+use crate::api::name::{CommitId, Owner, Seat, TaskName, Uid};
 use crate::plan::action::{Action, Subject};
-use crate::plan::observed::WorktreeState;
+use crate::plan::observed::{Session, WorktreeState};
 use std::collections::BTreeSet;
 
 /// What holds at every moment.
-const ALWAYS: [fn(&State) -> Vec<String>; 3] =
-    [single_worker::broken, disjoint_claims::broken, no_lost_work::broken];
+const ALWAYS: [fn(&State) -> Vec<String>; 4] =
+    [single_worker::broken, disjoint_claims::broken, no_lost_work::broken, kept_sessions::broken];
 
 /// What holds for every effect.
 const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 8] = [
@@ -62,6 +63,8 @@ pub(super) struct Before {
     generation: u64,
     record: Option<Uid>,
     session: Option<Owner>,
+    /// The seat that keeps the session, and whether nothing runs in it.
+    kept: Option<(Option<Seat>, bool)>,
     worktree: Option<(Option<Owner>, WorktreeState)>,
     works: bool,
     foreign: [usize; 3],
@@ -74,6 +77,10 @@ impl Before {
     pub(super) fn of(state: &State, action: &Action) -> Self {
         let foreign = ownership::foreign(state);
         let mut before = Self { foreign, ..Self::default() };
+        if let Action::EndSession { session, .. } = action {
+            let found = state.sessions.values().find(|one| one.id == *session);
+            before.kept = found.map(|one| (one.seat.clone(), one.is_idle && !runs_in(state, one)));
+        }
         let Subject::Task(task) = action.subject() else { return before };
         before.claim = state.claims.get(&task).map(|one| one.content.clone());
         before.generation = state.generations.get(&task).copied().unwrap_or(0);
@@ -100,6 +107,13 @@ impl Before {
         }
         before
     }
+}
+
+/// Returns whether a shim works in a session.
+fn runs_in(state: &State, session: &Session) -> bool {
+    let (Some(owner), Some(number)) = (&session.owner, session.attempt) else { return false };
+    let all = state.attempts.get(owner).map(|one| &one.all);
+    all.and_then(|all| all.get(&number)).is_some_and(super::SimAttempt::shim_lives)
 }
 
 /// Returns what was ever violated in this world; empty, unless there is a bug.
@@ -138,7 +152,8 @@ impl State {
     }
 
     fn idle(&self, name: &TaskName) -> bool {
-        let mut sessions = self.sessions.values().filter_map(|one| one.owner.as_ref());
+        let sessions = self.sessions.values().filter(|one| !one.is_idle);
+        let mut sessions = sessions.filter_map(|one| one.owner.as_ref());
         !self.task_lives(name) && !sessions.any(|owner| owner.task == *name)
     }
 }

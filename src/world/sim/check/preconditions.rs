@@ -16,6 +16,7 @@ pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
             .as_ref()
             .is_some_and(|claim| claim.uid == owner.uid && claim.generation == *generation),
         Action::KillSession { owner, .. } => before.session.as_ref() == Some(owner),
+        Action::EndSession { seat, .. } => before.kept == Some((Some(seat.clone()), true)),
         Action::Retire { owner, .. } => {
             let ours = Some((Some(owner.clone()), WorktreeState::Ready));
             before.worktree == ours && !before.works

@@ -9,7 +9,9 @@ pub(super) fn broken(_: &State, deed: &Deed<'_>) -> Vec<String> {
     use super::super::look::Section::{Branches, Leftovers, Records, Sessions, Worktrees};
     let needed: &[_] = match deed.action {
         Action::NoteFailure { .. } | Action::ClearFailure(_) => &[],
-        Action::NewSession { .. } | Action::KillSession { .. } => &[Records, Sessions],
+        Action::NewSession { .. } | Action::KillSession { .. } | Action::EndSession { .. } => {
+            &[Records, Sessions]
+        }
         Action::AddWorktree { .. }
         | Action::RepairWorktree { .. }
         | Action::Rescue { .. }
