@@ -58,6 +58,7 @@ fn task(rng: &mut Rng) -> Value {
         "dependencies": on,
         "retries": rng.below(3),
         "suspend": rng.one_in(8),
+        "class": if rng.one_in(6) { "decision" } else { "execution" },
     })
 }
 
@@ -70,10 +71,16 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
         "locks": { "expirySeconds": 30 },
-        "limits": { "maxConcurrentTasks": 1 + rng.below(4) },
+        "limits": {
+            "maxConcurrentTasks": 1 + rng.below(4),
+            "maxExecutions": rng.below(3),
+            "maxDecisions": rng.below(2),
+        },
         "retention": { "trashSeconds": rng.below(600), "attemptsSeconds": rng.below(600) },
     });
     let mut desired = desired(worker, policy);
+    let judge = json!({ "agent": "shell", "class": "decision", "replicas": 2 });
+    desired.workers.insert("judge".parse().unwrap(), spec(judge));
     for name in names() {
         if rng.below(4) > 0 {
             desired.tasks.insert(name, spec(task(rng)));
