@@ -58,7 +58,6 @@ fn task(rng: &mut Rng) -> Value {
         "dependencies": on,
         "retries": rng.below(3),
         "suspend": rng.one_in(8),
-        "class": if rng.one_in(6) { "decision" } else { "execution" },
     })
 }
 
@@ -74,13 +73,10 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
         "limits": {
             "maxConcurrentTasks": 1 + rng.below(4),
             "maxExecutions": rng.below(3),
-            "maxDecisions": rng.below(2),
         },
         "retention": { "trashSeconds": rng.below(600), "attemptsSeconds": rng.below(600) },
     });
     let mut desired = desired(worker, policy);
-    let judge = json!({ "agent": "shell", "class": "decision", "replicas": 2 });
-    desired.workers.insert("judge".parse().unwrap(), spec(judge));
     for name in names() {
         if rng.below(4) > 0 {
             desired.tasks.insert(name, spec(task(rng)));
