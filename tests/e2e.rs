@@ -35,3 +35,5 @@ mod start;
 mod state;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
+#[path = "e2e/view.rs"]
+mod view;

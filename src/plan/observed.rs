@@ -207,6 +207,8 @@ pub struct Said {
     pub progress: Option<Progress>,
     /// Since when it does nothing.
     pub stalled_since: Option<Timestamp>,
+    /// What it runs without, because this machine does not allow it.
+    pub lacks: Vec<String>,
 }
 
 /// Where an attempt is.

@@ -20,7 +20,9 @@ pub(super) fn works(attempt: &Attempt, said: Option<&Said>, now: Timestamp) -> (
         let message = format!("{seat} has written and changed nothing for {minutes} minutes");
         return (Reason::Stalled, message);
     }
-    let message = format!("attempt {number} runs on {seat}");
+    let lacks = said.map(|said| said.lacks.as_slice()).unwrap_or_default();
+    let lacks: String = lacks.iter().flat_map(|lack| [" without ", lack]).collect();
+    let message = format!("attempt {number} runs on {seat}{lacks}");
     match said.and_then(|said| said.progress.as_ref()) {
         Some(progress) if progress.current_step.is_empty() => {
             (Reason::Running, format!("{message}: {progress}"))

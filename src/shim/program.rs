@@ -6,7 +6,7 @@ use super::ending::Ended;
 use super::log::Log;
 use super::pane::{self, Screen};
 use super::talk::Talk;
-use super::{Shim, Signals, children, stop_reason};
+use super::{Shim, Signals, children, confine, stop_reason};
 use crate::api::attempt::{Attempt, Dialogue, ExitReason, FailureClass, StopReason};
 use crate::api::report::Source;
 use crate::disk;
@@ -79,7 +79,15 @@ async fn run(
     let (output, input) = pty.into_split();
     let (heard, word) = (Heard::nothing(), Notify::new());
     let (keys, typed) = mpsc::unbounded_channel();
-    let talk = dialogue.map(|dialogue| Talk { records, attempt, dialogue, heard: &heard, keys });
+    let own_program = shim.own_program.as_path();
+    let talk = dialogue.map(|dialogue| Talk {
+        records,
+        attempt,
+        own_program,
+        dialogue,
+        heard: &heard,
+        keys,
+    });
     let mut life = pin!(live(leader, died, cut, (talk.as_ref(), &word)));
     let mut show = pin!(show(output, &mut shim.log, &mut shim.pane.screen, (ear, &heard)));
     let mut feed = pin!(feed(input, &mut shim.pane.keys, typed));
@@ -132,9 +140,11 @@ fn start(
     dialogue: Option<&Dialogue>,
 ) -> Result<Running, NotStarted> {
     let directory = &shim.attempt.directory;
+    let argv = confine::argv(shim, argv);
     let Some((program, arguments)) = argv.split_first() else {
         return Err(NotStarted { message: "no program is named".to_owned(), class: None });
     };
+    let program = program.as_str();
     let fail = |error: pty_process::Error| not_started((program, directory), &error);
     let system = |error: io::Error| fail(error.into());
     let (pty, inside) = pty_process::open().map_err(fail)?;

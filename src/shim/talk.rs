@@ -2,12 +2,14 @@
 //! types nothing before the program is ready, no message twice and none while it is paused.
 
 use super::ear::Heard;
+use super::errand;
 use super::stall::Stall;
 use crate::api::attempt::{Attempt, Dialogue};
 use crate::api::report::{self, Outcome, Report, Source};
 use crate::process::clock;
 use crate::records::Records;
 use std::convert::Infallible;
+use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc::UnboundedSender;
@@ -26,6 +28,7 @@ const BEFORE_RETURN: Duration = Duration::from_millis(150);
 pub(super) struct Talk<'a> {
     pub(super) records: &'a Records,
     pub(super) attempt: &'a Attempt,
+    pub(super) own_program: &'a Path,
     pub(super) dialogue: &'a Dialogue,
     pub(super) heard: &'a Heard,
     /// What is typed.
@@ -52,6 +55,7 @@ impl Talk<'_> {
                 on_word.notify_one();
             }
             self.note_conversation();
+            errand::run(self.records, self.attempt, self.own_program).await;
             stall.look(self.records, self.attempt, self.heard).await;
             tokio::select! {
                 _ = told.recv() => {}

@@ -2,6 +2,7 @@
 //! but a file it writes to see whether it can, and removes at once.
 
 mod agent;
+mod confine;
 
 pub use agent::examine_agent;
 
@@ -77,6 +78,7 @@ const WORK: &str = "Tasks, sessions and worktrees";
 pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding> {
     let mut found = Findings::default();
     machine(&mut found, &environment).await;
+    confine::view(&mut found, &environment).await;
     match Client::open(directory, environment).await {
         Err(error) => {
             let fix = "run it in a repository, or name one: `reconciler -C DIR doctor`";

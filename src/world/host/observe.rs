@@ -319,6 +319,7 @@ fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) ->
         outcome: words.report.as_ref().map(|report| report.outcome),
         progress: words.progress.clone(),
         stalled_since: words.stalled_since,
+        lacks: words.lacks.clone(),
         question: words.question.as_ref().map(|one| one.question.text.clone()),
     };
     AttemptSighting { number: files.number, attempt, state, said }
