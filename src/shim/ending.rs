@@ -98,6 +98,7 @@ pub(super) fn code(reason: &ExitReason) -> i32 {
         ExitReason::Failed { status } | ExitReason::VerifyFailed { status } => *status,
         ExitReason::TimedOut { .. } => 124,
         ExitReason::NotStarted { .. } => 127,
+        ExitReason::OutOfMemory { .. } => 137,
         ExitReason::Signalled { signal } => 128 + signal,
         ExitReason::HungUp => 129,
         ExitReason::Stopped { .. } => 143,

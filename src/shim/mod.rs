@@ -15,6 +15,7 @@ mod pane;
 mod program;
 #[cfg(test)]
 mod recorded;
+pub mod scope;
 mod stall;
 mod talk;
 pub mod view;
@@ -191,6 +192,8 @@ struct Shim<'a> {
     /// Our own program, as it was called at the start: an upgrade takes the same place.
     own_program: PathBuf,
     environment: Environment,
+    /// What holds the program to its limits.
+    scope: scope::Scope,
     signals: Signals,
     fenced: &'a Notify,
     pane: Pane,
@@ -217,6 +220,7 @@ impl<'a> Shim<'a> {
             common_dir: &lease.common_dir,
             own_program: std::env::current_exe().unwrap_or_else(|_| "reconciler".into()),
             environment: environment::of(&attempt.program, &own, &bin),
+            scope: scope::Scope::default(),
             signals,
             fenced,
             pane: Pane::open()?,
@@ -234,6 +238,7 @@ impl<'a> Shim<'a> {
             let message = format!("its files cannot be written: {error}");
             return (ExitReason::NotStarted { message }, None);
         }
+        self.scope = confine::prepare(self).await;
         let (ended, class) = program::work(self).await;
         let reason = match &attempt.program.verify {
             Some(verify) if ended == Ended::Exited(0) => {

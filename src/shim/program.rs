@@ -6,7 +6,7 @@ use super::ending::Ended;
 use super::log::Log;
 use super::pane::{self, Screen};
 use super::talk::Talk;
-use super::{Shim, Signals, children, confine, stop_reason};
+use super::{Shim, Signals, children, confine, scope, stop_reason};
 use crate::api::attempt::{Attempt, Dialogue, ExitReason, FailureClass, StopReason};
 use crate::api::report::Source;
 use crate::disk;
@@ -37,15 +37,25 @@ const LAST_WORDS: Duration = Duration::from_mins(1);
 /// A terminal never gives more at once.
 const READ_MAX: usize = 4096;
 
+/// The end of a program that was killed, and not by us.
+const KILLED: Ended = Ended::Signalled(Signal::KILL.as_raw());
+
 /// Runs the agent of an attempt, and talks with it. Returns how it ended, by its own word if it gave
 /// one, and what is known of the reason of a failure.
 pub(super) async fn work(shim: &mut Shim<'_>) -> (Ended, Option<FailureClass>) {
     let (records, attempt) = (shim.records, shim.attempt);
     let program = &attempt.program;
     let mut ear = Ear::new(&program.dialogue);
+    let kills = scope::memory_kills();
     let ended = match run(shim, &program.argv, Some(&mut ear)).await {
         Ok(ended) => ended,
         Err(NotStarted { message, class }) => return (Ended::NotStarted(message), class),
+    };
+    let ended = match (program.limits.memory_megabytes, scope::memory_kills()) {
+        (Some(limit_megabytes), now) if ended == KILLED && now > kills => {
+            Ended::Cut(ExitReason::OutOfMemory { limit_megabytes })
+        }
+        (Some(_) | None, _) => ended,
     };
     let report = records.reported(&attempt.id).ok().flatten();
     let is_silent = report.is_none() && ended == Ended::Exited(0);
@@ -140,7 +150,7 @@ fn start(
     dialogue: Option<&Dialogue>,
 ) -> Result<Running, NotStarted> {
     let directory = &shim.attempt.directory;
-    let argv = confine::argv(shim, argv);
+    let (argv, environment) = confine::start(shim, argv);
     let Some((program, arguments)) = argv.split_first() else {
         return Err(NotStarted { message: "no program is named".to_owned(), class: None });
     };
@@ -156,7 +166,7 @@ fn start(
     let mut command = pty_process::Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs(&shim.environment)
+        .envs(&environment)
         .current_dir(directory);
     if let Some(text) = dialogue.and_then(|dialogue| dialogue.stdin.as_ref()) {
         command = command.stdin(Stdio::from(disk::nameless(text.as_bytes()).map_err(system)?));

@@ -1,8 +1,11 @@
 //! Whether this machine allows what keeps workers within what they may. It tries it on a folder of its
 //! own, and changes nothing else.
 
-use super::{Environment, Findings, MACHINE};
+use super::{Environment, Findings, MACHINE, Snapshot};
+use crate::api::worker::ResourceLimits;
 use crate::process::spawn::{self, Call};
+use crate::shim::scope;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +24,23 @@ pub(super) async fn view(found: &mut Findings, environment: &Environment) {
             format!("decision workers could write to the repository: {why}"),
             fix,
         ),
+    }
+}
+
+/// Looks whether the limits of workers are held.
+pub(super) async fn limits(found: &mut Findings, snapshot: &Snapshot) {
+    let workers = snapshot.desired.known().into_iter().flat_map(|desired| &desired.workers);
+    let limits = workers.filter_map(|(_, entry)| Some(entry.spec.as_ref()?.limits));
+    let limited: BTreeSet<_> = limits.filter(|one| *one != ResourceLimits::default()).collect();
+    for limits in limited {
+        let fix = "limits need systemd that hands on cpu and memory to users (Delegate= of \
+                   user@.service); inside of a container limit that";
+        match scope::open(&limits).await {
+            Ok(_) => found.ok(MACHINE, format!("workers are held to {limits}")),
+            Err(why) => {
+                found.warn(MACHINE, format!("workers are not held to {limits}: {why}"), fix);
+            }
+        }
     }
 }
 

@@ -91,6 +91,7 @@ pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding>
             client.hooks_health(&mut found).await;
             client.trust_health(&mut found).await;
             client.disk_health(&mut found);
+            confine::limits(&mut found, &snapshot).await;
             unseen(&mut found, &snapshot.observed);
             not_ours(&mut found, &snapshot.observed);
             damaged(&mut found, &snapshot);

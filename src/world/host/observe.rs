@@ -431,6 +431,7 @@ mod tests {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            limits: crate::api::worker::ResourceLimits::default(),
             dialogue: Dialogue::default(),
         };
         Attempt {
