@@ -67,8 +67,10 @@ pub enum Reason {
     Running,
     /// An attempt runs, and its worker asked a person something.
     NeedsInput,
-    /// An attempt runs, and does nothing for a long time.
+    /// An attempt runs, and does nothing for a long time, or could not if it would.
     Stalled,
+    /// An attempt runs, and waits at its prompt for what a person says.
+    Idle,
     /// An attempt was asked to stop.
     Stopping,
     /// An attempt is over, and its shim is leaving.
@@ -148,6 +150,7 @@ impl Reason {
             | Self::OnHold
             | Self::NeedsInput
             | Self::Stalled
+            | Self::Idle
             | Self::AgentMissing
             | Self::NotLoggedIn => true,
             Self::Starting
@@ -193,6 +196,7 @@ impl Reason {
             Self::Running
                 | Self::NeedsInput
                 | Self::Stalled
+                | Self::Idle
                 | Self::HeldByPerson
                 | Self::Succeeded
                 | Self::Ending
@@ -221,6 +225,7 @@ impl Reason {
             | Self::Running
             | Self::NeedsInput
             | Self::Stalled
+            | Self::Idle
             | Self::AgentMissing
             | Self::NotLoggedIn
             | Self::RateLimited

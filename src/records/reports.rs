@@ -5,9 +5,8 @@ use super::{Error, Records, file};
 use crate::api::attempt::AttemptId;
 use crate::api::errand::{self, Errand};
 use crate::api::name::TaskName;
-use crate::api::report::{Exchange, Message, Progress, Question, Report};
+use crate::api::report::{Exchange, Message, Progress, Question, Report, Silence};
 use crate::disk::{self, Published};
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -23,15 +22,10 @@ const MESSAGE: &str = "message";
 const DELIVERED: &str = "delivered";
 const PROPOSAL: &str = "proposal";
 const CONVERSATION: &str = "conversation.json";
-const STALLED: &str = "stalled.json";
+const SILENCE: &str = "silence.json";
 const LACKS: &str = "lacks.json";
 const ERRAND: &str = "errand";
 const OUTCOME: &str = "errand-outcome";
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Stalled {
-    since: Timestamp,
-}
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Lacks {
@@ -57,8 +51,8 @@ pub struct Words {
     pub report: Option<Report>,
     /// How the agent calls its conversation.
     pub conversation: Option<String>,
-    /// Since when it does nothing, if its shim found that.
-    pub stalled_since: Option<Timestamp>,
+    /// That it lives and writes nothing, if its shim found that.
+    pub silence: Option<Silence>,
     /// What it runs without, because this machine does not allow it.
     pub lacks: Vec<String>,
     /// The oldest question without an answer.
@@ -80,7 +74,7 @@ impl Words {
             progress: read.one(PROGRESS),
             report: read.one(REPORT),
             conversation: read.one(CONVERSATION).map(|one: Conversation| one.name),
-            stalled_since: read.one(STALLED).map(|one: Stalled| one.since),
+            silence: read.one(SILENCE),
             lacks: read.one(LACKS).map(|one: Lacks| one.what).unwrap_or_default(),
             question: unanswered(),
         }
@@ -218,14 +212,14 @@ impl Records {
         Ok(disk::is_there(&self.said(id, &numbered(DELIVERED, number)))?)
     }
 
-    /// Notes that an attempt does nothing since then, or that it goes on.
+    /// Notes that an attempt is silent, or that it goes on.
     ///
     /// # Errors
     /// When it cannot be noted; what was noted before still stands.
-    pub fn set_stalled(&self, id: &AttemptId, since: Option<Timestamp>) -> Result<(), Error> {
-        let path = self.said(id, STALLED);
-        match since {
-            Some(since) => disk::replace_unsynced(&path, &file::bytes(&Stalled { since }))?,
+    pub fn set_silence(&self, id: &AttemptId, silence: Option<&Silence>) -> Result<(), Error> {
+        let path = self.said(id, SILENCE);
+        match silence {
+            Some(silence) => disk::replace_unsynced(&path, &file::bytes(silence))?,
             None => disk::remove(&path)?,
         }
         Ok(())

@@ -13,6 +13,7 @@ mod log;
 mod mask;
 mod pane;
 mod program;
+mod pulse;
 #[cfg(test)]
 mod recorded;
 pub mod scope;

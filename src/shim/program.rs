@@ -5,6 +5,7 @@ use super::ear::{Ear, Heard};
 use super::ending::Ended;
 use super::log::Log;
 use super::pane::{self, Screen};
+use super::pulse::Pulse;
 use super::talk::Talk;
 use super::{Shim, Signals, children, confine, scope, stop_reason};
 use crate::api::attempt::{Attempt, Dialogue, ExitReason, FailureClass, StopReason};
@@ -28,7 +29,7 @@ use tokio::process::Child;
 use tokio::signal::unix;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
-use tokio::time::{Sleep, timeout};
+use tokio::time::{Instant, Sleep, timeout};
 
 /// How long the last output of a program that is gone may take to reach log and pane.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -90,24 +91,20 @@ async fn run(
     let (heard, word) = (Heard::nothing(), Notify::new());
     let (keys, typed) = mpsc::unbounded_channel();
     let own_program = shim.own_program.as_path();
-    let talk = dialogue.map(|dialogue| Talk {
-        records,
-        attempt,
-        own_program,
-        dialogue,
-        heard: &heard,
-        keys,
+    let talk = dialogue.map(|dialogue| {
+        let pulse = Pulse::new(leader, &terminal);
+        Talk { records, attempt, own_program, dialogue, heard: &heard, pulse, keys }
     });
     let mut life = pin!(live(leader, died, cut, (talk.as_ref(), &word)));
     let mut show = pin!(show(output, &mut shim.log, &mut shim.pane.screen, (ear, &heard)));
-    let mut feed = pin!(feed(input, &mut shim.pane.keys, typed));
+    let mut feed = pin!(feed(input, &mut shim.pane.keys, (typed, &heard)));
     let mut talking = pin!(async {
         match &talk {
             Some(talk) => talk.go_on(told, &word).await,
             None => std::future::pending().await,
         }
     });
-    let mut follow = pin!(follow_size(terminal, resized));
+    let mut follow = pin!(follow_size(&terminal, resized));
     let mut silent = false;
     let ended = loop {
         tokio::select! {
@@ -316,7 +313,7 @@ async fn show(
 async fn feed(
     mut input: OwnedWritePty,
     keys: &mut Receiver<Vec<u8>>,
-    mut ours: UnboundedReceiver<Vec<u8>>,
+    (mut ours, heard): (UnboundedReceiver<Vec<u8>>, &Heard),
 ) -> Infallible {
     loop {
         let typed = tokio::select! {
@@ -324,15 +321,16 @@ async fn feed(
             Some(typed) = keys.recv() => typed,
             else => return std::future::pending().await,
         };
+        heard.last_typed.set(Some(Instant::now()));
         // A program whose terminal is closed reads nothing any more.
         input.write_all(&typed).await.ok();
     }
 }
 
 /// Gives the inner terminal the size of the outer one whenever that changes.
-async fn follow_size(terminal: OwnedFd, resized: &mut unix::Signal) -> Infallible {
+async fn follow_size(terminal: &OwnedFd, resized: &mut unix::Signal) -> Infallible {
     while resized.recv().await.is_some() {
-        tcsetwinsize(&terminal, Winsize::from(pane::size())).ok();
+        tcsetwinsize(terminal, Winsize::from(pane::size())).ok();
     }
     std::future::pending().await
 }

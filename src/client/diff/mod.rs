@@ -308,6 +308,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::Running
         | Reason::NeedsInput
         | Reason::Stalled
+        | Reason::Idle
         | Reason::AgentMissing
         | Reason::NotLoggedIn
         | Reason::RateLimited

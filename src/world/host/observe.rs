@@ -318,7 +318,7 @@ fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) ->
         conversation: words.conversation.clone(),
         outcome: words.report.as_ref().map(|report| report.outcome),
         progress: words.progress.clone(),
-        stalled_since: words.stalled_since,
+        silence: words.silence.clone(),
         lacks: words.lacks.clone(),
         question: words.question.as_ref().map(|one| one.question.text.clone()),
     };
