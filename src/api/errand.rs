@@ -6,9 +6,9 @@ use super::event::Event;
 use super::name::TaskName;
 use serde::{Deserialize, Serialize};
 
-/// What is to be done.
+/// What is to be done. The tag is no name of a field of what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "errand", rename_all = "snake_case")]
 pub enum Errand {
     /// Propose a task.
     Propose {

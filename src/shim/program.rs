@@ -38,9 +38,6 @@ const LAST_WORDS: Duration = Duration::from_mins(1);
 /// A terminal never gives more at once.
 const READ_MAX: usize = 4096;
 
-/// The end of a program that was killed, and not by us.
-const KILLED: Ended = Ended::Signalled(Signal::KILL.as_raw());
-
 /// Runs the agent of an attempt, and talks with it. Returns how it ended, by its own word if it gave
 /// one, and what is known of the reason of a failure.
 pub(super) async fn work(shim: &mut Shim<'_>) -> (Ended, Option<FailureClass>) {
@@ -52,12 +49,9 @@ pub(super) async fn work(shim: &mut Shim<'_>) -> (Ended, Option<FailureClass>) {
         Ok(ended) => ended,
         Err(NotStarted { message, class }) => return (Ended::NotStarted(message), class),
     };
-    let ended = match (program.limits.memory_megabytes, scope::memory_kills()) {
-        (Some(limit_megabytes), now) if ended == KILLED && now > kills => {
-            Ended::Cut(ExitReason::OutOfMemory { limit_megabytes })
-        }
-        (Some(_) | None, _) => ended,
-    };
+    let was_short = scope::memory_kills() > kills;
+    let limit = program.limits.memory_megabytes.filter(|_| was_short);
+    let ended = ended.by_its_memory(limit);
     let report = records.reported(&attempt.id).ok().flatten();
     let is_silent = report.is_none() && ended == Ended::Exited(0);
     let ended = if is_silent && program.dialogue.must_report {

@@ -66,8 +66,9 @@ const READS: [&str; 8] = [
     "sh -c echo x > /dev/tty",
     "sh -c test $(stat -c %u $HOME) = $(id -u)",
 ];
-const WORDS: [&str; 4] = [
+const WORDS: [&str; 5] = [
     "reconciler progress 1/2 looking",
+    "reconciler ask how? --no-wait",
     "reconciler decide which? --choice a --why because --confidence 80",
     "reconciler propose-task found --command true --why look",
     "reconciler complete judged",
@@ -111,7 +112,7 @@ fn a_decision_worker_reads_and_speaks_and_changes_nothing() {
     let said = command(&env, &["decisions"]);
     assert!(said.stdout.contains("which?") && said.stdout.contains("because"), "{said:?}");
     let said = command(&env, &["events"]);
-    assert!(said.stdout.contains("Proposed"), "{said:?}");
+    assert!(said.stdout.contains("Asked") && said.stdout.contains("Proposed"), "{said:?}");
     drop(running);
 }
 
