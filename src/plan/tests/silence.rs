@@ -5,7 +5,7 @@ use crate::api::report::{Silence, SilenceKind};
 use crate::plan::observed::{Said, Sighting};
 use serde_json::json;
 
-fn saying(said: Said) -> Scene {
+fn saying(said: &Said) -> Scene {
     scene()
         .task("login", json!({}))
         .registered("login", 60)
@@ -21,7 +21,7 @@ fn saying(said: Said) -> Scene {
 
 fn silent(kind: SilenceKind) -> Scene {
     let silence = Silence { since: at(NOW - 600), kind };
-    saying(Said { silence: Some(silence), ..Said::default() })
+    saying(&Said { silence: Some(silence), ..Said::default() })
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_silence_is_told_by_what_it_means_and_ends_nothing() {
 #[test]
 fn what_an_attempt_runs_without_is_told() {
     let lacks = vec!["a read-only view: cannot make a user namespace: no".to_owned()];
-    saying(Said { lacks, ..Said::default() }).says(
+    saying(&Said { lacks, ..Said::default() }).says(
         "login",
         "in_progress Running: attempt 1 runs on codegen-1 without a read-only view: cannot make a user \
          namespace: no",
