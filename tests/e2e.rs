@@ -27,6 +27,8 @@ mod kept;
 mod kills;
 #[path = "e2e/ledger.rs"]
 mod ledger;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "e2e/merges.rs"]
 mod merges;
 #[path = "e2e/places.rs"]
@@ -39,3 +41,5 @@ mod start;
 mod state;
 #[path = "e2e/the_loop.rs"]
 mod the_loop;
+#[path = "e2e/view.rs"]
+mod view;

@@ -4,7 +4,7 @@ use super::agent::Sign;
 use super::hash;
 use super::name::{AgentName, BranchName, CommitId, Owner, Seat, TaskName, Uid};
 use super::task::{Class, is_false};
-use super::worker::SessionOf;
+use super::worker::{ResourceLimits, SessionOf};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,9 @@ pub struct Program {
     pub timeout_seconds: u32,
     /// Seconds between SIGTERM and SIGKILL.
     pub stop_grace_seconds: u32,
+    /// What it may take of the machine.
+    #[serde(default)]
+    pub limits: ResourceLimits,
     /// How the shim talks with it.
     #[serde(default)]
     pub dialogue: Dialogue,
@@ -287,6 +290,11 @@ pub enum ExitReason {
         /// The limit, in seconds.
         after_seconds: u32,
     },
+    /// The kernel killed it, as it seems for more memory than it may take.
+    OutOfMemory {
+        /// How much it may take.
+        limit_megabytes: u32,
+    },
     /// The program could not be started.
     NotStarted {
         /// Why.
@@ -319,6 +327,7 @@ impl ExitReason {
             | Self::Unreported
             | Self::NotLanded { .. }
             | Self::TimedOut { .. }
+            | Self::OutOfMemory { .. }
             | Self::NotStarted { .. } => true,
             // SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS: the program itself broke.
             Self::Signalled { signal } => matches!(signal, 3 | 4 | 5 | 6 | 7 | 8 | 11 | 31),
@@ -338,6 +347,7 @@ impl ExitReason {
             | Self::Unreported
             | Self::NotLanded { .. }
             | Self::TimedOut { .. }
+            | Self::OutOfMemory { .. }
             | Self::NotStarted { .. }
             | Self::Stopped { .. } => false,
         }
@@ -369,6 +379,12 @@ impl fmt::Display for ExitReason {
             Self::Unreported => f.write_str("exited without a word that it is done"),
             Self::NotLanded { message } => write!(f, "was done, and could not land: {message}"),
             Self::TimedOut { after_seconds } => write!(f, "ran out of its {after_seconds} s"),
+            Self::OutOfMemory { limit_megabytes } => {
+                write!(
+                    f,
+                    "was killed, as it seems for more than its {limit_megabytes} MB of memory"
+                )
+            }
             Self::NotStarted { message } => write!(f, "could not be started: {message}"),
             Self::Signalled { signal } => write!(f, "was ended by signal {signal}"),
             Self::HungUp => f.write_str("lost its terminal"),

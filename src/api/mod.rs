@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod claim;
 pub mod condition;
 pub mod decision;
+pub mod errand;
 pub mod event;
 pub mod hash;
 pub mod hold;

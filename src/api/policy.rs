@@ -2,6 +2,7 @@
 
 use super::name::BranchName;
 use super::path::PathPattern;
+use super::task::Class;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +145,12 @@ pub struct Limits {
     /// How many attempts may run at once, over all workers.
     #[schemars(range(max = 10_000))]
     pub max_concurrent_tasks: u32,
+    /// How many attempts of execution tasks may run at once. 0 is no limit of their own.
+    #[schemars(range(max = 10_000))]
+    pub max_executions: u32,
+    /// How many attempts of decision tasks may run at once. 0 is no limit of their own.
+    #[schemars(range(max = 10_000))]
+    pub max_decisions: u32,
     /// Nothing starts while the load average of the last minute is above this, in percent of the
     /// processors: 100 is one program for each. 0 is no limit.
     #[schemars(range(max = 100_000))]
@@ -158,10 +165,24 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_concurrent_tasks: 50,
+            max_executions: 0,
+            max_decisions: 0,
             max_load_percent: 0,
             min_free_memory_megabytes: 0,
             min_free_disk_megabytes: 0,
         }
+    }
+}
+
+impl Limits {
+    /// Returns how many attempts of a class may run at once, with the name of the limit that says so;
+    /// `None` where only the limit over all holds.
+    pub fn of(&self, class: Class) -> Option<(&'static str, u32)> {
+        let (name, most) = match class {
+            Class::Execution => ("maxExecutions", self.max_executions),
+            Class::Decision => ("maxDecisions", self.max_decisions),
+        };
+        (most > 0).then_some((name, most))
     }
 }
 

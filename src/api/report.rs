@@ -39,6 +39,42 @@ impl fmt::Display for Progress {
     }
 }
 
+/// A program that lives and writes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Silence {
+    /// Since when.
+    pub since: Timestamp,
+    /// What it means, as far as its shim can tell.
+    #[serde(default)]
+    pub kind: SilenceKind,
+}
+
+/// What a silence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SilenceKind {
+    /// It does nothing: no progress, no question and no changed file either.
+    #[default]
+    Idle,
+    /// It is stopped, by a signal or a debugger.
+    Stopped,
+    /// It does not read what was typed.
+    Deaf,
+    /// It waits at its prompt, and has read all that was typed.
+    AtPrompt,
+}
+
+impl SilenceKind {
+    /// Returns whether the program could answer.
+    pub fn responds(self) -> bool {
+        match self {
+            Self::Idle | Self::AtPrompt => true,
+            Self::Stopped | Self::Deaf => false,
+        }
+    }
+}
+
 /// What a worker says at the end of its attempt. The first word stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

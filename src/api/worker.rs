@@ -4,6 +4,7 @@ use super::name::{AgentName, Skill};
 use super::task::{Class, is_false};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Who can do tasks, how many at once and with which skills.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,10 @@ pub struct WorkerSpec {
     /// on with its conversation from task to task. Only with `maxConcurrentTasks` 1.
     #[serde(default, skip_serializing_if = "SessionOf::is_task")]
     pub session: SessionOf,
+    /// What each program of this worker may take of the machine, where systemd holds it to that;
+    /// elsewhere it starts without, and says so.
+    #[serde(default, skip_serializing_if = "is_unlimited")]
+    pub limits: ResourceLimits,
     /// What this worker is for, for people and boards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -46,6 +51,37 @@ pub struct WorkerSpec {
     /// Takes no task, and stops those it has; they go to other workers.
     #[serde(default, skip_serializing_if = "is_false")]
     pub suspend: bool,
+}
+
+fn is_unlimited(limits: &ResourceLimits) -> bool {
+    *limits == ResourceLimits::default()
+}
+
+/// What a program, with all that it starts, may take of a machine.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ResourceLimits {
+    /// Processor time, in percent of one processor: 200 is two of them. It is slowed down beyond.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub cpu_percent: Option<u32>,
+    /// Memory, in megabytes. It is killed beyond.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 16, max = 100_000_000))]
+    pub memory_megabytes: Option<u32>,
+}
+
+impl fmt::Display for ResourceLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.cpu_percent, self.memory_megabytes) {
+            (None, None) => f.write_str("none"),
+            (Some(cpu), None) => write!(f, "{cpu} % cpu"),
+            (None, Some(memory)) => write!(f, "{memory} MB"),
+            (Some(cpu), Some(memory)) => write!(f, "{cpu} % cpu, {memory} MB"),
+        }
+    }
 }
 
 fn one() -> u32 {

@@ -72,7 +72,8 @@ impl Decide {
         let own = client.own_attempt()?;
         let Self { question, option: options, choice, why, .. } = &self;
         let words = Decided { question, options, choice, why };
-        let decision = client.record_decision(&own, words, self.confidence, self.task.clone())?;
+        let decision =
+            client.record_decision(&own, words, self.confidence, self.task.clone()).await?;
         match context.output {
             Output::Json => print::out(&print::json(&decision)?)?,
             Output::Table | Output::Wide | Output::Name => context.note("recorded"),

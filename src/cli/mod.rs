@@ -16,6 +16,7 @@ mod describe;
 mod diff;
 mod doctor;
 mod editing;
+mod errands;
 mod events;
 mod exec;
 mod exit;
@@ -49,6 +50,7 @@ mod status;
 mod strip;
 mod suspend;
 mod trust;
+mod view;
 mod wait;
 mod watch;
 
@@ -125,6 +127,8 @@ enum Verb {
     Trust(trust::Trust),
     Completion(completion::Completion),
     Shim(shim::Shim),
+    View(view::View),
+    Errands(errands::Errands),
     Hook(hook::Hook),
     AgentHook(agent_hook::AgentHook),
 }
@@ -238,6 +242,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Completion(verb) => verb.run(),
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(&context),
+        Verb::View(verb) => verb.run(),
+        Verb::Errands(verb) => Context::block_on(verb.run(&context)),
         Verb::Hook(verb) => verb.run(&context),
         Verb::AgentHook(agent_hook::AgentHook) => agent_hook::AgentHook::run(&context),
     }

@@ -2,6 +2,7 @@
 
 use super::{Client, Error, OwnAttempt};
 use crate::api::decision::Decision;
+use crate::api::errand::Errand;
 use crate::api::name::TaskName;
 use crate::process::clock;
 use jiff::SignedDuration;
@@ -25,7 +26,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] for a confidence that is no percentage; or when it cannot be written: then
     /// it is not recorded.
-    pub fn record_decision(
+    pub async fn record_decision(
         &self,
         own: &OwnAttempt,
         words: Decided<'_>,
@@ -53,7 +54,11 @@ impl Client {
             confidence,
             tasks,
         };
-        self.records().append_decision(&decision)?;
+        if self.has_view() {
+            self.have_done(own, &Errand::Decide(decision.clone())).await?;
+        } else {
+            self.records().append_decision(&decision)?;
+        }
         Ok(decision)
     }
 

@@ -14,6 +14,7 @@ pub mod demo;
 mod diff;
 mod doctor;
 mod edit;
+mod errand;
 mod forecast;
 mod hold;
 mod hook;

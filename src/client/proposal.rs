@@ -6,6 +6,7 @@ use super::check::{self, Version};
 use super::edit::text_of;
 use super::{Client, Commit, Edited, Error, OwnAttempt, Record};
 use crate::api::admission;
+use crate::api::errand::{Errand, Outcome};
 use crate::api::key::Key;
 use crate::api::name::{CommitId, TaskName};
 use crate::api::policy;
@@ -79,6 +80,10 @@ impl Client {
             return Err(limit());
         }
         let tip = self.admit(name, file).await?;
+        if self.has_view() {
+            let (task, file) = (name.clone(), file.to_owned());
+            return self.have_proposed(own, Errand::Propose { task, file, why }).await;
+        }
         if self.records().note_proposal(&own.id, name)? as usize > PROPOSALS_MAX {
             return Err(limit());
         }
@@ -94,6 +99,18 @@ impl Client {
         let seat = own.attempt.seat.to_string();
         self.note_words(&own.id.owner.task, "Proposed", &format!("{seat} proposes task/{name}"));
         self.accept_by_policy(name).await
+    }
+
+    /// Has a task proposed by the shim, which may write what a worker with a read-only view may not.
+    async fn have_proposed(&self, own: &OwnAttempt, errand: Errand) -> Result<Proposed, Error> {
+        Ok(match self.have_done(own, &errand).await? {
+            Outcome::Accepted { path, commit } => {
+                Proposed::Accepted(Edited { path, commit, warnings: Vec::new() })
+            }
+            Outcome::Waits { why } => Proposed::Waits { why },
+            // Refused is an error already.
+            Outcome::Done | Outcome::Refused { .. } => Proposed::Waits { why: None },
+        })
     }
 
     /// Accepts what was just proposed, if the policy says so.

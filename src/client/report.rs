@@ -33,6 +33,13 @@ pub struct OwnAttempt {
     shim: Option<ShimRecord>,
 }
 
+impl OwnAttempt {
+    /// Returns the shim that runs it, as far as that is known.
+    pub(super) fn shim(&self) -> Option<&ShimRecord> {
+        self.shim.as_ref()
+    }
+}
+
 /// An attempt that is not over.
 pub(super) type LiveAttempt = (AttemptId, Arc<AttemptFiles>);
 
@@ -300,6 +307,9 @@ impl Client {
             reason: reason.to_owned(),
             message: message.chars().take(300).collect(),
         };
+        if self.has_view() {
+            return self.have_noted(event);
+        }
         // It is history: an event is worth no failure.
         self.records().append(&event).ok();
     }

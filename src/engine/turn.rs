@@ -97,6 +97,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::Running
             | Reason::NeedsInput
             | Reason::Stalled
+            | Reason::Idle
             | Reason::RateLimited
             | Reason::Stopping
             | Reason::Ending

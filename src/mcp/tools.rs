@@ -136,7 +136,8 @@ impl Server {
         let tasks = said.tasks.iter().map(|one| name(one)).collect::<Result<_, _>>()?;
         let Decide { question, options, choice, why, .. } = &said;
         let words = Decided { question, options, choice, why };
-        Ok(say(&self.client.record_decision(&own, words, said.confidence, tasks)?))
+        let decided = self.client.record_decision(&own, words, said.confidence, tasks).await?;
+        Ok(say(&decided))
     }
 
     /// Proposes a new task. It waits for a person, unless the policy accepts proposals at once.

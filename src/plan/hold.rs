@@ -161,6 +161,8 @@ pub(super) fn no_room(scene: Scene<'_>) -> Option<(String, Timestamp)> {
         min_free_memory_megabytes,
         min_free_disk_megabytes,
         max_concurrent_tasks: _,
+        max_executions: _,
+        max_decisions: _,
     } = scene.policy.limits;
     let Machine { load_percent, free_memory_megabytes, free_disk_megabytes } =
         &scene.observed.machine;

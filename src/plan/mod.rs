@@ -156,7 +156,12 @@ impl Plan {
 fn is_seated(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::Running | Reason::NeedsInput | Reason::Stalled | Reason::Stopping | Reason::Ending
+        Reason::Running
+            | Reason::NeedsInput
+            | Reason::Stalled
+            | Reason::Idle
+            | Reason::Stopping
+            | Reason::Ending
     )
 }
 

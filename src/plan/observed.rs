@@ -6,7 +6,7 @@ use crate::api::claim::{BootTime, Claim};
 use crate::api::hold::{Holds, Retrial};
 use crate::api::landing::Landing;
 use crate::api::name::{BranchName, CommitId, Owner, Seat, TaskName};
-use crate::api::report::{Outcome, Progress};
+use crate::api::report::{Outcome, Progress, Silence};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -213,8 +213,10 @@ pub struct Said {
     pub question: Option<String>,
     /// How far it is.
     pub progress: Option<Progress>,
-    /// Since when it does nothing.
-    pub stalled_since: Option<Timestamp>,
+    /// That it lives and writes nothing, for so long that it means something.
+    pub silence: Option<Silence>,
+    /// What it runs without, because this machine does not allow it.
+    pub lacks: Vec<String>,
 }
 
 /// Where an attempt is.

@@ -67,6 +67,7 @@ pub(super) fn complete(
         secret_env: Vec::new(),
         timeout_seconds: 0,
         stop_grace_seconds: 0,
+        limits: crate::api::worker::ResourceLimits::default(),
         dialogue: Dialogue::default(),
     };
     let directory = match spec.class {

@@ -69,8 +69,10 @@ pub enum Reason {
     Running,
     /// An attempt runs, and its worker asked a person something.
     NeedsInput,
-    /// An attempt runs, and does nothing for a long time.
+    /// An attempt runs, and does nothing for a long time, or could not if it would.
     Stalled,
+    /// An attempt runs, and waits at its prompt for what a person says.
+    Idle,
     /// An attempt was asked to stop.
     Stopping,
     /// An attempt is over, and its shim is leaving.
@@ -152,6 +154,7 @@ impl Reason {
             | Self::OnHold
             | Self::NeedsInput
             | Self::Stalled
+            | Self::Idle
             | Self::AgentMissing
             | Self::NotLoggedIn => true,
             Self::Starting
@@ -198,6 +201,7 @@ impl Reason {
             Self::Running
                 | Self::NeedsInput
                 | Self::Stalled
+                | Self::Idle
                 | Self::HeldByPerson
                 | Self::Landing
                 | Self::Succeeded
@@ -227,6 +231,7 @@ impl Reason {
             | Self::Running
             | Self::NeedsInput
             | Self::Stalled
+            | Self::Idle
             | Self::AgentMissing
             | Self::NotLoggedIn
             | Self::RateLimited

@@ -10,7 +10,7 @@ use super::{Row, Scene, hold, spawn};
 use crate::api::attempt::TaskRecord;
 use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
-use crate::api::task::{TaskSpec, TaskState};
+use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::observed::{AttemptSighting, AttemptState, ClaimSighting, TaskSighting};
 use crate::plan::report::Reason;
@@ -33,7 +33,7 @@ pub(super) fn decide<'a>(
         held: Held::by(scene, rows, claims),
         seats: Seats::new(scene, taken(rows)),
         wrong_ref: super::wrong_ref(scene),
-        limit: None,
+        full: BTreeMap::new(),
         no_room: hold::no_room(scene),
     };
     for row in rows.iter_mut() {
@@ -113,8 +113,8 @@ struct Queue<'a> {
     held: Held<'a>,
     seats: Seats<'a>,
     wrong_ref: Option<String>,
-    /// That the limit is reached, once it is.
-    limit: Option<String>,
+    /// Which limit keeps a class from starting, once it is reached: nothing ends within a plan.
+    full: BTreeMap<Class, String>,
     /// Why nothing may start on this machine, and when to look again.
     no_room: Option<(String, Timestamp)>,
 }
@@ -170,6 +170,25 @@ impl<'a> Queue<'a> {
         }
     }
 
+    /// Returns which limit of the policy keeps a class from starting, if one does.
+    fn limit_reached(&mut self, class: Class) -> Option<String> {
+        if let Some(message) = self.full.get(&class) {
+            return Some(message.clone());
+        }
+        let limits = &self.scene.policy.limits;
+        let (all, own) = (self.seats.running(None), self.seats.running(Some(class)));
+        let message = match limits.of(class) {
+            _ if all >= limits.max_concurrent_tasks => {
+                format!("{all} attempts run, as many as maxConcurrentTasks allows")
+            }
+            Some((name, most)) if own >= most => {
+                format!("{own} {class} attempts run, as many as {name} allows")
+            }
+            Some(_) | None => return None,
+        };
+        Some(self.full.entry(class).or_insert(message).clone())
+    }
+
     /// Gives a task a seat and its files, or says what it waits for.
     fn serve(
         &mut self,
@@ -188,10 +207,7 @@ impl<'a> Queue<'a> {
         if let Some((why, _)) = &self.no_room {
             return Err((Reason::MachineBusy, why.clone()));
         }
-        if self.seats.running >= self.scene.policy.limits.max_concurrent_tasks {
-            let message =
-                || format!("{} attempts run, as many as the policy allows", self.seats.running);
-            let message = self.limit.get_or_insert_with(message).clone();
+        if let Some(message) = self.limit_reached(spec.class) {
             return Err((Reason::LimitReached, message));
         }
         let paths = claim::wanted(self.scene, spec);
@@ -207,8 +223,8 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Returns the seats of the attempts that live or may.
-fn taken(rows: &[Row<'_>]) -> impl Iterator<Item = Seat> {
+/// Returns the seats and classes of the attempts that live or may.
+fn taken(rows: &[Row<'_>]) -> impl Iterator<Item = (Seat, Class)> {
     rows.iter().filter_map(|row| {
         let last = row.facts.task?.attempts.last()?;
         // What closes its last attempt may be held back, if that failed.
@@ -217,6 +233,6 @@ fn taken(rows: &[Row<'_>]) -> impl Iterator<Item = Seat> {
         let lives = !matches!(last.state, AttemptState::Ended(_));
         let attempt = last.attempt.as_ref().ok().filter(|_| stays && lives)?;
         // A verification takes no seat.
-        attempt.verifies.is_none().then(|| attempt.seat.clone())
+        attempt.verifies.is_none().then(|| (attempt.seat.clone(), attempt.class))
     })
 }

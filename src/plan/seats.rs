@@ -15,8 +15,8 @@ pub(super) struct Seats<'a> {
     loads: BTreeMap<Seat, u32>,
     /// The seats that can take one more, the least busy first: load, worker and replica.
     free: BTreeSet<(u32, usize, u32)>,
-    /// How many attempts run, on seats that are no more as well.
-    pub(super) running: u32,
+    /// How many attempts of each class run, on seats that are no more as well.
+    running: BTreeMap<Class, u32>,
     groups: BTreeMap<Group<'a>, Fitting>,
 }
 
@@ -40,16 +40,16 @@ struct Fitting {
 }
 
 impl<'a> Seats<'a> {
-    /// Returns the seats of a scene of which these are taken.
-    pub(super) fn new(scene: Scene<'a>, taken: impl Iterator<Item = Seat>) -> Self {
+    /// Returns the seats of a scene of which these are taken, by attempts of these classes.
+    pub(super) fn new(scene: Scene<'a>, taken: impl Iterator<Item = (Seat, Class)>) -> Self {
         let workers = scene.desired.workers.iter();
         let workers: Vec<_> = workers
             .filter_map(|(name, entry)| Some((name, entry.spec.as_ref()?)))
             .filter(|(_, spec)| spec.kind == WorkerType::AiAgent && !spec.suspend)
             .collect();
-        let (mut loads, mut running) = (BTreeMap::new(), 0_u32);
-        for seat in taken {
-            running = running.saturating_add(1);
+        let (mut loads, mut running) = (BTreeMap::new(), BTreeMap::new());
+        for (seat, class) in taken {
+            *running.entry(class).or_default() += 1;
             *loads.entry(seat).or_default() += 1;
         }
         let mut free = BTreeSet::new();
@@ -100,7 +100,16 @@ impl<'a> Seats<'a> {
             fitting.is_full = true;
             return Err(fitting.refusal.clone());
         };
+        *self.running.entry(spec.class).or_default() += 1;
         Ok(self.occupy(place))
+    }
+
+    /// Returns how many attempts of a class run, of all without one.
+    pub(super) fn running(&self, class: Option<Class>) -> u32 {
+        match class {
+            Some(class) => self.running.get(&class).copied().unwrap_or(0),
+            None => self.running.values().sum(),
+        }
     }
 
     fn occupy(&mut self, place: (u32, usize, u32)) -> Seat {
@@ -111,7 +120,6 @@ impl<'a> Seats<'a> {
         if load + 1 < spec.max_concurrent_tasks {
             self.free.insert((load + 1, at, replica));
         }
-        self.running = self.running.saturating_add(1);
         *self.loads.entry(seat.clone()).or_default() += 1;
         seat
     }

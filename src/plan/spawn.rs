@@ -314,6 +314,7 @@ pub(super) fn program(
 ) -> Option<Program> {
     let worker = scene.desired.workers.get(&seat.worker)?.spec.as_ref()?;
     let agent = scene.desired.agent(worker.agent.as_ref()?)?;
+    let limits = worker.limits;
     let worker = seat.to_string();
     let branch = record.branch.as_ref().map(BranchName::as_str).unwrap_or_default();
     let places = &scene.observed.places;
@@ -350,6 +351,7 @@ pub(super) fn program(
         secret_env: agent.secret_env.clone(),
         timeout_seconds: spec.timeout_seconds,
         stop_grace_seconds: agent.stop_grace_seconds,
+        limits,
         dialogue,
     })
 }

@@ -4,6 +4,8 @@
 use super::backoff::Verdict;
 use super::revive::Next;
 use crate::api::attempt::{Attempt, Exit};
+use crate::api::name::Seat;
+use crate::api::report::{Silence, SilenceKind};
 use crate::api::task::TaskState;
 use crate::plan::observed::Said;
 use crate::plan::report::{Reason, TaskReport};
@@ -15,12 +17,12 @@ pub(super) fn works(attempt: &Attempt, said: Option<&Said>, now: Timestamp) -> (
     if let Some(question) = said.and_then(|said| said.question.as_ref()) {
         return (Reason::NeedsInput, format!("{seat} asks: {question}"));
     }
-    if let Some(since) = said.and_then(|said| said.stalled_since) {
-        let minutes = now.duration_since(since).as_mins();
-        let message = format!("{seat} has written and changed nothing for {minutes} minutes");
-        return (Reason::Stalled, message);
+    if let Some(silence) = said.and_then(|said| said.silence.as_ref()) {
+        return silent(seat, silence, now);
     }
-    let message = format!("attempt {number} runs on {seat}");
+    let lacks = said.map(|said| said.lacks.as_slice()).unwrap_or_default();
+    let lacks: String = lacks.iter().flat_map(|lack| [" without ", lack]).collect();
+    let message = format!("attempt {number} runs on {seat}{lacks}");
     match said.and_then(|said| said.progress.as_ref()) {
         Some(progress) if progress.current_step.is_empty() => {
             (Reason::Running, format!("{message}: {progress}"))
@@ -30,6 +32,20 @@ pub(super) fn works(attempt: &Attempt, said: Option<&Said>, now: Timestamp) -> (
         }
         None => (Reason::Running, message),
     }
+}
+
+/// Says what it means that an attempt is silent.
+fn silent(seat: &Seat, silence: &Silence, now: Timestamp) -> (Reason, String) {
+    let minutes = now.duration_since(silence.since).as_mins();
+    let (reason, what) = match silence.kind {
+        SilenceKind::Idle => (Reason::Stalled, "has written and changed nothing"),
+        SilenceKind::Stopped => (Reason::Stalled, "is stopped, by a signal or a debugger,"),
+        SilenceKind::Deaf => (Reason::Stalled, "reads nothing of what is typed and writes nothing"),
+        SilenceKind::AtPrompt => {
+            (Reason::Idle, "waits at its prompt, without a word that it is done,")
+        }
+    };
+    (reason, format!("{seat} {what} for {minutes} minutes"))
 }
 
 /// Reports the verdict and returns what may come next.

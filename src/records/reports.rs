@@ -1,12 +1,12 @@
-//! What is said in an attempt: progress, questions and answers, messages, proposals, and the worker's
-//! last word. Each is a file in the folder of the attempt; but for the progress, what is said stands.
+//! What is said in an attempt: progress, questions and answers, messages, proposals, errands, and the
+//! worker's last word. Each is a file in the folder of the attempt; but for the progress, what is said stands.
 
 use super::{Error, Records, file};
 use crate::api::attempt::AttemptId;
+use crate::api::errand::{self, Errand};
 use crate::api::name::TaskName;
-use crate::api::report::{Exchange, Message, Progress, Question, Report};
+use crate::api::report::{Exchange, Message, Progress, Question, Report, Silence};
 use crate::disk::{self, Published};
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -22,11 +22,14 @@ const MESSAGE: &str = "message";
 const DELIVERED: &str = "delivered";
 const PROPOSAL: &str = "proposal";
 const CONVERSATION: &str = "conversation.json";
-const STALLED: &str = "stalled.json";
+const SILENCE: &str = "silence.json";
+const LACKS: &str = "lacks.json";
+const ERRAND: &str = "errand";
+const OUTCOME: &str = "errand-outcome";
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Stalled {
-    since: Timestamp,
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Lacks {
+    what: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,8 +51,10 @@ pub struct Words {
     pub report: Option<Report>,
     /// How the agent calls its conversation.
     pub conversation: Option<String>,
-    /// Since when it does nothing, if its shim found that.
-    pub stalled_since: Option<Timestamp>,
+    /// That it lives and writes nothing, if its shim found that.
+    pub silence: Option<Silence>,
+    /// What it runs without, because this machine does not allow it.
+    pub lacks: Vec<String>,
     /// The oldest question without an answer.
     pub question: Option<Exchange>,
 }
@@ -69,7 +74,8 @@ impl Words {
             progress: read.one(PROGRESS),
             report: read.one(REPORT),
             conversation: read.one(CONVERSATION).map(|one: Conversation| one.name),
-            stalled_since: read.one(STALLED).map(|one: Stalled| one.since),
+            silence: read.one(SILENCE),
+            lacks: read.one(LACKS).map(|one: Lacks| one.what).unwrap_or_default(),
             question: unanswered(),
         }
     }
@@ -206,17 +212,73 @@ impl Records {
         Ok(disk::is_there(&self.said(id, &numbered(DELIVERED, number)))?)
     }
 
-    /// Notes that an attempt does nothing since then, or that it goes on.
+    /// Notes that an attempt is silent, or that it goes on.
     ///
     /// # Errors
     /// When it cannot be noted; what was noted before still stands.
-    pub fn set_stalled(&self, id: &AttemptId, since: Option<Timestamp>) -> Result<(), Error> {
-        let path = self.said(id, STALLED);
-        match since {
-            Some(since) => disk::replace_unsynced(&path, &file::bytes(&Stalled { since }))?,
+    pub fn set_silence(&self, id: &AttemptId, silence: Option<&Silence>) -> Result<(), Error> {
+        let path = self.said(id, SILENCE);
+        match silence {
+            Some(silence) => disk::replace_unsynced(&path, &file::bytes(silence))?,
             None => disk::remove(&path)?,
         }
         Ok(())
+    }
+
+    /// Adds what an attempt runs without, because this machine does not allow it.
+    ///
+    /// # Errors
+    /// When it cannot be noted; go on without, or do not start.
+    pub fn note_lack(&self, id: &AttemptId, lack: &str) -> Result<(), Error> {
+        let path = self.said(id, LACKS);
+        let mut lacks: Lacks = self.heard(id, LACKS)?.unwrap_or_default();
+        lacks.what.push(lack.to_owned());
+        Ok(disk::replace_unsynced(&path, &file::bytes(&lacks))?)
+    }
+
+    /// Writes down what an attempt asks to be done for it, and returns its number.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; then it was not asked.
+    pub fn send_on_errand(&self, id: &AttemptId, errand: &Errand) -> Result<u32, Error> {
+        self.add(id, ERRAND, errand)
+    }
+
+    /// Returns the errands of an attempt that nobody did yet, oldest first. One that cannot be
+    /// understood is none.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub fn errands(&self, id: &AttemptId) -> Result<Vec<(u32, Errand)>, Error> {
+        let done = self.numbers(id, OUTCOME)?;
+        let open = self.numbers(id, ERRAND)?.into_iter().filter(|one| !done.contains(one));
+        let read = |number| Some((number, self.heard(id, &numbered(ERRAND, number)).ok()??));
+        Ok(open.filter_map(read).collect())
+    }
+
+    /// Writes down what came of an errand; the first word stands.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn end_errand(
+        &self,
+        id: &AttemptId,
+        number: u32,
+        outcome: &errand::Outcome,
+    ) -> Result<Published, Error> {
+        self.create(&self.said(id, &numbered(OUTCOME, number)), outcome)
+    }
+
+    /// Returns what came of an errand, once it is done.
+    ///
+    /// # Errors
+    /// When that cannot be understood.
+    pub fn errand_outcome(
+        &self,
+        id: &AttemptId,
+        number: u32,
+    ) -> Result<Option<errand::Outcome>, Error> {
+        self.heard(id, &numbered(OUTCOME, number))
     }
 
     /// Writes down how the agent calls its conversation; the first name stands.

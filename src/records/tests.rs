@@ -55,6 +55,7 @@ fn attempt(number: u32) -> Attempt {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            limits: crate::api::worker::ResourceLimits::default(),
             dialogue: Dialogue::default(),
         },
         heartbeat_seconds: 30,

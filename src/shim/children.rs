@@ -95,8 +95,8 @@ pub(super) fn stand_still() -> io::Result<bool> {
     Ok(!live.is_empty() && live.iter().all(|one| "Tt".contains(*one)))
 }
 
-/// Reads field 3.
-fn state(stat: &str) -> Option<char> {
+/// Reads field 3 of `/proc/PID/stat`.
+pub(super) fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 

@@ -11,6 +11,8 @@ use vte::{Params, Parser, Perform};
 
 /// So much of the text is kept, in bytes: enough for an error at the end, and a question before it.
 const TAIL_MAX: usize = 8 * 1024;
+/// So much of it shows whether a program is at its prompt, in bytes.
+const END_MAX: usize = 1024;
 /// The longest line that can be the end marker, decoration included.
 const LINE_MAX: usize = 512;
 
@@ -23,6 +25,10 @@ pub(super) struct Heard {
     pub(super) marked: Notify,
     /// When it wrote something last; `None` before it did.
     pub(super) last_output: Cell<Option<Instant>>,
+    /// When something was typed last.
+    pub(super) last_typed: Cell<Option<Instant>>,
+    /// The end of what it wrote since then.
+    pub(super) end: RefCell<String>,
     /// Whether it asked for bracketed pastes (xterm's mode 2004).
     pub(super) takes_pastes: Cell<bool>,
     /// The conversation that it named.
@@ -35,8 +41,25 @@ impl Heard {
             ready: Notify::new(),
             marked: Notify::new(),
             last_output: Cell::new(None),
+            last_typed: Cell::new(None),
+            end: RefCell::default(),
             takes_pastes: Cell::new(false),
             conversation: RefCell::new(None),
+        }
+    }
+}
+
+impl Heard {
+    /// Keeps the end of what was written since something was typed.
+    fn note_end(&self, fresh: &str) {
+        let mut end = self.end.borrow_mut();
+        if self.last_typed.get() > self.last_output.get() {
+            end.clear();
+        }
+        end.push_str(fresh);
+        if end.len() > 2 * END_MAX {
+            let from = end.ceil_char_boundary(end.len() - END_MAX);
+            end.drain(..from);
         }
     }
 }
@@ -69,7 +92,9 @@ impl Ear {
 
     /// Takes the next bytes that the program wrote.
     pub(super) fn hear(&mut self, bytes: &[u8], heard: &Heard) {
+        self.text.fresh.clear();
         self.parser.advance(&mut self.text, bytes);
+        heard.note_end(&self.text.fresh);
         heard.last_output.set(Some(Instant::now()));
         heard.takes_pastes.set(self.text.takes_pastes);
         if std::mem::take(&mut self.text.marked) {
@@ -101,6 +126,8 @@ struct Text {
     /// The line that is being written.
     line: String,
     tail: String,
+    /// What the last bytes added to it.
+    fresh: String,
     marked: bool,
     takes_pastes: bool,
 }
@@ -111,6 +138,7 @@ impl Text {
     }
 
     fn push(&mut self, c: char) {
+        self.fresh.push(c);
         self.tail.push(c);
         if self.tail.len() > 2 * TAIL_MAX {
             let from = self.tail.ceil_char_boundary(self.tail.len() - TAIL_MAX);

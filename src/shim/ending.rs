@@ -50,6 +50,17 @@ impl Ended {
         }
     }
 
+    /// Returns how a program with this limit of memory ended while the kernel killed something for its
+    /// memory.
+    pub(super) fn by_its_memory(self, limit_megabytes: Option<u32>) -> Self {
+        match (self, limit_megabytes) {
+            (Self::Signalled(9), Some(limit_megabytes)) => {
+                Self::Cut(ExitReason::OutOfMemory { limit_megabytes })
+            }
+            (ended, _) => ended,
+        }
+    }
+
     /// Returns whether it failed by itself.
     pub(super) fn is_failure(&self) -> bool {
         match self {
@@ -98,6 +109,7 @@ pub(super) fn code(reason: &ExitReason) -> i32 {
         ExitReason::Failed { status } | ExitReason::VerifyFailed { status } => *status,
         ExitReason::TimedOut { .. } => 124,
         ExitReason::NotStarted { .. } => 127,
+        ExitReason::OutOfMemory { .. } => 137,
         ExitReason::Signalled { signal } => 128 + signal,
         ExitReason::HungUp => 129,
         ExitReason::Stopped { .. } => 143,
@@ -120,6 +132,10 @@ mod tests {
         assert_eq!(Ended::Exited(0).reason(), ExitReason::Succeeded);
         assert_eq!(Ended::Exited(0).verified(), ExitReason::Succeeded);
         assert_eq!(Ended::Signalled(9).verified(), ExitReason::Signalled { signal: 9 });
+        let limit = ExitReason::OutOfMemory { limit_megabytes: 64 };
+        assert_eq!(Ended::Signalled(9).by_its_memory(Some(64)).reason(), limit);
+        assert_eq!(Ended::Signalled(9).by_its_memory(None), Ended::Signalled(9));
+        assert_eq!(Ended::Exited(1).by_its_memory(Some(64)), Ended::Exited(1));
         let cut = Ended::Cut(ExitReason::TimedOut { after_seconds: 1 });
         assert_eq!(code(&cut.verified()), 124);
     }

@@ -51,6 +51,7 @@ mod tests {
             secret_env: vec!["TOKEN".to_owned()],
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            limits: crate::api::worker::ResourceLimits::default(),
             dialogue: crate::api::attempt::Dialogue::default(),
         }
     }

@@ -3,18 +3,23 @@
 //! or that the loop closed, and never decides whether to try again.
 
 mod children;
+mod confine;
 mod ear;
 mod ending;
 mod environment;
+mod errand;
 mod lease;
 mod log;
 mod mask;
 mod pane;
 mod program;
+mod pulse;
 #[cfg(test)]
 mod recorded;
+pub mod scope;
 mod stall;
 mod talk;
+pub mod view;
 
 pub use mask::masked;
 
@@ -40,7 +45,7 @@ use log::Log;
 use pane::Pane;
 use std::convert::Infallible;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -53,6 +58,14 @@ const CLOSE_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// So deep below the root of the repository are the folders of attempts.
 const FOLDER_DEPTH: usize = 4;
+
+/// Notes what the attempt with this folder runs without. It runs all the same: what cannot be noted
+/// shows in `doctor` only.
+pub fn note_lack(folder: &Path, lack: &str) {
+    if let Ok((records, attempt)) = Records::around(folder) {
+        records.note_lack(&attempt.id, lack).ok();
+    }
+}
 
 /// Why a shim started nothing.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +110,7 @@ pub async fn run(folder: &Path, common_dir: &Path) -> Result<i32, Error> {
     let fenced = Notify::new();
     tokio::select! {
         biased;
-        reason = see_through(&records, &attempt, (signals, &fenced)) => Ok(ending::code(&reason)),
+        reason = see_through(&records, &lease, (signals, &fenced)) => Ok(ending::code(&reason)),
         never = beat(&records, &lease, &fenced) => match never {},
     }
 }
@@ -112,10 +125,11 @@ fn take(records: &Records, id: &AttemptId, shim: &ShimRecord) -> Result<(), Erro
     if closed { Err(Error::Closed(id.clone())) } else { Ok(()) }
 }
 
-async fn see_through(records: &Records, attempt: &Attempt, told: (Signals, &Notify)) -> ExitReason {
+async fn see_through(records: &Records, lease: &Lease<'_>, told: (Signals, &Notify)) -> ExitReason {
+    let attempt = lease.attempt;
     let (started_at, (reason, class)) = match stop_reason(records, &attempt.id) {
         Some(reason) => (None, (reason, None)),
-        None => work(records, attempt, told).await,
+        None => work(records, lease, told).await,
     };
     let exit = Exit { started_at, ended_at: clock::now(), reason, class };
     close(records, &attempt.id, &exit).await;
@@ -124,10 +138,10 @@ async fn see_through(records: &Records, attempt: &Attempt, told: (Signals, &Noti
 
 async fn work(
     records: &Records,
-    attempt: &Attempt,
+    lease: &Lease<'_>,
     told: (Signals, &Notify),
 ) -> (Option<Timestamp>, (ExitReason, Option<FailureClass>)) {
-    let mut shim = match Shim::new(records, attempt, told) {
+    let mut shim = match Shim::new(records, lease, told) {
         Ok(shim) => shim,
         Err(error) => {
             let message = format!("cannot open the terminal: {error}");
@@ -136,7 +150,7 @@ async fn work(
     };
     let ended = shim.work().await;
     shim.log.finish();
-    if attempt.session == SessionOf::Worker {
+    if lease.attempt.session == SessionOf::Worker {
         shim.hand_over(&ended.0).await;
     }
     shim.pane.close().await;
@@ -179,7 +193,12 @@ fn stop_reason(records: &Records, id: &AttemptId) -> Option<ExitReason> {
 struct Shim<'a> {
     records: &'a Records,
     attempt: &'a Attempt,
+    common_dir: &'a Path,
+    /// Our own program, as it was called at the start: an upgrade takes the same place.
+    own_program: PathBuf,
     environment: Environment,
+    /// What holds the program to its limits.
+    scope: scope::Scope,
     signals: Signals,
     fenced: &'a Notify,
     pane: Pane,
@@ -191,9 +210,10 @@ struct Shim<'a> {
 impl<'a> Shim<'a> {
     fn new(
         records: &'a Records,
-        attempt: &'a Attempt,
+        lease: &'a Lease<'_>,
         (signals, fenced): (Signals, &'a Notify),
     ) -> io::Result<Self> {
+        let attempt = lease.attempt;
         let own: Environment = std::env::vars_os().collect();
         let secrets = environment::secrets(&attempt.program, &own);
         let limit = attempt.program.timeout_seconds;
@@ -202,7 +222,10 @@ impl<'a> Shim<'a> {
         Ok(Self {
             records,
             attempt,
+            common_dir: &lease.common_dir,
+            own_program: std::env::current_exe().unwrap_or_else(|_| "reconciler".into()),
             environment: environment::of(&attempt.program, &own, &bin),
+            scope: scope::Scope::default(),
             signals,
             fenced,
             pane: Pane::open()?,
@@ -220,6 +243,7 @@ impl<'a> Shim<'a> {
             let message = format!("its files cannot be written: {error}");
             return (ExitReason::NotStarted { message }, None);
         }
+        self.scope = confine::prepare(self).await;
         let (ended, class) = program::work(self).await;
         let reason = match &attempt.program.verify {
             Some(verify) if ended == Ended::Exited(0) => {
@@ -235,7 +259,7 @@ impl<'a> Shim<'a> {
     fn write_files(&self) -> Result<(), disk::Error> {
         let folder = self.records.folder(&self.attempt.id);
         let own = folder.join(OWN_PROGRAM);
-        disk::link(&own, &std::env::current_exe().unwrap_or_else(|_| "reconciler".into()))?;
+        disk::link(&own, &self.own_program)?;
         for (name, text) in &self.attempt.program.dialogue.files {
             disk::replace(&folder.join(name), text.as_bytes())?;
         }

@@ -5,8 +5,9 @@ use super::ear::{Ear, Heard};
 use super::ending::Ended;
 use super::log::Log;
 use super::pane::{self, Screen};
+use super::pulse::Pulse;
 use super::talk::Talk;
-use super::{Shim, Signals, children, stop_reason};
+use super::{Shim, Signals, children, confine, scope, stop_reason};
 use crate::api::attempt::{Attempt, Dialogue, ExitReason, FailureClass, StopReason};
 use crate::api::report::Source;
 use crate::disk;
@@ -28,7 +29,7 @@ use tokio::process::Child;
 use tokio::signal::unix;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
-use tokio::time::{Sleep, timeout};
+use tokio::time::{Instant, Sleep, timeout};
 
 /// How long the last output of a program that is gone may take to reach log and pane.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -43,10 +44,14 @@ pub(super) async fn work(shim: &mut Shim<'_>) -> (Ended, Option<FailureClass>) {
     let (records, attempt) = (shim.records, shim.attempt);
     let program = &attempt.program;
     let mut ear = Ear::new(&program.dialogue);
+    let kills = scope::memory_kills();
     let ended = match run(shim, &program.argv, Some(&mut ear)).await {
         Ok(ended) => ended,
         Err(NotStarted { message, class }) => return (Ended::NotStarted(message), class),
     };
+    let was_short = scope::memory_kills() > kills;
+    let limit = program.limits.memory_megabytes.filter(|_| was_short);
+    let ended = ended.by_its_memory(limit);
     let report = records.reported(&attempt.id).ok().flatten();
     let is_silent = report.is_none() && ended == Ended::Exited(0);
     let ended = if is_silent && program.dialogue.must_report {
@@ -79,17 +84,21 @@ async fn run(
     let (output, input) = pty.into_split();
     let (heard, word) = (Heard::nothing(), Notify::new());
     let (keys, typed) = mpsc::unbounded_channel();
-    let talk = dialogue.map(|dialogue| Talk { records, attempt, dialogue, heard: &heard, keys });
+    let own_program = shim.own_program.as_path();
+    let talk = dialogue.map(|dialogue| {
+        let pulse = Pulse::new(leader, &terminal);
+        Talk { records, attempt, own_program, dialogue, heard: &heard, pulse, keys }
+    });
     let mut life = pin!(live(leader, died, cut, (talk.as_ref(), &word)));
     let mut show = pin!(show(output, &mut shim.log, &mut shim.pane.screen, (ear, &heard)));
-    let mut feed = pin!(feed(input, &mut shim.pane.keys, typed));
+    let mut feed = pin!(feed(input, &mut shim.pane.keys, (typed, &heard)));
     let mut talking = pin!(async {
         match &talk {
             Some(talk) => talk.go_on(told, &word).await,
             None => std::future::pending().await,
         }
     });
-    let mut follow = pin!(follow_size(terminal, resized));
+    let mut follow = pin!(follow_size(&terminal, resized));
     let mut silent = false;
     let ended = loop {
         tokio::select! {
@@ -132,9 +141,11 @@ fn start(
     dialogue: Option<&Dialogue>,
 ) -> Result<Running, NotStarted> {
     let directory = &shim.attempt.directory;
+    let (argv, environment) = confine::start(shim, argv);
     let Some((program, arguments)) = argv.split_first() else {
         return Err(NotStarted { message: "no program is named".to_owned(), class: None });
     };
+    let program = program.as_str();
     let fail = |error: pty_process::Error| not_started((program, directory), &error);
     let system = |error: io::Error| fail(error.into());
     let (pty, inside) = pty_process::open().map_err(fail)?;
@@ -146,7 +157,7 @@ fn start(
     let mut command = pty_process::Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs(&shim.environment)
+        .envs(&environment)
         .current_dir(directory);
     if let Some(text) = dialogue.and_then(|dialogue| dialogue.stdin.as_ref()) {
         command = command.stdin(Stdio::from(disk::nameless(text.as_bytes()).map_err(system)?));
@@ -296,7 +307,7 @@ async fn show(
 async fn feed(
     mut input: OwnedWritePty,
     keys: &mut Receiver<Vec<u8>>,
-    mut ours: UnboundedReceiver<Vec<u8>>,
+    (mut ours, heard): (UnboundedReceiver<Vec<u8>>, &Heard),
 ) -> Infallible {
     loop {
         let typed = tokio::select! {
@@ -304,15 +315,16 @@ async fn feed(
             Some(typed) = keys.recv() => typed,
             else => return std::future::pending().await,
         };
+        heard.last_typed.set(Some(Instant::now()));
         // A program whose terminal is closed reads nothing any more.
         input.write_all(&typed).await.ok();
     }
 }
 
 /// Gives the inner terminal the size of the outer one whenever that changes.
-async fn follow_size(terminal: OwnedFd, resized: &mut unix::Signal) -> Infallible {
+async fn follow_size(terminal: &OwnedFd, resized: &mut unix::Signal) -> Infallible {
     while resized.recv().await.is_some() {
-        tcsetwinsize(&terminal, Winsize::from(pane::size())).ok();
+        tcsetwinsize(terminal, Winsize::from(pane::size())).ok();
     }
     std::future::pending().await
 }

@@ -2,12 +2,16 @@
 //! types nothing before the program is ready, no message twice and none while it is paused.
 
 use super::ear::Heard;
+use super::errand;
+use super::pulse::Pulse;
 use super::stall::Stall;
 use crate::api::attempt::{Attempt, Dialogue};
 use crate::api::report::{self, Outcome, Report, Source};
 use crate::process::clock;
 use crate::records::Records;
+use regex::Regex;
 use std::convert::Infallible;
+use std::path::Path;
 use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc::UnboundedSender;
@@ -26,8 +30,10 @@ const BEFORE_RETURN: Duration = Duration::from_millis(150);
 pub(super) struct Talk<'a> {
     pub(super) records: &'a Records,
     pub(super) attempt: &'a Attempt,
+    pub(super) own_program: &'a Path,
     pub(super) dialogue: &'a Dialogue,
     pub(super) heard: &'a Heard,
+    pub(super) pulse: Pulse<'a>,
     /// What is typed.
     pub(super) keys: UnboundedSender<Vec<u8>>,
 }
@@ -40,25 +46,38 @@ impl Talk<'_> {
         on_word: &tokio::sync::Notify,
     ) -> Infallible {
         let mut stall = Stall::watch(self.attempt);
-        if let Some(prompt) = &self.dialogue.paste {
-            self.is_ready().await;
-            self.type_in(prompt).await;
-        }
+        let mut prompt = self.dialogue.paste.as_ref();
         loop {
-            if self.dialogue.listens && !self.records.is_paused(self.attempt) {
+            // Nothing is said before the prompt.
+            if prompt.is_none() && self.dialogue.listens && !self.records.is_paused(self.attempt) {
                 self.type_messages().await;
             }
             if self.report().is_some() {
                 on_word.notify_one();
             }
             self.note_conversation();
-            stall.look(self.records, self.attempt, self.heard).await;
+            errand::run(self.records, self.attempt, self.own_program).await;
+            stall.look(self).await;
             tokio::select! {
                 _ = told.recv() => {}
                 () = self.heard.marked.notified() => self.take_marker(),
+                () = self.is_ready(), if prompt.is_some() => {
+                    if let Some(prompt) = prompt.take() {
+                        self.type_in(prompt).await;
+                    }
+                }
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
+    }
+
+    /// Returns whether the program shows this prompt, and nothing is left to be said to it.
+    pub(super) fn is_at(&self, prompt: Option<&Regex>) -> bool {
+        let answered = self.heard.last_typed.get().is_some()
+            && self.heard.last_output.get() > self.heard.last_typed.get();
+        let shows = |prompt: &Regex| prompt.is_match(&self.heard.end.borrow());
+        let queued = || self.records.queued(&self.attempt.id).is_ok_and(|all| all.is_empty());
+        answered && prompt.is_some_and(shows) && queued()
     }
 
     /// Returns the program's word that it is done, or failed.

@@ -23,7 +23,7 @@ const NARROW: [(&str, &[&str]); 13] = [
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 32] = [
+const WALLS: [(&str, Within); 33] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
@@ -39,6 +39,7 @@ const WALLS: [(&str, Within); 32] = [
     ("jiff", Within::Anywhere),
     ("jsonc_parser", Within::Rooms(&["api", "client"])),
     ("jsonschema", Within::Rooms(&["api"])),
+    ("nix", Within::Rooms(&["shim"])),
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
     ("regex", Within::Rooms(&["api", "shim"])),

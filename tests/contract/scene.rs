@@ -290,6 +290,7 @@ impl Stage {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 5,
+            limits: reconciler::api::worker::ResourceLimits::default(),
             dialogue: reconciler::api::attempt::Dialogue::default(),
         };
         Attempt {

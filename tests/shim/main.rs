@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
 
 mod claims;
+mod limits;
 mod scene;
 mod talk;
 

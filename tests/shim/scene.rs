@@ -41,6 +41,7 @@ pub(crate) fn scene(script: &str) -> Scene {
         secret_env: Vec::new(),
         timeout_seconds: 0,
         stop_grace_seconds: 10,
+        limits: reconciler::api::worker::ResourceLimits::default(),
         dialogue: Dialogue::default(),
     };
     let attempt = Attempt {

@@ -5,7 +5,7 @@ use crate::scene::{Scene, scene, send, wait_for};
 use jiff::SignedDuration;
 use reconciler::api::attempt::{ExitReason, FailureClass};
 use reconciler::api::hold::{Hold, HoldKind, Target};
-use reconciler::api::report::{Message, Outcome, Report, Source};
+use reconciler::api::report::{Message, Outcome, Report, SilenceKind, Source};
 use reconciler::disk::Published;
 use reconciler::process::clock;
 use serde_json::{Value, json};
@@ -207,7 +207,7 @@ fn a_program_that_neither_writes_nor_changes_anything_is_stalled_until_it_goes_o
     scene.wait_for_log("ready");
     let stalled = || {
         let files = scene.records.attempt(&scene.attempt.id).unwrap();
-        files.and_then(|files| files.words.stalled_since)
+        files.and_then(|files| files.words.silence).map(|one| one.since)
     };
     let since = wait_for("the stall", || {
         // The shim looks whenever it is told something.
@@ -236,7 +236,7 @@ fn a_silent_program_that_changes_files_or_asks_is_not_stalled() {
     scene.wait_for_log("ready");
     let stalled = || {
         let files = scene.records.attempt(&scene.attempt.id).unwrap();
-        files.and_then(|files| files.words.stalled_since)
+        files.and_then(|files| files.words.silence).map(|one| one.since)
     };
     wait_for("the work to end", || {
         send(&shim, "USR1");
@@ -251,4 +251,73 @@ fn a_silent_program_that_changes_files_or_asks_is_not_stalled() {
     });
     send(&shim, "HUP");
     scene.end_of(shim);
+}
+
+/// Waits until the shim, which looks whenever it is told something, says this of a silence.
+fn wait_for_silence(scene: &Scene, shim: &std::process::Child, kind: Option<SilenceKind>) {
+    wait_for(&format!("{kind:?}"), || {
+        send(shim, "USR1");
+        let files = scene.records.attempt(&scene.attempt.id).unwrap();
+        let found = files.and_then(|files| files.words.silence).map(|one| one.kind);
+        (found == kind).then_some(())
+    });
+}
+
+#[test]
+fn a_program_that_waits_at_its_prompt_is_idle_and_one_that_has_not_answered_yet_is_not() {
+    let script = "stty -echo; printf '> '; while read -r line; do echo on it; read -r go; \
+        printf '> '; done";
+    let dialogue = json!({ "paste": "do it", "ready": "> $", "listens": true, "stallSeconds": 2 });
+    let scene = talking(script, dialogue);
+    let shim = scene.start();
+    scene.wait_for_log("on it");
+    // The prompt that it showed before is not one at which it waits.
+    wait_for_silence(&scene, &shim, Some(SilenceKind::Idle));
+    scene.records.send(&scene.attempt.id, &message("go")).unwrap();
+    wait_for_silence(&scene, &shim, Some(SilenceKind::AtPrompt));
+    send(&shim, "HUP");
+    scene.end_of(shim);
+}
+
+#[test]
+fn a_program_that_is_stopped_or_reads_nothing_is_found_by_that_and_then_goes_on() {
+    let script = "stty -echo; echo $$ > pid; echo ready; until [ -e open ]; do sleep 0.05; done; \
+        read -r line; echo \"got $line\"; read -r end";
+    let scene = talking(script, json!({ "listens": true, "stallSeconds": 4 }));
+    let shim = scene.start();
+    scene.wait_for_log("ready");
+    scene.records.send(&scene.attempt.id, &message("hello")).unwrap();
+    wait_for_silence(&scene, &shim, Some(SilenceKind::Deaf));
+    fs::write(scene.path("open"), "").unwrap();
+    scene.wait_for_log("got hello");
+    wait_for_silence(&scene, &shim, None);
+    let pid = fs::read_to_string(scene.path("pid")).unwrap();
+    let signal = |name: &str| {
+        let done = std::process::Command::new("kill").args(["-s", name, pid.trim()]).status();
+        assert!(done.unwrap().success());
+    };
+    signal("STOP");
+    wait_for_silence(&scene, &shim, Some(SilenceKind::Stopped));
+    signal("CONT");
+    send(&shim, "HUP");
+    scene.end_of(shim);
+}
+
+#[test]
+fn the_word_and_the_stall_of_a_program_that_is_never_ready_count_all_the_same() {
+    let script = "echo hello; read -r quit";
+    let dialogue = json!({ "paste": "do it", "ready": "NEVER", "stallSeconds": 1, "quit": "x" });
+    let scene = talking(script, dialogue);
+    let shim = scene.start();
+    scene.wait_for_log("hello");
+    wait_for_silence(&scene, &shim, Some(SilenceKind::Idle));
+    say(&scene, &report(Outcome::Failed { retryable: true }, "nobody talks to me"));
+    send(&shim, "USR1");
+    wait_for("its last words", || {
+        send(&shim, "USR1");
+        scene.exit().is_some().then_some(())
+    });
+    let reason = scene.end_of(shim).reason;
+    let message = "nobody talks to me".to_owned();
+    assert_eq!(reason, ExitReason::SaidFailed { message, retryable: true });
 }

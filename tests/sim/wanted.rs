@@ -82,7 +82,10 @@ pub(crate) fn first(rng: &mut Rng) -> Desired {
         "retry": { "baseSeconds": 5, "capSeconds": 20 },
         "restart": { "budget": 5, "windowSeconds": 60, "baseSeconds": 1, "capSeconds": 20 },
         "locks": { "expirySeconds": 30 },
-        "limits": { "maxConcurrentTasks": 1 + rng.below(4) },
+        "limits": {
+            "maxConcurrentTasks": 1 + rng.below(4),
+            "maxExecutions": rng.below(3),
+        },
         "retention": { "trashSeconds": rng.below(600), "attemptsSeconds": rng.below(600) },
     });
     let mut desired = desired(worker, policy);

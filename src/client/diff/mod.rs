@@ -309,6 +309,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::Running
         | Reason::NeedsInput
         | Reason::Stalled
+        | Reason::Idle
         | Reason::AgentMissing
         | Reason::NotLoggedIn
         | Reason::RateLimited

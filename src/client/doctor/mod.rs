@@ -2,6 +2,7 @@
 //! but a file it writes to see whether it can, and removes at once.
 
 mod agent;
+mod confine;
 
 pub use agent::examine_agent;
 
@@ -77,6 +78,7 @@ const WORK: &str = "Tasks, sessions and worktrees";
 pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding> {
     let mut found = Findings::default();
     machine(&mut found, &environment).await;
+    confine::view(&mut found, &environment).await;
     match Client::open(directory, environment).await {
         Err(error) => {
             let fix = "run it in a repository, or name one: `reconciler -C DIR doctor`";
@@ -89,6 +91,7 @@ pub async fn examine(directory: &Path, environment: Environment) -> Vec<Finding>
             client.hooks_health(&mut found).await;
             client.trust_health(&mut found).await;
             client.disk_health(&mut found);
+            confine::limits(&mut found, &snapshot).await;
             unseen(&mut found, &snapshot.observed);
             not_ours(&mut found, &snapshot.observed);
             damaged(&mut found, &snapshot);

@@ -25,8 +25,42 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
     /// How it ended, for programs.
     pub result: Option<ExitReason>,
+    /// Whether its program could answer, for one that runs and may be typed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responds: Option<Responds>,
     /// Where it is or how it ended, for people.
     pub message: String,
+}
+
+/// Whether a program could answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Responds {
+    /// Whether it could, as far as its shim can tell.
+    pub now: bool,
+    /// Since when it is silent, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Timestamp>,
+}
+
+impl std::fmt::Display for Responds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.now, self.silent_since) {
+            (true, _) => f.write_str("responds"),
+            (false, None) => f.write_str("does not respond"),
+            (false, Some(since)) => write!(f, "does not respond since {since:.0}"),
+        }
+    }
+}
+
+/// Returns whether the program of a running attempt could answer, if it may be typed to.
+fn responds(one: &AttemptSighting) -> Option<Responds> {
+    let listens = one.attempt.as_ref().is_ok_and(|attempt| attempt.program.dialogue.listens);
+    let silence = one.said.silence.as_ref();
+    let now = silence.is_none_or(|silence| silence.kind.responds());
+    let silent_since = silence.map(|silence| silence.since);
+    // One that is stopped is told of, also where nobody types.
+    (listens || !now).then_some(Responds { now, silent_since })
 }
 
 /// Where an attempt is.
@@ -76,16 +110,22 @@ fn attempt(task: &TaskName, one: &AttemptSighting) -> AttemptView {
         started_at: None,
         ended_at: None,
         result: None,
+        responds: None,
         message: String::new(),
     };
     let view = match &one.state {
         AttemptState::Prepared => view,
-        AttemptState::Running { asked, started_at, .. } => AttemptView {
-            phase: if asked.is_some() { Phase::Stopping } else { Phase::Running },
-            started_at: Some(*started_at),
-            message: asked.as_ref().map(|asked| asked.why.to_string()).unwrap_or_default(),
-            ..view
-        },
+        AttemptState::Running { asked, started_at, .. } => {
+            let responds = responds(one);
+            let says = responds.as_ref().map(ToString::to_string).unwrap_or_default();
+            AttemptView {
+                phase: if asked.is_some() { Phase::Stopping } else { Phase::Running },
+                started_at: Some(*started_at),
+                message: asked.as_ref().map_or(says, |asked| asked.why.to_string()),
+                responds,
+                ..view
+            }
+        }
         AttemptState::Ending { exit, .. } => ended(view, Phase::Ending, exit),
         AttemptState::Lost { started_at, .. } => AttemptView {
             phase: Phase::Lost,

@@ -83,6 +83,7 @@ impl TaskStatus {
             Reason::Running
                 | Reason::NeedsInput
                 | Reason::Stalled
+                | Reason::Idle
                 | Reason::Starting
                 | Reason::Stopping
                 | Reason::Ending
@@ -110,6 +111,7 @@ impl TaskStatus {
             | Reason::NotLoggedIn => format!("reconciler logs {name}"),
             Reason::NotTrusted => "reconciler trust".to_owned(),
             Reason::NeedsInput => format!("reconciler send {name} 'the answer'"),
+            Reason::Idle => format!("reconciler send {name} 'what is to be done'"),
             Reason::Invalid => "reconciler check".to_owned(),
             Reason::Damaged => "reconciler doctor".to_owned(),
             Reason::NoWorker => "reconciler get workers -o wide".to_owned(),

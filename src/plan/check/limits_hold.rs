@@ -1,24 +1,28 @@
-//! No plan runs more attempts than the policy, or more on a seat than its worker, allows.
+//! No plan runs more attempts, over all or of a class, than the policy, or more on a seat than its worker, allows.
 
 use super::Case;
 use crate::api::name::Seat;
+use crate::api::task::Class;
 use crate::plan::action::Action;
 use crate::plan::observed::AttemptState;
 use std::collections::BTreeMap;
 
+/// How many attempts of each class there are.
+type Counts = BTreeMap<Class, u32>;
+
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let mut taken: BTreeMap<&Seat, u32> = BTreeMap::new();
-    let mut starts = 0;
+    let (mut starts, mut running): (Counts, Counts) = Default::default();
     for action in &case.plan.actions {
         // A verification takes no seat.
         if let Action::PrepareAttempt(attempt) = action
             && attempt.verifies.is_none()
         {
             *taken.entry(&attempt.seat).or_default() += 1;
-            starts += 1;
+            *starts.entry(attempt.class).or_default() += 1;
         }
     }
-    let mut running = starts;
+    running.clone_from(&starts);
     let tasks = case.observed.tasks.known().into_iter().flat_map(|tasks| tasks.values());
     for last in tasks.filter_map(|task| task.attempts.last()) {
         let Ok(attempt) = &last.attempt else { continue };
@@ -37,14 +41,21 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             AttemptState::Ended(_) => false,
         };
         if may_start {
-            running += 1;
+            *running.entry(attempt.class).or_default() += 1;
             taken.entry(&attempt.seat).and_modify(|count| *count += 1);
         }
     }
     let mut found = Vec::new();
-    let limit = case.desired.policy().limits.max_concurrent_tasks;
-    if starts > 0 && running > limit {
-        found.push(format!("{running} attempts would run, {limit} may"));
+    let limits = case.desired.policy().limits;
+    let all: u32 = running.values().sum();
+    if !starts.is_empty() && all > limits.max_concurrent_tasks {
+        found.push(format!("{all} attempts would run, {} may", limits.max_concurrent_tasks));
+    }
+    for class in starts.into_keys() {
+        let count = running.get(&class).copied().unwrap_or(0);
+        if let Some((name, most)) = limits.of(class).filter(|(_, most)| count > *most) {
+            found.push(format!("{count} {class} attempts would run, {name} is {most}"));
+        }
     }
     for (seat, count) in taken {
         let worker = case.desired.workers.get(&seat.worker).and_then(|entry| entry.spec.as_ref());

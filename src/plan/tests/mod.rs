@@ -9,6 +9,7 @@ mod people;
 mod queue;
 mod scene;
 mod seats;
+mod silence;
 mod starting;
 mod stopping;
 mod unseen;

@@ -155,7 +155,37 @@ fn why_no_worker_takes_a_task_is_said() {
     let limited = base().policy(json!({ "limits": { "maxConcurrentTasks": 0 } }));
     limited
         .task("a", json!({}))
-        .says("a", "pending LimitReached: 0 attempts run, as many as the policy allows");
+        .says("a", "pending LimitReached: 0 attempts run, as many as maxConcurrentTasks allows");
+}
+
+#[test]
+fn each_class_has_a_limit_of_its_own_which_the_others_do_not_feel() {
+    let limits = json!({ "limits": { "maxDecisions": 1, "maxExecutions": 2 } });
+    let decide = json!({ "class": "decision" });
+    let scene = scene()
+        .policy(limits)
+        .worker("codegen", json!({ "agent": "shell", "replicas": 9 }))
+        .worker("judge", json!({ "agent": "shell", "class": "decision", "replicas": 9 }))
+        .task("triage", decide.clone())
+        .registered("triage", 60)
+        .running("triage")
+        .task("review", decide)
+        .registered("review", 50)
+        .task("one", json!({}))
+        .registered("one", 40)
+        .task("two", json!({}))
+        .registered("two", 30)
+        .task("three", json!({}))
+        .registered("three", 20);
+    scene.says(
+        "review",
+        "pending LimitReached: 1 decision attempts run, as many as maxDecisions allows",
+    );
+    scene.says("two", "pending Starting: attempt 1 starts on codegen-3");
+    scene.says(
+        "three",
+        "pending LimitReached: 2 execution attempts run, as many as maxExecutions allows",
+    );
 }
 
 #[test]

@@ -137,8 +137,9 @@ impl Scene {
 
     /// The task has an attempt, of what it runs as committed, on `codegen-1`.
     pub(super) fn attempt(mut self, task: &str, state: AttemptState) -> Self {
-        let hash = self.desired.tasks.get(&name(task)).and_then(|entry| entry.spec.as_ref());
-        let hash = hash.map_or_else(|| "gone".to_owned(), run_hash);
+        let spec = self.desired.tasks.get(&name(task)).and_then(|entry| entry.spec.as_ref());
+        let hash = spec.map_or_else(|| "gone".to_owned(), run_hash);
+        let class = spec.map(|spec| spec.class).unwrap_or_default();
         let attempts = &mut known(&mut self.observed.tasks).get_mut(&name(task)).unwrap().attempts;
         let number = u32::try_from(attempts.len()).unwrap() + 1;
         let id = AttemptId { owner: Self::owner(task), number };
@@ -148,7 +149,7 @@ impl Scene {
             id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
             session: crate::api::worker::SessionOf::Task,
-            class: crate::api::task::Class::Execution,
+            class,
             run_hash: hash,
             prepared_at: at(NOW - 3),
             directory: format!("/r/.worktrees/{task}").into(),

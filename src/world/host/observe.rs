@@ -322,7 +322,8 @@ fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) ->
         conversation: words.conversation.clone(),
         outcome: words.report.as_ref().map(|report| report.outcome),
         progress: words.progress.clone(),
-        stalled_since: words.stalled_since,
+        silence: words.silence.clone(),
+        lacks: words.lacks.clone(),
         question: words.question.as_ref().map(|one| one.question.text.clone()),
     };
     AttemptSighting { number: files.number, attempt, state, said }
@@ -438,6 +439,7 @@ mod tests {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            limits: crate::api::worker::ResourceLimits::default(),
             dialogue: Dialogue::default(),
         };
         Attempt {

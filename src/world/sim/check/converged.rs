@@ -85,6 +85,7 @@ impl State {
             Reason::Running
             | Reason::NeedsInput
             | Reason::Stalled
+            | Reason::Idle
             | Reason::AgentMissing
             | Reason::NotLoggedIn
             | Reason::RateLimited
