@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::iter;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
@@ -43,13 +44,18 @@ pub fn enter(folder: &Path, common_dir: &Path) -> Result<(), NoView> {
     namespaces()?;
     // Before its root, which takes it along.
     bind(&folder)?;
-    bind(root)?;
-    if !common_dir.starts_with(root) {
-        bind(&common_dir)?;
+    let mut places = vec![root.to_owned()];
+    for place in iter::once(common_dir.clone()).chain(worktrees(&common_dir)) {
+        if !places.iter().any(|one| place.starts_with(one)) {
+            places.push(place);
+        }
+    }
+    for place in &places {
+        bind(place)?;
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(NoView::of("see mounts"))?;
     for (path, flags) in parse(&mounts) {
-        if path != folder && (path.starts_with(root) || path.starts_with(&common_dir)) {
+        if path != folder && places.iter().any(|place| path.starts_with(place)) {
             let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | flags;
             remount(&path, flags)?;
         }
@@ -57,6 +63,17 @@ pub fn enter(folder: &Path, common_dir: &Path) -> Result<(), NoView> {
     // The mounts belong to the first pair of namespaces: from within the second nobody undoes them.
     namespaces()?;
     std::env::set_current_dir(root).map_err(NoView::of(format!("enter {}", root.display())))
+}
+
+/// Returns the worktrees of a repository that are there, also those that people made elsewhere.
+fn worktrees(common_dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(common_dir.join("worktrees")) else { return Vec::new() };
+    let place = |entry: fs::DirEntry| {
+        let git = fs::read_to_string(entry.path().join("gitdir")).ok()?;
+        // Relative to its entry, where git was told so.
+        entry.path().join(git.trim_end_matches('\n')).parent()?.canonicalize().ok()
+    };
+    entries.filter_map(Result::ok).filter_map(place).collect()
 }
 
 /// Ubuntu lets a program make a namespace and then do nothing with it, and it stays so for whatever

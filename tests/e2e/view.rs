@@ -41,7 +41,7 @@ fn is_allowed(env: &TestEnvironment) -> bool {
     said.stdout.contains("decision workers see the repository read-only")
 }
 
-const WRITES: [&str; 13] = [
+const WRITES: [&str; 14] = [
     "sh -c echo x > tracked.txt",
     "sh -c echo x > new.txt",
     "sh -c cd / && echo x > \"$RECONCILER_REPO/new.txt\"",
@@ -49,6 +49,7 @@ const WRITES: [&str; 13] = [
     "sh -c echo x > .git/index",
     "rm -rf .git/objects",
     "sh -c echo x > .worktrees/other/new.txt",
+    "sh -c echo x > ../elsewhere/new.txt",
     "sh -c echo x > .reconciler/holds/all.json",
     "git commit --allow-empty --no-verify -m evil",
     "git update-ref refs/heads/evil HEAD",
@@ -89,6 +90,7 @@ fn a_decision_worker_reads_and_speaks_and_changes_nothing() {
     if !is_allowed(&env) {
         return;
     }
+    env.git(&["worktree", "add", "-q", "-b", "elsewhere", "../elsewhere"]);
     env.commit_task("other", &json!({ "command": "sleep 600" }));
     let running = env.start_loop();
     env.wait_for_reason("other", Reason::Running);
