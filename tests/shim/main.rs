@@ -169,7 +169,8 @@ fn of_two_shims_one_starts_the_program() {
 fn a_closed_attempt_starts_nothing() {
     let scene = scene("touch started");
     scene.prepare();
-    let exit = Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Lost };
+    let exit =
+        Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Lost, class: None };
     assert_eq!(scene.records.close(&scene.attempt.id, &exit).unwrap(), Published::New);
     let shim = scene.command().output().unwrap();
     assert_eq!(shim.status.code(), Some(1));

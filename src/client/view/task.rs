@@ -74,7 +74,11 @@ impl TaskStatus {
     pub fn runs(&self) -> bool {
         matches!(
             self.reason,
-            Reason::Running | Reason::Starting | Reason::Stopping | Reason::Ending
+            Reason::Running
+                | Reason::NeedsInput
+                | Reason::Starting
+                | Reason::Stopping
+                | Reason::Ending
         )
     }
 
@@ -93,8 +97,12 @@ impl TaskStatus {
             return "reconciler check".to_owned();
         }
         match self.reason {
-            Reason::AttemptsUsedUp | Reason::CrashLoop => format!("reconciler logs {name}"),
+            Reason::AttemptsUsedUp
+            | Reason::CrashLoop
+            | Reason::AgentMissing
+            | Reason::NotLoggedIn => format!("reconciler logs {name}"),
             Reason::NotTrusted => "reconciler trust".to_owned(),
+            Reason::NeedsInput => format!("reconciler send {name} 'the answer'"),
             Reason::Invalid => "reconciler check".to_owned(),
             Reason::Damaged => "reconciler doctor".to_owned(),
             Reason::NoWorker => "reconciler get workers -o wide".to_owned(),
@@ -105,6 +113,7 @@ impl TaskStatus {
             | Reason::Succeeded
             | Reason::RetryBackOff
             | Reason::RestartBackOff
+            | Reason::RateLimited
             | Reason::DependencyPending
             | Reason::DependencyUnmet
             | Reason::DependencyCycle

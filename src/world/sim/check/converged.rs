@@ -81,6 +81,10 @@ impl State {
                 (!idle).then_some("lives")
             }
             Reason::Running
+            | Reason::NeedsInput
+            | Reason::AgentMissing
+            | Reason::NotLoggedIn
+            | Reason::RateLimited
             | Reason::FilesHeld
             | Reason::WorkersBusy
             | Reason::LimitReached
