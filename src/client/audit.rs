@@ -56,12 +56,13 @@ impl Client {
     pub async fn audit(&self, range: &str) -> Result<Audit, Error> {
         let history = self.lock_history().await?;
         let commits = self.repository.landed(range).await?;
+        let case = self.repository.case();
         let lines = self.own_lines(&history, range).await?;
         let mut findings = Vec::new();
         for commit in &commits {
             let on = lines.iter().filter(|(_, line)| line.contains(&commit.id));
             let tasks: Vec<&TaskName> = on.map(|(task, _)| *task).collect();
-            let judged = Commit { at: commit.at, tasks: &tasks, paths: &commit.paths };
+            let judged = Commit { at: commit.at, tasks: &tasks, paths: &commit.paths, case };
             let mut trespasses = history.judge(judged);
             if let Some(person) = person_called(&commit.author) {
                 trespasses.retain(|one| !is_of(&one.by, &person));

@@ -193,7 +193,7 @@ impl Client {
                 return found.fail(STATE, error.to_string(), "`reconciler check` says more");
             }
         };
-        let checked = judge(&draft);
+        let checked = judge(&draft, self.repository.case(), None);
         let errors = checked.count(Severity::Error);
         if checked.files == 0 {
             found.warn(STATE, format!("there are none at {}", self.state_ref), "`reconciler init`");

@@ -5,6 +5,7 @@ use super::{Client, Error, check};
 use crate::api::admission;
 use crate::api::key::Key;
 use crate::api::name::{BranchName, CommitId};
+use crate::api::path::Case;
 use crate::api::position::Document;
 use crate::api::problem::{Problem, Severity, did_you_mean};
 use crate::api::{API_VERSION, Kind, schema, to_json};
@@ -108,7 +109,7 @@ impl Client {
             let help = "choose another name, or edit that file".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });
         }
-        let warnings = accept(&tree, key, &text)?;
+        let warnings = accept((&tree, self.repository.case()), key, &text)?;
         if disk::create(&tree.join(&path), text.as_bytes())? == Published::Existed {
             let help = "somebody else was first: look at it".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });
@@ -146,7 +147,7 @@ impl Client {
             what: format!("{key} is {} already", wanted.adjective()),
             help: format!("see `reconciler describe {key}`"),
         })?;
-        let warnings = accept(&tree, key, &after)?;
+        let warnings = accept((&tree, self.repository.case()), key, &after)?;
         disk::replace(&tree.join(&path), after.as_bytes())?;
         readable(&tree.join(&path))?;
         let commit = self.commit(&tree, (key, verb), record, Some(&bytes)).await?;
@@ -297,11 +298,11 @@ fn is_word_of(word: &str, kind: Kind) -> bool {
 }
 
 /// Judges a file among the others before it is written; returns what is only a warning.
-fn accept(tree: &Path, key: &Key, text: &str) -> Result<Vec<Problem>, Error> {
+fn accept((tree, case): (&Path, Case), key: &Key, text: &str) -> Result<Vec<Problem>, Error> {
     let mut draft = Draft::of_work_tree(tree)?;
     let path = key.path();
     draft.note(&path, || Some(Ok(text.as_bytes().to_vec())));
-    let mut problems = check::judge(&draft).problems;
+    let mut problems = check::judge(&draft, case, Some(tree)).problems;
     problems.retain(|problem| problem.path == path);
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(Error::Invalid(problems));

@@ -2,6 +2,7 @@
 //! what one of them can do, all can.
 
 mod audit;
+mod beyond;
 mod check;
 mod claim;
 mod control;

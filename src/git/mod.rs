@@ -1,6 +1,7 @@
 //! git: the handle on one repository. Objects are read without a checkout; refs move only by
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
+mod case;
 mod command;
 mod commit;
 mod hook;

@@ -69,7 +69,7 @@ impl Claims {
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn near(&self, paths: &[String], own: Option<&TaskName>) -> Result<Found, disk::Error> {
-        self.near_by(own, &|held| paths.iter().any(|path| path.starts_with(head(held))))
+        self.near_by(own, &|held| paths.iter().any(|path| begins_as(path, head(held))))
     }
 
     /// Returns the claims that may hold a path which one of these patterns does, those that cannot be
@@ -83,7 +83,7 @@ impl Claims {
         own: Option<&TaskName>,
     ) -> Result<Found, disk::Error> {
         let heads: Vec<&str> = patterns.iter().map(|one| head(one.as_str())).collect();
-        let meets = |held: &str| heads.iter().any(|h| h.starts_with(held) || held.starts_with(h));
+        let meets = |held: &str| heads.iter().any(|h| begins_as(h, held) || begins_as(held, h));
         self.near_by(own, &|held| meets(head(held)))
     }
 
@@ -201,6 +201,12 @@ fn record(text: &str) -> Option<(&str, Known<'_>)> {
     Some((task, Known { stamp, patterns: fields.filter(|one| !one.is_empty()).collect() }))
 }
 
+/// Returns whether a path begins so, whatever the case of letters: the locks say whether it counts.
+fn begins_as(path: &str, head: &str) -> bool {
+    let begin = path.as_bytes().get(..head.len());
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(head.as_bytes()))
+}
+
 /// Returns what stands before the first wildcard of a pattern: every path that it holds begins so.
 fn head(pattern: &str) -> &str {
     let plain = |c: char| c.is_alphanumeric() || "/_-. ".contains(c);
@@ -252,7 +258,11 @@ mod tests {
             assert_eq!(near(&claims, "z/x.rs"), ["glob"]);
             assert_eq!(near(&claims, "a/cd"), ["glob"]);
             assert_eq!(near(&claims, "free.txt"), [""; 0]);
-            for (pattern, meets) in [("src/", 41), ("src/m7/a.rs", 2), ("**", 41), ("b/", 1)] {
+            let other = claims.near(&["SRC/M7/A.rs".to_owned()], None).unwrap();
+            assert!(other.contains_key(&"t7".parse::<TaskName>().unwrap()), "in another case");
+            for (pattern, meets) in
+                [("src/", 41), ("src/m7/a.rs", 2), ("**", 41), ("b/", 1), ("Src/M7/", 2)]
+            {
                 let pattern = PathPattern::parse(pattern).unwrap();
                 assert_eq!(claims.near_patterns(&[pattern], None).unwrap().len(), meets);
             }

@@ -4,6 +4,7 @@
 use super::verdict::{Author, Presumed, Refusal, verdict};
 use crate::api::claim::{Claim, Holding};
 use crate::api::name::TaskName;
+use crate::api::path::Case;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,8 @@ pub struct Commit<'a> {
     pub tasks: &'a [&'a TaskName],
     /// The paths it changed.
     pub paths: &'a [String],
+    /// Whether the case of their letters counts.
+    pub case: Case,
 }
 
 /// What a commit changed although another task held it.
@@ -69,7 +72,8 @@ impl History {
     pub fn judge(&self, commit: Commit<'_>) -> Vec<Trespass> {
         let mut claims = self.at(commit.at);
         claims.retain(|task, _| !commit.tasks.contains(&task));
-        let found = verdict(&Author::Person, commit.paths, &claims, &Presumed::new());
+        let found =
+            verdict(&Author::Person, (commit.paths, commit.case), &claims, &Presumed::new());
         let trespass = |one: Refusal<'_>| match one {
             Refusal::Held { path, by, .. } => {
                 Some(Trespass { path: path.to_owned(), by: by.clone() })
@@ -105,7 +109,8 @@ mod tests {
         let tasks: Vec<TaskName> = tasks.iter().map(|task| task.parse().unwrap()).collect();
         let tasks: Vec<&TaskName> = tasks.iter().collect();
         let paths = ["src/a.rs".to_owned(), "docs/b.md".to_owned()];
-        let commit = Commit { at: time(at), tasks: &tasks, paths: &paths };
+        let case = Case::Sensitive;
+        let commit = Commit { at: time(at), tasks: &tasks, paths: &paths, case };
         history.judge(commit).into_iter().map(|one| one.by.generation).collect()
     }
 

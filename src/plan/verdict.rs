@@ -4,7 +4,7 @@
 use super::observed::ClaimSighting;
 use crate::api::claim::Claim;
 use crate::api::name::{Owner, TaskName};
-use crate::api::path::{PathPattern, PatternIndex};
+use crate::api::path::{Case, PathPattern, PatternIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who wants to change something.
@@ -64,12 +64,13 @@ pub enum Refusal<'a> {
 pub type Presumed = BTreeMap<TaskName, Vec<PathPattern>>;
 
 /// Returns why an author may not change these paths, relative to the top of the work tree with `/`
-/// between; nothing, when they may. A person may change what nobody holds. A worker may change what
+/// between; nothing, when they may. Whether the case of their letters counts is asked for with them, as
+/// it is set now: no claim says it. A person may change what nobody holds. A worker may change what
 /// its claim covers; one whose task names no files, what nobody else holds. A lock that cannot be
 /// understood holds what is presumed of it, and everything when nothing is.
 pub fn verdict<'a>(
     author: &'a Author,
-    paths: &'a [String],
+    (paths, case): (&'a [String], Case),
     claims: &'a BTreeMap<TaskName, ClaimSighting>,
     presumed: &Presumed,
 ) -> Vec<Refusal<'a>> {
@@ -88,14 +89,14 @@ pub fn verdict<'a>(
     let others = || claims.iter().filter(|(task, _)| Some(*task) != itself);
     for (task, claim) in others() {
         if let Err(why) = claim {
-            found.extend(damaged((task, why), paths, presumed.get(task)));
+            found.extend(damaged((task, why), (paths, case), presumed.get(task)));
         }
     }
-    let held = held(paths, others().filter_map(|(_, claim)| claim.as_ref().ok()));
+    let held = held((paths, case), others().filter_map(|(_, claim)| claim.as_ref().ok()));
     found.extend(held);
     let told: BTreeSet<&str> = found.iter().filter_map(Refusal::path).collect();
     if let Some(own) = own.filter(|own| !own.locked_files.is_empty()) {
-        let is_own = |path: &str| own.locked_files.iter().any(|one| one.covers(path));
+        let is_own = |path: &str| own.locked_files.iter().any(|one| covers(one, (path, case)));
         let outside = paths.iter().filter(|path| !told.contains(path.as_str()) && !is_own(path));
         let outside: Vec<_> = outside.map(|path| Refusal::Outside { path, own }).collect();
         found.extend(outside);
@@ -106,14 +107,14 @@ pub fn verdict<'a>(
 /// Returns which paths a lock that cannot be understood may hold.
 fn damaged<'a>(
     (task, why): (&'a TaskName, &'a str),
-    paths: &'a [String],
+    (paths, case): (&'a [String], Case),
     presumed: Option<&Vec<PathPattern>>,
 ) -> Vec<Refusal<'a>> {
     let Some(presumed) = presumed else {
         let anything = Refusal::Damaged { path: None, task, why };
         return Vec::from_iter((!paths.is_empty()).then_some(anything));
     };
-    let is_held = |path: &&String| presumed.iter().any(|pattern| pattern.covers(path));
+    let is_held = |path: &&String| presumed.iter().any(|pattern| covers(pattern, (path, case)));
     let held = paths.iter().filter(is_held);
     held.map(|path| Refusal::Damaged { path: Some(path), task, why }).collect()
 }
@@ -137,7 +138,10 @@ fn own<'a>(
 }
 
 /// Returns which paths other claims hold, without comparing each with each.
-fn held<'a>(paths: &'a [String], claims: impl Iterator<Item = &'a Claim>) -> Vec<Refusal<'a>> {
+fn held<'a>(
+    (paths, case): (&'a [String], Case),
+    claims: impl Iterator<Item = &'a Claim>,
+) -> Vec<Refusal<'a>> {
     let of = |by: &'a Claim| by.locked_files.iter().map(move |pattern| (by, pattern));
     let patterns: Vec<(&Claim, &PathPattern)> = claims.flat_map(of).collect();
     let mut index = PatternIndex::default();
@@ -148,13 +152,17 @@ fn held<'a>(paths: &'a [String], claims: impl Iterator<Item = &'a Claim>) -> Vec
     for path in paths {
         let mut last = None;
         for &(by, pattern) in index.above(path).filter_map(|number| patterns.get(number)) {
-            if last != Some(&by.task) && pattern.covers(path) {
+            if last != Some(&by.task) && covers(pattern, (path, case)) {
                 last = Some(&by.task);
                 found.push(Refusal::Held { path, pattern, by });
             }
         }
     }
     found
+}
+
+fn covers(pattern: &PathPattern, (path, case): (&str, Case)) -> bool {
+    pattern.clone().on(case).covers(path)
 }
 
 impl Author {
@@ -208,6 +216,14 @@ mod tests {
         paths: &[&str],
         claims: &BTreeMap<TaskName, ClaimSighting>,
     ) -> String {
+        judged_by(Case::Sensitive, (author, paths), claims)
+    }
+
+    fn judged_by(
+        case: Case,
+        (author, paths): (&Author, &[&str]),
+        claims: &BTreeMap<TaskName, ClaimSighting>,
+    ) -> String {
         let paths: Vec<String> = paths.iter().map(|&path| path.to_owned()).collect();
         let word = |one: Refusal<'_>| match one {
             Refusal::Held { path, by, .. } => format!("{path} held by {}", by.task),
@@ -217,7 +233,7 @@ mod tests {
             }
             Refusal::Damaged { task, .. } => format!("{task} damaged"),
         };
-        verdict(author, &paths, claims, &Presumed::new())
+        verdict(author, (&paths, case), claims, &Presumed::new())
             .into_iter()
             .map(word)
             .collect::<Vec<_>>()
@@ -243,6 +259,18 @@ mod tests {
         assert_eq!(judged(&stale, &["src/auth/a.rs"], &claims), "fenced Some(1) Some(2)");
         assert_eq!(judged(&worker("gone", Some(1)), &["x"], &claims), "fenced Some(1) None");
         assert_eq!(judged(&worker("login", None), &["src/auth/a.rs"], &claims), "");
+    }
+
+    #[test]
+    fn where_case_does_not_count_a_path_is_held_and_owned_by_any_spelling() {
+        let claims = table(&[claim("login", 2, &["Src/Auth/"]), claim("docs", 1, &["docs/"])]);
+        let paths = ["src/AUTH/a.rs", "Docs/b.md"];
+        let (person, login) = (Author::Person, worker("login", Some(2)));
+        assert_eq!(judged(&person, &paths, &claims), "");
+        let folded = |author: &Author| judged_by(Case::Insensitive, (author, &paths), &claims);
+        assert_eq!(folded(&person), "src/AUTH/a.rs held by login, Docs/b.md held by docs");
+        assert_eq!(folded(&login), "Docs/b.md held by docs");
+        assert_eq!(judged(&login, &paths[..1], &claims), "src/AUTH/a.rs outside");
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(super) fn list(client: &Client, query: &str) -> Result<Answer, Answer> {
         }
     }
     let mut locks = client.file_locks().map_err(|error| failure(&error))?;
-    locks.retain(|lock| path.as_ref().is_none_or(|path| lock.path == *path));
+    locks.retain(|lock| path.as_ref().is_none_or(|path| client.is_path_of(lock, path)));
     locks.retain(|lock| id.as_ref().is_none_or(|id| lock.id == *id));
     let (locks, next) = turn_to(&page, locks);
     let locks: Vec<Value> = locks.iter().map(of).collect();

@@ -5,7 +5,7 @@ use super::Draft;
 use crate::api::admission::{self, Admitted};
 use crate::api::key::{Key, Placed, STATE_FOLDER};
 use crate::api::name::CommitId;
-use crate::api::path::PathPattern;
+use crate::api::path::{Case, PathPattern};
 use crate::api::problem::Problem;
 use crate::api::{Object, Task};
 use crate::git::{BlobError, EntryKind, Reader, TreeEntry};
@@ -24,7 +24,8 @@ const FILES_MAX: usize = 20_000;
 pub struct Source {
     reader: Reader,
     state_ref: String,
-    last: Option<Arc<Desired>>,
+    /// What was read last, and by which rule paths were compared then.
+    last: Option<(Case, Arc<Desired>)>,
     admitted: BTreeMap<(String, String), File>,
 }
 
@@ -55,11 +56,14 @@ impl Source {
         let Some(revision) = revision else {
             return Err(format!("{} does not exist yet: commit something to it", self.state_ref));
         };
-        if let Some(last) = self.last.as_ref().filter(|last| last.revision == revision) {
+        let case = self.reader.case();
+        if let Some((_, last)) =
+            self.last.as_ref().filter(|last| (last.0, &last.1.revision) == (case, &revision))
+        {
             return Ok(Arc::clone(last));
         }
         let desired = Arc::new(self.read_at(&revision).await?);
-        self.last = Some(Arc::clone(&desired));
+        self.last = Some((case, Arc::clone(&desired)));
         Ok(desired)
     }
 
@@ -168,12 +172,17 @@ impl Source {
         Ok(None)
     }
 
-    /// Asks the tree whether plain paths are folders or files.
+    /// Makes every path mean what it does in this repository: by its rule for the case of letters, and
+    /// by the tree, which says whether a plain path is a folder or a file.
     async fn settle_paths(&self, desired: &mut Desired) -> Result<(), String> {
         let mut patterns: Vec<&mut PathPattern> = Vec::new();
         patterns.extend(desired.policy.spec.iter_mut().flat_map(|spec| &mut spec.shared_files));
         for task in desired.tasks.values_mut() {
             patterns.extend(task.spec.iter_mut().flat_map(|spec| &mut spec.files));
+        }
+        let case = self.reader.case();
+        for pattern in &mut patterns {
+            **pattern = pattern.clone().on(case);
         }
         patterns.retain(|pattern| pattern.unclear_path().is_some());
         let paths: Vec<String> =

@@ -4,6 +4,7 @@
 
 mod acquire;
 mod bypass;
+mod case;
 mod commits;
 mod damaged;
 mod install;

@@ -92,6 +92,7 @@ fn what_has_changed_since_the_first_hook_is_asked_about() {
         ("a file was added to the index", "echo x >new.txt; git add new.txt"),
         ("a claim was made", claimed),
         ("a claim was ended", "rm .task-locks/other.lock"),
+        ("the case of letters no longer counts", "git config core.ignorecase true"),
     ] {
         behind(&scene, "");
         until_older(&scene, &scene.root.join(".task-locks"));

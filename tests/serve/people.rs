@@ -91,3 +91,17 @@ fn agents_worktree(scene: &Scene) -> String {
     std::fs::write(generation, "1\n").unwrap();
     path.to_owned()
 }
+
+#[test]
+fn where_case_does_not_count_a_file_is_locked_by_whatever_spelling() {
+    let scene = shop();
+    let server = Server::start(&scene);
+    scene.git_as("ada", &server, &["lfs", "lock", "art/logo.psd"]).ok();
+    scene.git(&["config", "core.ignorecase", "true"]);
+    let said = scene.git_as("bob", &server, &["lfs", "lock", "ART/Logo.psd"]).fails(2);
+    assert!(said.contains("ada") && said.contains("by art/logo.psd"), "{said}");
+    let find = ["lfs", "locks", "--path", "ART/LOGO.psd", "--json"];
+    assert_eq!(listed(scene.git_as("bob", &server, &find)).len(), 1);
+    scene.git(&["config", "core.ignorecase", "false"]);
+    assert_eq!(listed(scene.git_as("bob", &server, &find)).len(), 0);
+}

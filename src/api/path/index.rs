@@ -1,5 +1,6 @@
 //! Which of many patterns could meet one: found by the literal names they begin with, without
-//! comparing each with each. It only narrows; whether two do meet is asked of the patterns.
+//! comparing each with each. It only narrows, whatever the case of letters; whether two do meet is asked of
+//! the patterns.
 
 use super::{Alternative, PathPattern, Segment, Token};
 use std::cmp::Reverse;
@@ -9,7 +10,7 @@ use std::ops::Bound;
 /// Patterns by the folder they are confined to, each with the number it was entered under.
 #[derive(Debug, Default)]
 pub struct PatternIndex {
-    /// Folders end in `/`, so that everything beneath one is a range; the root is empty.
+    /// Folders are in lower case and end in `/`, so that everything beneath one is a range; the root is empty.
     by_folder: BTreeMap<String, Vec<usize>>,
 }
 
@@ -26,7 +27,7 @@ impl PatternIndex {
 
     /// Returns the numbers of all patterns that could hold a path, in order; some of them may not.
     pub fn above(&self, path: &str) -> impl Iterator<Item = usize> + use<'_> {
-        let whole = format!("{path}/");
+        let whole = format!("{path}/").to_ascii_lowercase();
         let ends = whole.match_indices('/').map(|(at, _)| at + 1);
         let folders = [0].into_iter().chain(ends).filter_map(|end| whole.get(..end));
         let lists = folders.filter_map(|folder| self.by_folder.get(folder)).map(Vec::as_slice);

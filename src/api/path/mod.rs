@@ -1,13 +1,17 @@
 //! `PathPattern`: a glob over paths of the repository, and the exact question whether two of them
 //! can match one path. It reads no tree: who can see whether a path is a folder says so.
 
+mod case;
 mod index;
+mod parse;
 
+pub use case::Case;
 pub use index::PatternIndex;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -20,39 +24,50 @@ const ALTERNATIVES_MAX: usize = 64;
 /// A glob from the root of the repository: `*` and `?` stay within one name, `**` crosses folders,
 /// `[a-z]`, `[!a]` and `{a,b}` are as in a shell. `src/auth/` is the folder and all that is in it;
 /// without the slash it is so too, unless it is known, or by a dot in its name seems, to be a file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// It holds paths as they are spelled, until [`Self::on`] says that the case of letters does not
+/// count. That is of the place and not of the pattern: two that are written alike are equal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
     text: Arc<str>,
     alternatives: Arc<[Alternative]>,
     /// Whether everything beneath a match is held too.
     folder: bool,
+    case: Case,
 }
 
 /// One of the patterns without braces that a pattern stands for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone)]
 struct Alternative {
     segments: Vec<Segment>,
-    /// The literal names it begins with, a `/` behind each: all its paths are this one or beneath.
+    /// The literal names it begins with, a `/` behind each, in lower case: all its paths are this
+    /// one or beneath, however they are spelled.
     folder: String,
-    /// The name it ends with, if that is literal.
+    /// The name it ends with, in lower case, if that is literal.
     last: Option<String>,
 }
 
 impl Alternative {
-    fn parse(text: &str) -> Result<Self, &'static str> {
-        let segments = segments(text)?;
-        let folder = index::literal_folder(&segments);
-        let last = segments.last().and_then(index::literal_name);
+    fn parse(text: &str, case: Case) -> Result<Self, &'static str> {
+        let plain = parse::segments(text, Case::Sensitive)?;
+        let folder = index::literal_folder(&plain).to_ascii_lowercase();
+        let last = plain.last().and_then(index::literal_name);
+        let last = last.map(|name| name.to_ascii_lowercase());
+        let segments = match case {
+            Case::Sensitive => plain,
+            Case::Insensitive => parse::segments(text, case)?,
+        };
         Ok(Self { segments, folder, last })
     }
 
-    /// Returns whether one of the two begins as the other does: else no path is in both.
+    /// Returns whether one of the two begins as the other does, whatever the case of letters: else
+    /// no path is in both.
     fn begins_as(&self, other: &Self) -> bool {
         self.folder.starts_with(&other.folder) || other.folder.starts_with(&self.folder)
     }
 
-    /// Returns whether two files, one of each, may have one name.
+    /// Returns whether two files, one of each, may have one name, whatever the case of letters.
     fn ends_as(&self, other: &Self) -> bool {
         self.last.is_none() || other.last.is_none() || self.last == other.last
     }
@@ -78,7 +93,7 @@ enum Segment {
 enum Token {
     /// `*`: any characters within the name.
     Star,
-    /// One character out of these ranges, which are sorted and disjoint.
+    /// One character out of these ranges.
     One(Vec<(char, char)>),
 }
 
@@ -95,15 +110,21 @@ impl PathPattern {
         if text.chars().any(char::is_control) {
             return Err(fail("it has a control character"));
         }
-        let alternatives = expand(text)
-            .map_err(fail)?
-            .iter()
-            .map(|one| Alternative::parse(one))
-            .collect::<Result<Arc<[_]>, _>>()
-            .map_err(fail)?;
+        let alternatives = alternatives(text, Case::Sensitive).map_err(fail)?;
         let last = text.rsplit('/').next().unwrap_or_default();
         let folder = last.is_empty() || (is_literal(text) && !last.contains('.'));
-        Ok(Self { text: text.into(), alternatives, folder })
+        Ok(Self { text: text.into(), alternatives, folder, case: Case::Sensitive })
+    }
+
+    /// Returns the pattern as it is meant in a repository with this rule. Of two patterns that are
+    /// compared it suffices that one is so: any other meets it as if it were so too.
+    #[must_use]
+    pub fn on(self, case: Case) -> Self {
+        if self.case == case {
+            return self;
+        }
+        let again = alternatives(&self.text, case).expect("it was read before");
+        Self { alternatives: again, case, ..self }
     }
 
     /// Makes the pattern of one path as it is, whatever characters it has.
@@ -128,11 +149,12 @@ impl PathPattern {
 
     /// Returns the path, if there is but one that the pattern names: [`Self::of_path`] turned around.
     pub fn only_path(&self) -> Option<String> {
-        let [one] = &*self.alternatives else { return None };
+        let [one]: [String; 1] = parse::expand(&self.text).ok()?.try_into().ok()?;
         if self.text.ends_with('/') {
             return None;
         }
-        let names: Option<Vec<String>> = one.segments.iter().map(index::literal_name).collect();
+        let segments = parse::segments(&one, Case::Sensitive).ok()?;
+        let names: Option<Vec<String>> = segments.iter().map(index::literal_name).collect();
         Some(names?.join("/"))
     }
 
@@ -196,6 +218,31 @@ pub fn first_overlap<'a>(
         .find_map(|a| theirs.iter().find_map(|b| a.overlap(b).map(|witness| (a, b, witness))))
 }
 
+/// Reads the patterns without braces that a text stands for.
+fn alternatives(text: &str, case: Case) -> Result<Arc<[Alternative]>, &'static str> {
+    parse::expand(text)?.iter().map(|one| Alternative::parse(one, case)).collect()
+}
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for PathPattern {}
+
+impl PartialOrd for PathPattern {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PathPattern {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (&self.text, self.folder).cmp(&(&other.text, other.folder))
+    }
+}
+
 impl TryFrom<String> for PathPattern {
     type Error = PatternError;
     fn try_from(text: String) -> Result<Self, PatternError> {
@@ -229,166 +276,6 @@ impl JsonSchema for PathPattern {
 
 fn is_literal(text: &str) -> bool {
     !text.contains(['*', '?', '[', '{'])
-}
-
-/// Replaces `{a,b}` by one text for each alternative, innermost last.
-fn expand(text: &str) -> Result<Vec<String>, &'static str> {
-    let brace = |wanted| unclassed(text).find(|(_, c)| *c == wanted).map(|(at, _)| at);
-    let Some(open) = brace('{') else {
-        return if brace('}').is_some() {
-            Err("`}` has no `{`")
-        } else {
-            Ok(vec![text.to_owned()])
-        };
-    };
-    let (choices, close) = choices(text, open)?;
-    let mut all = Vec::new();
-    for choice in choices {
-        let whole = [&text[..open], choice, &text[close + 1..]].concat();
-        all.extend(expand(&whole)?);
-        if all.len() > ALTERNATIVES_MAX {
-            return Err("its braces stand for more than 64 patterns");
-        }
-    }
-    Ok(all)
-}
-
-/// Returns the characters that do not stand within `[...]`.
-fn unclassed(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let mut class_ends = 0;
-    text.char_indices().filter(move |(at, c)| {
-        if *at < class_ends {
-            return false;
-        }
-        if *c == '[' {
-            class_ends = class_end(text, at + 1).map_or(0, |end| end + 1);
-        }
-        true
-    })
-}
-
-/// Returns where the class ends whose inside begins at `from`. A `]` at its very beginning stands for
-/// itself.
-fn class_end(text: &str, from: usize) -> Option<usize> {
-    let inside = text.get(from..)?;
-    let first = inside.strip_prefix(['!', '^']).unwrap_or(inside);
-    let first = first.strip_prefix(']').unwrap_or(first);
-    let skipped = inside.len() - first.len();
-    first.find(']').map(|end| from + skipped + end)
-}
-
-/// Returns the alternatives of the brace at `open`, and where it closes.
-fn choices(text: &str, open: usize) -> Result<(Vec<&str>, usize), &'static str> {
-    let (mut depth, mut from, mut found) = (0_usize, open + 1, Vec::new());
-    for (at, c) in unclassed(text).skip_while(|(at, _)| *at < open) {
-        match c {
-            '{' => depth += 1,
-            ',' if depth == 1 => {
-                found.push(&text[from..at]);
-                from = at + 1;
-            }
-            '}' if depth == 1 => {
-                found.push(&text[from..at]);
-                return Ok((found, at));
-            }
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    Err("`{` has no `}`")
-}
-
-fn segments(text: &str) -> Result<Vec<Segment>, &'static str> {
-    let text = text.strip_suffix('/').unwrap_or(text);
-    if text.starts_with('/') {
-        return Err("write it from the root of the repository, without a leading `/`");
-    }
-    let mut found = Vec::new();
-    for name in text.split('/') {
-        match name {
-            "" => return Err("it has an empty name"),
-            "." | ".." => return Err("`.` and `..` are not allowed"),
-            "**" => found.push(Segment::Deep),
-            _ => found.push(Segment::Name(tokens(name)?)),
-        }
-    }
-    found.dedup_by(|a, b| *a == Segment::Deep && *b == Segment::Deep);
-    Ok(found)
-}
-
-fn tokens(name: &str) -> Result<Vec<Token>, &'static str> {
-    let mut rest = name.chars();
-    let mut found = Vec::new();
-    while let Some(c) = rest.next() {
-        found.push(match c {
-            '*' if found.last() == Some(&Token::Star) => continue,
-            '*' => Token::Star,
-            '?' => Token::One(complement(&[])),
-            '[' => {
-                let inside = rest.as_str();
-                let end = class_end(inside, 0).ok_or("`[` has no `]`")?;
-                let (body, after) = inside.split_at(end);
-                rest = after.get(1..).unwrap_or_default().chars();
-                Token::One(class(body)?)
-            }
-            ']' => return Err("`]` has no `[`"),
-            '\\' => return Err("`\\` is not allowed; write `/` between names"),
-            _ => Token::One(vec![(c, c)]),
-        });
-    }
-    Ok(found)
-}
-
-/// Reads the inside of `[...]`.
-fn class(body: &str) -> Result<Vec<(char, char)>, &'static str> {
-    let (negated, body) = match body.strip_prefix(['!', '^']) {
-        Some(inner) => (true, inner),
-        None => (false, body),
-    };
-    let chars: Vec<char> = body.chars().collect();
-    let mut ranges = Vec::new();
-    let mut at = 0;
-    while let Some(&from) = chars.get(at) {
-        let range = chars.get(at + 2).filter(|_| chars.get(at + 1) == Some(&'-'));
-        at += if range.is_some() { 3 } else { 1 };
-        let to = *range.unwrap_or(&from);
-        if from > to {
-            return Err("a range in `[...]` runs backwards");
-        }
-        ranges.push((from, to));
-    }
-    if ranges.is_empty() {
-        return Err("`[...]` is empty");
-    }
-    ranges.sort_unstable();
-    let outside = complement(&ranges);
-    Ok(if negated { outside } else { complement(&outside) })
-}
-
-/// Returns every character but `/` and those of the ranges, as sorted, disjoint ranges.
-fn complement(sorted: &[(char, char)]) -> Vec<(char, char)> {
-    let mut holes = sorted.to_vec();
-    holes.push(('/', '/'));
-    holes.sort_unstable();
-    let mut found = Vec::new();
-    let mut next = Some('\u{1}');
-    for (from, to) in holes {
-        let Some(start) = next else { break };
-        if start < from {
-            found.push((start, before(from)));
-        }
-        next = next.max(after(to)).filter(|_| after(to).is_some());
-    }
-    found.extend(next.map(|start| (start, char::MAX)));
-    found
-}
-
-fn after(c: char) -> Option<char> {
-    (c..=char::MAX).nth(1)
-}
-
-fn before(c: char) -> char {
-    ('\u{0}'..c).next_back().unwrap_or('\u{0}')
 }
 
 fn literal(name: &str) -> Segment {

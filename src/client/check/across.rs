@@ -5,7 +5,7 @@ use crate::agents;
 use crate::api::admission::Admitted;
 use crate::api::key::Key;
 use crate::api::name::{AgentName, CommitId, TaskName, WorkerName};
-use crate::api::path::first_overlap;
+use crate::api::path::{Case, PathPattern, first_overlap};
 use crate::api::position::Document;
 use crate::api::problem::{Problem, Report, Severity, did_you_mean};
 use crate::api::task::TaskSpec;
@@ -19,6 +19,8 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Tasks<'a> = BTreeMap<&'a TaskName, &'a TaskSpec>;
+/// Says of a path that it lies beyond a symbolic link, and what to do.
+type Beyond<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
 
 /// Something wrong, before its place in the file is looked up.
 struct Finding {
@@ -64,7 +66,7 @@ impl Findings {
 }
 
 /// Says what is wrong between the files of a draft.
-pub(super) fn judge(draft: &Draft) -> Vec<Problem> {
+pub(super) fn judge(draft: &Draft, case: Case, beyond: Beyond<'_>) -> Vec<Problem> {
     let mut findings = Findings::default();
     let tasks: Tasks<'_> = draft
         .files
@@ -76,7 +78,8 @@ pub(super) fn judge(draft: &Draft) -> Vec<Problem> {
         .collect();
     names(draft, &tasks, &mut findings);
     circles(draft, &tasks, &mut findings);
-    overlaps(&tasks, &mut findings);
+    overlaps((&tasks, case), &mut findings);
+    links(&tasks, beyond, &mut findings);
     untakable(&world_of(draft), &tasks, &mut findings);
     findings.place(draft)
 }
@@ -163,14 +166,15 @@ fn link(tasks: &Tasks<'_>, pair: &[&str]) -> Option<(Key, String, String)> {
 }
 
 /// Finds tasks that are free to run at once and may change one file.
-fn overlaps(tasks: &Tasks<'_>, findings: &mut Findings) {
+fn overlaps((tasks, case): (&Tasks<'_>, Case), findings: &mut Findings) {
     let behind: BTreeMap<&TaskName, BTreeSet<&TaskName>> =
         tasks.keys().map(|name| (*name, all_behind(tasks, name))).collect();
     let in_row = |a: &TaskName, b: &TaskName| behind.get(a).is_some_and(|set| set.contains(b));
     let listed: Vec<_> = tasks.iter().filter(|(_, spec)| !spec.suspend).collect();
     for (at, (name, spec)) in listed.iter().enumerate() {
+        let files: Vec<PathPattern> = spec.files.iter().map(|one| one.clone().on(case)).collect();
         for (other, other_spec) in listed.iter().take(at) {
-            let Some((mine, theirs, path)) = first_overlap(&spec.files, &other_spec.files) else {
+            let Some((mine, theirs, path)) = first_overlap(&files, &other_spec.files) else {
                 continue;
             };
             if in_row(name, other) || in_row(other, name) {
@@ -185,6 +189,18 @@ fn overlaps(tasks: &Tasks<'_>, findings: &mut Findings) {
             let help = "nothing to do if that is meant; else make the patterns narrower".to_owned();
             let this = (Key::Task((**name).clone()), Severity::Warning);
             findings.add(this, format!("/spec/files/{index}"), (message, Some(help)));
+        }
+    }
+}
+
+/// Finds paths that git has no files at.
+fn links(tasks: &Tasks<'_>, beyond: Beyond<'_>, findings: &mut Findings) {
+    for (name, spec) in tasks {
+        for (index, file) in spec.files.iter().enumerate() {
+            if let Some((message, help)) = beyond(file.as_str()) {
+                let this = (Key::Task((*name).clone()), Severity::Warning);
+                findings.add(this, format!("/spec/files/{index}"), (message, Some(help)));
+            }
         }
     }
 }

@@ -5,9 +5,11 @@ mod across;
 #[cfg(test)]
 mod tests;
 
+use super::beyond::beyond_link;
 use super::{Client, Error};
 use crate::api::admission;
 use crate::api::key::STATE_FOLDER;
+use crate::api::path::Case;
 use crate::api::problem::{Problem, Severity};
 use crate::git::BlobError;
 use crate::process::clock;
@@ -51,7 +53,14 @@ impl Client {
     /// When not all of them can be read, or there is no such version.
     pub async fn check(&self, directory: &Path, version: &Version) -> Result<Checked, Error> {
         let begin = clock::since_boot();
-        let checked = judge(&self.draft(directory, version).await?);
+        let top = match version {
+            Version::WorkTree | Version::Staged(_) => {
+                self.repository.work_tree_of(directory).await?
+            }
+            Version::Revision(_) => None,
+        };
+        let draft = self.draft(directory, version).await?;
+        let checked = judge(&draft, self.repository.case(), top.as_deref());
         Ok(Checked { took: clock::since_boot().saturating_sub(begin), ..checked })
     }
 
@@ -93,13 +102,14 @@ impl Client {
     }
 }
 
-/// Says all that is wrong in a draft: in each file, and between files.
-pub(super) fn judge(draft: &Draft) -> Checked {
+/// Says all that is wrong in a draft: in each file, between files, and with what lies in the work tree,
+/// if there is one.
+pub(super) fn judge(draft: &Draft, case: Case, top: Option<&Path>) -> Checked {
     let mut problems = draft.strays.clone();
     problems.extend(
         draft.files.values().filter_map(|file| file.admitted.as_ref().err()).flatten().cloned(),
     );
-    problems.extend(across::judge(draft));
+    problems.extend(across::judge(draft, case, &|path| beyond_link(top?, path)));
     problems.sort_by(|a, b| (&a.path, a.line, a.column).cmp(&(&b.path, b.line, b.column)));
     let files = draft.files.len() + draft.strays.len();
     Checked { files, problems, took: Duration::ZERO }

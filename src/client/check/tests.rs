@@ -1,6 +1,7 @@
 //! Scenes: files -> what is said of them together.
 
 use super::judge;
+use crate::api::path::Case;
 use crate::store::Draft;
 use serde_json::{Value, json};
 
@@ -25,11 +26,15 @@ fn shell() -> (String, Vec<u8>) {
 }
 
 fn told(files: Vec<(String, Vec<u8>)>) -> Vec<String> {
+    told_where(Case::Sensitive, files)
+}
+
+fn told_where(case: Case, files: Vec<(String, Vec<u8>)>) -> Vec<String> {
     let mut draft = Draft::default();
     for (path, bytes) in files {
         draft.note(&path, || Some(Ok(bytes)));
     }
-    judge(&draft).problems.iter().map(ToString::to_string).collect()
+    judge(&draft, case, None).problems.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -95,4 +100,21 @@ fn a_task_that_no_worker_could_take_is_told() {
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told[0].contains("warning: no worker fits: class execution, skill rust"));
     assert!(told[1].contains("agent shell of worker shell needs spec.command"), "{}", told[1]);
+}
+
+#[test]
+fn files_that_differ_in_case_alone_are_told_where_that_does_not_count() {
+    let files = || {
+        vec![
+            shell(),
+            task("a", &json!({ "files": ["Src/**"] })),
+            task("b", &json!({ "files": ["src/a.rs"] })),
+        ]
+    };
+    assert_eq!(told_where(Case::Sensitive, files()), [""; 0]);
+    let said = told_where(Case::Insensitive, files());
+    assert!(
+        said.concat().contains("`src/a.rs` and `Src/**` of task `a` can both change"),
+        "{said:?}"
+    );
 }

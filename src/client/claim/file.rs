@@ -78,12 +78,18 @@ impl Client {
         Ok(all)
     }
 
+    /// Returns whether a lock is for this path.
+    pub fn is_path_of(&self, lock: &FileLock, path: &str) -> bool {
+        self.repository.case().is_same(&lock.path, path)
+    }
+
     /// Locks one file for a person. Who holds it already, by whatever claim, is in the way.
     ///
     /// # Errors
     /// When it cannot be told who holds what: nothing was locked then.
     pub async fn lock_file(&self, path: &PathPattern, person: &Seat) -> Result<FileTaken, Error> {
         let desired = self.desired_if_known().await;
+        let path = &path.clone().on(self.repository.case());
         let turn = self.turn().await?;
         let asked = lock_of(person, vec![path.clone()], None);
         match granted(&turn, &asked, desired.as_deref()).await? {

@@ -6,6 +6,7 @@ use crate::api::claim::Claim;
 use crate::api::name::{Owner, Seat, TaskName};
 use crate::api::path::PathPattern;
 use crate::api::worker::WorkerType;
+use crate::client::beyond::refuse_beyond_link;
 use crate::client::hook::{from_top, is_folder};
 use crate::client::{Client, Error};
 use crate::disk;
@@ -45,6 +46,9 @@ impl Client {
         reason: Option<&str>,
     ) -> Result<Taken, Error> {
         let paths = self.patterns(directory, paths).await?;
+        if let Some(top) = self.repository.work_tree_of(directory).await? {
+            paths.iter().try_for_each(|one| refuse_beyond_link(&top, one.as_str()))?;
+        }
         let desired = self.desired_if_known().await;
         let reason = reason.map(ToOwned::to_owned);
         if let Some(place) = self.worktree_around(directory).await? {
@@ -230,7 +234,9 @@ impl Client {
             Err(_) if self.repository.is_bare() => String::new(),
             prefix => prefix?,
         };
-        paths.iter().map(|path| pattern(directory, &prefix, path)).collect()
+        let case = self.repository.case();
+        let pattern = |path: &String| Ok(pattern(directory, &prefix, path)?.on(case));
+        paths.iter().map(pattern).collect()
     }
 
     /// Tells the names of locks among words from the patterns that the others mean.

@@ -9,12 +9,13 @@ mod short;
 
 pub use short::passes_at_once;
 
+use super::beyond::{refuse_beyond_link, top_of};
 use super::check::Checked;
 use super::hooks::HookName;
 use super::{Environment, Error};
 use crate::api::event::{Event, EventKind};
 use crate::api::name::{Seat, TaskName};
-use crate::api::path::PathPattern;
+use crate::api::path::{Case, PathPattern};
 use crate::git::{HookPlace, Operation};
 use crate::locks::Claims;
 use crate::plan::observed::ClaimSighting;
@@ -155,14 +156,15 @@ pub async fn judge_hook(
     }
     let claims = locks.near(&paths, author.task())?;
     let presumed = presumed(&claims, directory, &environment).await;
-    if verdict(&author, &paths, &claims, &presumed).is_empty() {
+    let case = place.case();
+    if verdict(&author, (&paths, case), &claims, &presumed).is_empty() {
         if call.hook == HookName::PreCommit {
             renew::by_commit(author.task(), &locks, place.common_dir());
         }
         return Ok(Ruling::Passed);
     }
     keep_unsettled(&mut paths, &changes, &place).await?;
-    let refusals = verdict(&author, &paths, &claims, &presumed);
+    let refusals = verdict(&author, (&paths, case), &claims, &presumed);
     let refusals = without_own(refusals, &author, (directory, &environment)).await;
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
@@ -188,7 +190,8 @@ pub async fn judge_paths(
     environment: &Environment,
 ) -> Result<Ruling, Error> {
     let place = HookPlace::of(directory).await?;
-    let prefix = place.prefix().await?;
+    let (case, prefix) = (place.case(), place.prefix().await?);
+    let top = top_of(directory, &prefix)?;
     let claims = Claims::at(&lock_root(&place)?).list()?;
     let presumed = presumed(&claims, directory, environment).await;
     let is_unknown =
@@ -196,15 +199,17 @@ pub async fn judge_paths(
     let mut all = Vec::new();
     for path in paths {
         let from_top = from_top(&prefix, path)?;
+        let end = if path.ends_with('/') { "/" } else { "" };
+        refuse_beyond_link(&top, &format!("{from_top}{end}"))?;
         if path.ends_with('/') || is_folder(&directory.join(path)) {
-            all.extend(witnesses(&from_top, &claims, &presumed));
+            all.extend(witnesses((&from_top, case), &claims, &presumed));
             all.extend(is_unknown.then_some(from_top));
         } else {
             all.push(from_top);
         }
     }
     let (paths, author) = (all, author_of(&place)?);
-    let refusals = verdict(&author, &paths, &claims, &presumed);
+    let refusals = verdict(&author, (&paths, case), &claims, &presumed);
     let refusals = without_own(refusals, &author, (directory, environment)).await;
     if refusals.is_empty() {
         return Ok(Ruling::Passed);
@@ -222,12 +227,13 @@ pub(super) fn is_folder(path: &Path) -> bool {
 
 /// Returns a path in a folder for each pattern that holds something there.
 fn witnesses(
-    folder: &str,
+    (folder, case): (&str, Case),
     claims: &BTreeMap<TaskName, ClaimSighting>,
     presumed: &Presumed,
 ) -> Vec<String> {
     let whole = if folder.is_empty() { "**".to_owned() } else { format!("{folder}/") };
     let Ok(whole) = PathPattern::parse(&whole) else { return vec![folder.to_owned()] };
+    let whole = whole.on(case);
     let held = claims.values().filter_map(|claim| claim.as_ref().ok());
     let held = held.flat_map(|claim| &claim.locked_files).chain(presumed.values().flatten());
     held.filter_map(|held| whole.overlap(held)).collect()

@@ -30,7 +30,11 @@ fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<b
         return Some(true);
     }
     // The first hook of a git says what it has seen, and the next need not look.
-    let stamp = if is_first { place.begin_stamp(variables, &[locks.folder()]) } else { None };
+    let stamp = if is_first {
+        place.begin_stamp(variables, &[locks.folder(), &place.settings()])
+    } else {
+        None
+    };
     let paths = place.staged_at_once(variables)?;
     if is_first && paths.iter().any(|path| is_state(path)) {
         return None;
@@ -39,7 +43,7 @@ fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<b
     let passes = paths.is_empty() || {
         // What a damaged lock holds is looked for by the whole judgement.
         let (claims, presumed) = (locks.near(&paths, author.task()).ok()?, Presumed::new());
-        verdict(&author, &paths, &claims, &presumed).is_empty()
+        verdict(&author, (&paths, place.case()), &claims, &presumed).is_empty()
     };
     if is_first && passes && !paths.is_empty() {
         renew::by_commit(author.task(), &locks, place.common_dir());

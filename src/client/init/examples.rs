@@ -29,6 +29,7 @@ pub(super) fn policy(state_ref: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::path::Case;
     use crate::store::Draft;
 
     #[test]
@@ -38,7 +39,7 @@ mod tests {
         for (path, text) in [worker(), task(), policy] {
             draft.note(&path, || Some(Ok(text.into_bytes())));
         }
-        let checked = crate::client::check::judge(&draft);
+        let checked = crate::client::check::judge(&draft, Case::Sensitive, None);
         assert_eq!((checked.files, checked.problems), (3, Vec::new()));
     }
 }

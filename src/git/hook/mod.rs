@@ -69,6 +69,11 @@ impl HookPlace {
         &self.common_dir
     }
 
+    /// Returns the file of the settings that all worktrees share.
+    pub fn settings(&self) -> PathBuf {
+        self.common_dir.join("config")
+    }
+
     /// Returns where this directory lies in the work tree, as `src/auth/`; at its top, nothing.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! git need not judge it again. The script of the hook compares it by itself, and starts nothing.
 //!
 //! It stands for one git (pid and start time), one index (a second name of the very file) and for
-//! all that was older than it: the folder of locks, and of a worktree the mark and the generation.
+//! all that was older than it: the folder of locks, git's settings, and of a worktree the mark and the generation.
 //! Its time is that of before the judgement, so what changes meanwhile is not older.
 
 use super::short::Variables;
@@ -26,9 +26,9 @@ pub struct Stamp {
 }
 
 impl HookPlace {
-    /// Begins a stamp, before anything is looked at; `None` when there can be none. These folders
-    /// may not change after it.
-    pub fn begin_stamp(&self, variables: &Variables, folders: &[&Path]) -> Option<Stamp> {
+    /// Begins a stamp, before anything is looked at; `None` when there can be none. These files
+    /// and folders may not change after it.
+    pub fn begin_stamp(&self, variables: &Variables, others: &[&Path]) -> Option<Stamp> {
         let path = self.git_dir.join(STAMP);
         absent(fs::remove_file(&path))?;
         let index = self.git_dir.join(format!("{STAMP}.index"));
@@ -39,7 +39,7 @@ impl HookPlace {
         let files = of_worktree.iter().filter(|_| !is_main).map(PathBuf::as_path);
         let git = git(variables).ok()?;
         let mut text = format!("{} {}\n", git.pid, git.start_time);
-        for file in folders.iter().copied().chain(files) {
+        for file in others.iter().copied().chain(files) {
             let file = file.to_str().filter(|file| !file.contains(['\n', '\\']))?;
             text.push_str(file);
             text.push('\n');

@@ -5,6 +5,7 @@ use super::{
     BlobError, EntryKind, Reader, TreeEntry, Version, Versions, commit_id, library, not_a_folder,
 };
 use crate::api::name::CommitId;
+use crate::api::path::Case;
 use crate::git::{Error, Repository};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,10 @@ const UNREADABLE: &str = "it is lost or damaged, or was never fetched by a parti
 impl Reader {
     pub(in crate::git) fn new(repository: &Repository) -> Self {
         Self { repository: repository.clone() }
+    }
+
+    pub(in crate::git) fn repository(&self) -> &Repository {
+        &self.repository
     }
 
     /// Returns the commit of a ref, given by its full name; `None` when there is no such ref.
@@ -160,7 +165,8 @@ impl Reader {
         Ok(ids.iter().zip(sizes).map(answer).collect())
     }
 
-    /// Returns what is at each path, in the order asked; `None` where nothing is.
+    /// Returns what is at each path, in the order asked; `None` where nothing is. Where the case of
+    /// letters does not count, what is there by another spelling is there.
     ///
     /// # Errors
     /// When a tree on the way cannot be read.
@@ -174,7 +180,27 @@ impl Reader {
             let found = self.entries(commit, some).await?;
             kinds.extend(found.into_iter().map(|entry| (entry.path, entry.kind)));
         }
-        Ok(paths.iter().map(|path| kinds.get(path).copied()).collect())
+        let is_missing = paths.iter().any(|path| !kinds.contains_key(path));
+        let folded = match self.case() {
+            Case::Insensitive if is_missing => self.folded_kinds(commit).await?,
+            Case::Insensitive | Case::Sensitive => BTreeMap::new(),
+        };
+        let kind = |path: &String| {
+            kinds.get(path).or_else(|| folded.get(&path.to_ascii_lowercase())).copied()
+        };
+        Ok(paths.iter().map(kind).collect())
+    }
+
+    /// Returns what is at every path of a commit, by its name in lower case; of several, a folder.
+    async fn folded_kinds(&self, commit: &CommitId) -> Result<BTreeMap<String, EntryKind>, Error> {
+        let call = self.repository.read();
+        let call = call.args(["ls-tree", "-r", "-t", "-z", "--full-tree", commit.as_str()]);
+        let mut kinds = BTreeMap::new();
+        for entry in parse_entries(&call.run().await?)? {
+            let kind = kinds.entry(entry.path.to_ascii_lowercase()).or_insert(entry.kind);
+            *kind = entry.kind.max(*kind);
+        }
+        Ok(kinds)
     }
 
     /// Returns the distinct contents of a path, newest first, along first parents from `commit`

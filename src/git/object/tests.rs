@@ -83,6 +83,20 @@ async fn tags_are_peeled_and_other_kinds_of_entries_are_told() {
 }
 
 #[tokio::test]
+async fn where_case_does_not_count_a_path_is_found_by_any_spelling() {
+    let scratch = Scratch::new().await;
+    let head = scratch.commit(&[("Lib.d/x", "x"), ("Makefile", "m")]).await;
+    let reader = scratch.repository.reader();
+    let paths = ["lib.d", "MAKEFILE", "Makefile", "none"].map(str::to_owned);
+    let kinds = reader.kinds(&head, &paths).await.unwrap();
+    assert_eq!(kinds, [None, None, Some(EntryKind::File), None]);
+    scratch.git(&["config", "core.ignorecase", "true"]).await;
+    let kinds = reader.kinds(&head, &paths).await.unwrap();
+    let (folder, file) = (Some(EntryKind::Folder), Some(EntryKind::File));
+    assert_eq!(kinds, [folder, file, file, None]);
+}
+
+#[tokio::test]
 async fn a_damaged_blob_is_unreadable_and_the_others_are_read() {
     let scratch = Scratch::new().await;
     let head =

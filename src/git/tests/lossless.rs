@@ -58,7 +58,7 @@ async fn a_rescue_that_git_said_it_made_and_did_not_is_made_again_under_its_own_
     sh(&hooks, "chmod +x reference-transaction").await;
     scratch.git(&["config", "core.hooksPath", hooks.to_str().unwrap()]).await;
     let error = scratch.repository.rescue(&path, RESCUE, "rescue t").await.unwrap_err();
-    assert!(matches!(error, Error::Unsaved { .. }), "{error}");
+    assert!(matches!(error, Error::Unreadable { .. }), "{error}");
     std::fs::remove_file(hook).unwrap();
     let (_, saved) = retire(&scratch).await;
     assert_eq!(saved.unwrap().reference, RESCUE);

@@ -2,6 +2,7 @@
 
 use super::scene::scene;
 use crate::api::attempt::ExitReason;
+use crate::api::path::Case;
 use crate::plan::observed::AttemptState;
 use serde_json::json;
 
@@ -31,6 +32,29 @@ fn tasks_whose_files_meet_never_run_at_once() {
         "token",
         "pending FilesHeld: auth holds src/auth/** (both can change src/auth/token.rs)",
     );
+}
+
+#[test]
+fn tasks_whose_files_differ_in_case_alone_meet_where_that_does_not_count() {
+    let scene = scene()
+        .policy(json!({ "sharedFiles": ["cargo.toml"] }))
+        .task("one", json!({ "files": ["Src/**", "Cargo.toml"] }))
+        .task("two", json!({ "files": ["src/a.rs"] }))
+        .task("three", json!({ "files": ["CARGO.toml"] }))
+        .registered("one", 30)
+        .registered("two", 20)
+        .registered("three", 10);
+    scene.says("two", "pending Starting: attempt 1 starts on codegen-2");
+    let scene = scene.with(|desired, _| {
+        let shared = desired.policy.spec.iter_mut().flat_map(|spec| &mut spec.shared_files);
+        let specs = desired.tasks.values_mut().flat_map(|task| task.spec.iter_mut());
+        for pattern in specs.flat_map(|spec| &mut spec.files).chain(shared) {
+            *pattern = pattern.clone().on(Case::Insensitive);
+        }
+    });
+    scene.says("one", "pending Starting: attempt 1 starts on codegen-1");
+    scene.says("two", "pending FilesHeld: one holds Src/** (both can change src/a.rs)");
+    scene.says("three", "pending FilesHeld: one holds Cargo.toml (both can change CARGO.toml)");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Which patterns can meet, and which cannot.
 
+mod case;
+
 use super::*;
 use proptest::prelude::*;
 
