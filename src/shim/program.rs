@@ -8,6 +8,7 @@ use super::pane::{self, Screen};
 use super::talk::Talk;
 use super::{Shim, Signals, children, stop_reason};
 use crate::api::attempt::{Attempt, Dialogue, ExitReason, FailureClass, StopReason};
+use crate::api::report::Source;
 use crate::disk;
 use crate::fault::{self, Verdict};
 use crate::process::clock;
@@ -241,7 +242,9 @@ async fn live(
     if let (First::Word, Some(talk)) = (&first, talk) {
         let last_words = async {
             talk.say_goodbye().await;
-            tokio::time::sleep(LAST_WORDS).await;
+            let by_marker = talk.report().is_some_and(|report| report.by == Source::Marker);
+            // The marker is its last line; anything else is said while it still works.
+            tokio::time::sleep(if by_marker { LAST_OUTPUT } else { LAST_WORDS }).await;
         };
         first = tokio::select! {
             biased;

@@ -5,6 +5,7 @@
 
 mod claims;
 mod scene;
+mod talk;
 
 use reconciler::api::attempt::{Exit, ExitReason, ShimRecord, StopReason};
 use reconciler::disk::Published;
