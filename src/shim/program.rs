@@ -80,10 +80,7 @@ async fn run(
     let (output, input) = pty.into_split();
     let (heard, word) = (Heard::nothing(), Notify::new());
     let (keys, typed) = mpsc::unbounded_channel();
-    let talk = dialogue.map(|dialogue| {
-        let id = &attempt.id;
-        Talk { records, id, dialogue, heard: &heard, keys }
-    });
+    let talk = dialogue.map(|dialogue| Talk { records, attempt, dialogue, heard: &heard, keys });
     let mut life = pin!(live(leader, died, cut, (talk.as_ref(), &word)));
     let mut show = pin!(show(output, &mut shim.log, &mut shim.pane.screen, (ear, &heard)));
     let mut feed = pin!(feed(input, &mut shim.pane.keys, typed));

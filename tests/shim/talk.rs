@@ -1,7 +1,7 @@
 //! How the shim talks with programs: prompts, messages, the last word, and what is heard in their
 //! output. Real programs on a real terminal.
 
-use crate::scene::{Scene, scene, send};
+use crate::scene::{Scene, scene, send, wait_for};
 use reconciler::api::attempt::{ExitReason, FailureClass};
 use reconciler::api::report::{Message, Outcome, Report, Source};
 use reconciler::disk::Published;
@@ -175,4 +175,58 @@ fn a_conversation_is_written_down_and_the_files_are_there() {
     let log = scene.log();
     assert!(log.contains(r#"{"hooks": 1}"#), "{log}");
     assert!(log.contains(&folder.join("bin/reconciler").display().to_string()), "{log}");
+}
+
+#[test]
+fn a_program_that_neither_writes_nor_changes_anything_is_stalled_until_it_goes_on() {
+    let script = "stty -echo; echo ready; read -r go; echo gone on; read -r end";
+    let scene = talking(script, json!({ "stallSeconds": 1, "listens": true }));
+    let shim = scene.start();
+    scene.wait_for_log("ready");
+    let stalled = || {
+        let files = scene.records.attempt(&scene.attempt.id).unwrap();
+        files.and_then(|files| files.words.stalled_since)
+    };
+    let since = wait_for("the stall", || {
+        // The shim looks whenever it is told something.
+        send(&shim, "USR1");
+        stalled()
+    });
+    assert!(since <= clock::now());
+    scene.records.send(&scene.attempt.id, &message("go")).unwrap();
+    send(&shim, "USR1");
+    scene.wait_for_log("gone on");
+    wait_for("the end of the stall", || {
+        send(&shim, "USR1");
+        stalled().is_none().then_some(())
+    });
+    send(&shim, "HUP");
+    scene.end_of(shim);
+}
+
+#[test]
+fn a_silent_program_that_changes_files_or_asks_is_not_stalled() {
+    // It writes to its log in its folder for two seconds, and then waits.
+    let script = "echo ready; for n in 1 2 3 4 5 6 7 8 9 10; do echo $n > work/file; sleep 0.2; done; sleep 60";
+    let scene = talking(script, json!({ "stallSeconds": 1 }));
+    fs::create_dir(scene.path("work")).unwrap();
+    let shim = scene.start();
+    scene.wait_for_log("ready");
+    let stalled = || {
+        let files = scene.records.attempt(&scene.attempt.id).unwrap();
+        files.and_then(|files| files.words.stalled_since)
+    };
+    wait_for("the work to end", || {
+        send(&shim, "USR1");
+        let done = fs::read_to_string(scene.path("work/file")).unwrap_or_default();
+        let over = done.trim() == "10";
+        assert!(over || stalled().is_none(), "it works");
+        over.then_some(())
+    });
+    wait_for("the stall", || {
+        send(&shim, "USR1");
+        stalled()
+    });
+    send(&shim, "HUP");
+    scene.end_of(shim);
 }
