@@ -39,7 +39,7 @@ const WALLS: [(&str, Within); 29] = [
     ("jsonschema", Within::Rooms(&["api"])),
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
-    ("regex", Within::Rooms(&["shim"])),
+    ("regex", Within::Rooms(&["api", "shim"])),
     ("rustix", Within::Rooms(&["cli", "disk", "fault", "process", "shim", "tmux"])),
     ("schemars", Within::Rooms(&["api"])),
     ("serde", Within::Anywhere),
@@ -52,6 +52,7 @@ const WALLS: [(&str, Within); 29] = [
     ("tracing", Within::FromFloor(FIRST_IMPURE)),
     ("tracing_subscriber", Within::Rooms(&["cli"])),
     ("uuid", Within::Rooms(&["world"])),
+    ("vte", Within::Rooms(&["shim"])),
 ];
 
 /// The files that may do what clippy's `disallowed-methods` forbid, and what for.
