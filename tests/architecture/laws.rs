@@ -22,11 +22,12 @@ const NARROW: [(&str, &[&str]); 12] = [
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 29] = [
+const WALLS: [(&str, Within); 30] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
     ("comfy_table", Within::Rooms(&["cli"])),
+    ("flate2", Within::Rooms(&["git"])),
     ("form_urlencoded", Within::Rooms(&["serve"])),
     ("fs2", Within::Rooms(&["locks"])),
     ("futures_util", Within::FromFloor(FIRST_IMPURE)),
