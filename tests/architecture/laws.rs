@@ -22,11 +22,12 @@ const NARROW: [(&str, &[&str]); 12] = [
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 29] = [
+const WALLS: [(&str, Within); 30] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
     ("comfy_table", Within::Rooms(&["cli"])),
+    ("flate2", Within::Rooms(&["git"])),
     ("form_urlencoded", Within::Rooms(&["serve"])),
     ("fs2", Within::Rooms(&["locks"])),
     ("futures_util", Within::FromFloor(FIRST_IMPURE)),
@@ -39,7 +40,7 @@ const WALLS: [(&str, Within); 29] = [
     ("jsonschema", Within::Rooms(&["api"])),
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
-    ("regex", Within::Rooms(&["shim"])),
+    ("regex", Within::Rooms(&["api", "shim"])),
     ("rustix", Within::Rooms(&["cli", "disk", "fault", "process", "shim", "tmux"])),
     ("schemars", Within::Rooms(&["api"])),
     ("serde", Within::Anywhere),
@@ -52,6 +53,7 @@ const WALLS: [(&str, Within); 29] = [
     ("tracing", Within::FromFloor(FIRST_IMPURE)),
     ("tracing_subscriber", Within::Rooms(&["cli"])),
     ("uuid", Within::Rooms(&["world"])),
+    ("vte", Within::Rooms(&["shim"])),
 ];
 
 /// The files that may do what clippy's `disallowed-methods` forbid, and what for.

@@ -76,6 +76,7 @@ impl TaskStatus {
             self.reason,
             Reason::Running
                 | Reason::NeedsInput
+                | Reason::Stalled
                 | Reason::Starting
                 | Reason::Stopping
                 | Reason::Ending
@@ -106,7 +107,7 @@ impl TaskStatus {
             Reason::Invalid => "reconciler check".to_owned(),
             Reason::Damaged => "reconciler doctor".to_owned(),
             Reason::NoWorker => "reconciler get workers -o wide".to_owned(),
-            Reason::Running | Reason::Stopping | Reason::Ending => {
+            Reason::Running | Reason::Stalled | Reason::Stopping | Reason::Ending => {
                 format!("reconciler attach {name}")
             }
             Reason::Starting
