@@ -1,6 +1,7 @@
 //! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
 //! what one of them can do, all can.
 
+mod agent_hook;
 mod audit;
 mod beyond;
 mod check;
@@ -19,6 +20,7 @@ mod snapshot;
 mod trust;
 pub mod view;
 
+pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
 pub use check::{Checked, Version};
 pub use claim::{

@@ -49,7 +49,9 @@ pub(super) fn of(client: &Client, own: &OwnAttempt) -> Result<String, Error> {
         }
     }
     lines.push("Say how it goes: reconciler progress DONE/ALL 'STEP'.".to_owned());
-    lines.push("At the end: reconciler complete 'WHAT YOU DID', or reconciler fail 'WHY'.".to_owned());
+    lines.push(
+        "At the end: reconciler complete 'WHAT YOU DID', or reconciler fail 'WHY'.".to_owned(),
+    );
     Ok(lines.join("\n"))
 }
 

@@ -15,9 +15,8 @@ pub(super) fn forbidden(command: &str) -> Option<&'static str> {
 /// Returns why git is not to be called with these arguments.
 fn of_git(words: &[&str]) -> Option<&'static str> {
     let has = |word: &str| words.contains(&word);
-    let is_forced = |word: &&str| {
-        word.starts_with("--force") || (word.starts_with('-') && word.ends_with('f'))
-    };
+    let is_forced =
+        |word: &&str| word.starts_with("--force") || (word.starts_with('-') && word.ends_with('f'));
     if has("--no-verify") || words.iter().any(|word| word.starts_with("core.hooksPath")) {
         return Some(
             "git's hooks keep workers from each other's files: leave `--no-verify` and \
@@ -28,7 +27,9 @@ fn of_git(words: &[&str]) -> Option<&'static str> {
         return Some("worktrees are made and removed for you: work in the one that you are in");
     }
     if has("push") && words.iter().any(|word| is_forced(&word) || word.starts_with('+')) {
-        return Some("a forced push loses what others pushed: commit, and leave the push to others");
+        return Some(
+            "a forced push loses what others pushed: commit, and leave the push to others",
+        );
     }
     None
 }
@@ -39,11 +40,11 @@ pub(super) fn patched(command: &str) -> Vec<&str> {
         return Vec::new();
     }
     let marks = ["*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Move to: "];
-    let named = |line: &str| -> Option<&str> {
-        let rest = marks.into_iter().find_map(|mark| line.trim_start().strip_prefix(mark))?;
-        Some(rest.trim())
-    };
-    command.lines().filter_map(named).collect()
+    let named = command.lines().filter_map(|line| {
+        let line = line.trim_start();
+        marks.into_iter().find_map(|mark| line.strip_prefix(mark))
+    });
+    named.map(str::trim).collect()
 }
 
 /// Returns the words of a command as a shell would take them apart, `None` where one command ends.

@@ -81,10 +81,7 @@ const EDITS: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// When it cannot be told who asks, or who holds what: refuse an edit then.
-pub async fn judge_agent(
-    call: &AgentCall,
-    environment: Environment,
-) -> Result<AgentAnswer, Error> {
+pub async fn judge_agent(call: &AgentCall, environment: Environment) -> Result<AgentAnswer, Error> {
     let worktree = environment.path("RECONCILER_WORKTREE").unwrap_or_else(|| call.cwd.clone());
     let client = Client::open(&worktree, environment).await?;
     let own = client.own_attempt()?;
@@ -98,11 +95,7 @@ pub async fn judge_agent(
 }
 
 impl Client {
-    async fn before_tool(
-        &self,
-        call: &AgentCall,
-        attempt: &Attempt,
-    ) -> Result<AgentAnswer, Error> {
+    async fn before_tool(&self, call: &AgentCall, attempt: &Attempt) -> Result<AgentAnswer, Error> {
         let text = |field: &str| call.tool_input.get(field).and_then(Value::as_str);
         let edit = EDITS.iter().find(|(tool, _)| *tool == call.tool_name);
         let paths: Vec<&str> = match (edit, text("command")) {
@@ -118,9 +111,10 @@ impl Client {
             }
             (None, None) => return Ok(AgentAnswer::Nothing),
         };
+        let whose = (attempt.class, attempt.directory.as_path());
         let mut inside = Vec::new();
         for path in paths {
-            match place::of(&call.cwd.join(path), attempt, self.root())? {
+            match place::of(&call.cwd.join(path), whose, self.root())? {
                 place::Place::Elsewhere => {}
                 place::Place::Own(path) => inside.push(path),
                 place::Place::Forbidden(why) => return Ok(AgentAnswer::Denied(why)),

@@ -1,7 +1,6 @@
 //! Where a file lies that an agent is about to change: in its own place, in that of others, or nowhere
 //! of ours. It follows links, as the agent's tools do.
 
-use crate::api::attempt::Attempt;
 use crate::api::task::Class;
 use crate::client::Error;
 use crate::disk;
@@ -19,14 +18,19 @@ pub(super) enum Place {
     Elsewhere,
 }
 
-/// Returns where a file lies for the agent of an attempt, in the repository with this root.
+/// Returns where a file lies for an agent that works in this directory, in the repository with this
+/// root.
 ///
 /// # Errors
 /// When what is on the way to it cannot be seen.
-pub(super) fn of(path: &Path, attempt: &Attempt, root: &Path) -> Result<Place, Error> {
-    let (path, own, root) = (real(path)?, real(&attempt.directory)?, real(root)?);
+pub(super) fn of(
+    path: &Path,
+    (class, directory): (Class, &Path),
+    root: &Path,
+) -> Result<Place, Error> {
+    let (path, own, root) = (real(path)?, real(directory)?, real(root)?);
     let shown = path.display();
-    if attempt.class == Class::Execution
+    if class == Class::Execution
         && let Ok(within) = path.strip_prefix(&own)
     {
         let is_of_git = within.components().any(|part| part == Component::Normal(".git".as_ref()));
@@ -38,7 +42,7 @@ pub(super) fn of(path: &Path, attempt: &Attempt, root: &Path) -> Result<Place, E
     if !path.starts_with(&root) {
         return Ok(Place::Elsewhere);
     }
-    Ok(Place::Forbidden(match attempt.class {
+    Ok(Place::Forbidden(match class {
         Class::Decision => format!("{shown}: a decision changes nothing in the repository"),
         Class::Execution => format!(
             "{shown} lies outside of your worktree {}, and may be somebody else's: change the file \
@@ -82,18 +86,6 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn attempt(class: &str, directory: &Path) -> Attempt {
-        serde_json::from_value(serde_json::json!({
-            "id": { "owner": { "task": "docs", "uid": "0123456789abcdef0123456789abcdef" }, "number": 1 },
-            "seat": "codegen-1", "class": class, "runHash": "x",
-            "preparedAt": "2026-01-01T00:00:00Z", "directory": directory,
-            "program": { "argv": ["a"], "verify": null, "env": {}, "envAllow": [], "secretEnv": [],
-                "timeoutSeconds": 0, "stopGraceSeconds": 1 },
-            "heartbeatSeconds": 5, "leaseSeconds": 60,
-        }))
-        .unwrap()
-    }
-
     #[test]
     fn only_its_own_worktree_is_an_agents_place_by_whatever_name() {
         let folder = tempfile::tempdir().unwrap();
@@ -103,8 +95,7 @@ mod tests {
         symlink(&own, folder.path().join("short")).unwrap();
         symlink(&root, own.join("up")).unwrap();
         symlink(root.join("new"), own.join("nowhere")).unwrap();
-        let attempt = attempt("execution", &own);
-        let place = |path: PathBuf| of(&path, &attempt, &root).unwrap();
+        let place = |path: PathBuf| of(&path, (Class::Execution, &own), &root).unwrap();
         let is_forbidden = |path| matches!(place(path), Place::Forbidden(_));
         assert_eq!(place(own.join("src/new/a.rs")), Place::Own("src/new/a.rs".to_owned()));
         assert_eq!(place(own.join("src/../b")), Place::Own("b".to_owned()));
@@ -115,10 +106,9 @@ mod tests {
         assert!(is_forbidden(own.join("up/src/a.rs")));
         assert!(is_forbidden(own.join("../other/a.rs")));
         assert!(is_forbidden(own.join(".git")));
-        assert!(of(&own.join("nowhere"), &attempt, &root).is_err());
-        let decides = self::attempt("decision", &root);
-        let of_decision = |path| of(path, &decides, &root).unwrap();
-        assert!(matches!(of_decision(&root.join("a")), Place::Forbidden(_)));
-        assert_eq!(of_decision(&folder.path().join("notes")), Place::Elsewhere);
+        assert!(of(&own.join("nowhere"), (Class::Execution, &own), &root).is_err());
+        let of_decision = |path: PathBuf| of(&path, (Class::Decision, &root), &root).unwrap();
+        assert!(matches!(of_decision(root.join("a")), Place::Forbidden(_)));
+        assert_eq!(of_decision(folder.path().join("notes")), Place::Elsewhere);
     }
 }
