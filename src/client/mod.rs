@@ -29,7 +29,7 @@ pub use claim::{
 };
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
-pub use doctor::{Finding, Health, examine};
+pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
 pub use hook::{

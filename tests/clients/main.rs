@@ -9,7 +9,7 @@ mod common;
 
 mod model;
 
-use common::{TestEnvironment, is_there, poll, said, send};
+use common::{TestEnvironment, is_there, poll, said};
 use model::{Mode, Model, Step};
 use reconciler::api::attempt::ExitReason;
 use reconciler::plan::report::Reason;
@@ -211,14 +211,14 @@ fn goes_on_when_killed(client: &'static str) {
 /// What somebody else holds it cannot change, and is told who.
 fn is_denied_a_locked_file(client: &'static str) {
     let tries = vec![
-        write("tracked.txt", "mine"),
+        write("locked.txt", "mine"),
         run("git add -A && git commit -q -m 'not mine'"),
-        run("git checkout -q HEAD -- tracked.txt"),
+        run("git reset -q; rm -f locked.txt"),
     ];
     let steps = [tries, work()].concat();
     let Some(scene) = scene(client, Mode::Works, &steps) else { return };
     let env = &scene.env;
-    let lock = ["locks", "acquire", "tracked.txt", "--reason", "a person's"];
+    let lock = ["locks", "acquire", "locked.txt", "--reason", "a person's"];
     let lock = said(&mut env.reconciler(&lock));
     assert!(lock.status.success(), "{lock:?}");
     env.git(&["commit", "-q", "--allow-empty", "-m", "x"]);
@@ -229,7 +229,7 @@ fn is_denied_a_locked_file(client: &'static str) {
     assert!(scene.model.was_told(refused), "{}", scene.model.last());
     let by_hook = scene.model.was_told("reconciler: change refused.");
     assert_eq!(by_hook, client == "claude", "who refused it");
-    assert_eq!(scene.committed("tracked.txt").as_deref(), Some("first"));
+    assert_eq!(scene.committed("locked.txt"), None);
     assert_eq!(scene.committed("b.txt").as_deref(), Some("by an agent"));
     drop(running);
 }
