@@ -213,7 +213,7 @@ fn is_denied_a_locked_file(client: &'static str) {
     let tries = vec![
         write("locked.txt", "mine"),
         run("git add -A && git commit -q -m 'not mine'"),
-        run("git reset -q; rm -f locked.txt"),
+        run("git reset -q; unlink locked.txt"),
     ];
     let steps = [tries, work()].concat();
     let Some(scene) = scene(client, Mode::Works, &steps) else { return };
