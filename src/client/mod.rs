@@ -18,6 +18,7 @@ mod report;
 mod snapshot;
 mod trust;
 pub mod view;
+mod workplace;
 
 pub use audit::{Audit, Finding as AuditFinding};
 pub use check::{Checked, Version};
@@ -40,6 +41,7 @@ pub use init::{InitHooks, InitOptions, InitPlan, Step};
 pub use report::{OwnAttempt, Sent};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
+pub use workplace::Workplace;
 
 use crate::api::name::TaskName;
 use crate::git::{self, Repository};
