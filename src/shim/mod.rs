@@ -14,6 +14,8 @@ mod program;
 mod stall;
 mod talk;
 
+pub use mask::masked;
+
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, FailureClass, OWN_PROGRAM, ShimRecord,
 };
