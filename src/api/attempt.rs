@@ -335,7 +335,9 @@ impl fmt::Display for ExitReason {
         match self {
             Self::Succeeded => f.write_str("succeeded"),
             Self::Failed { status } => write!(f, "exited with {status}"),
-            Self::VerifyFailed { status } => write!(f, "verification exited with {status}"),
+            Self::VerifyFailed { status } => {
+                write!(f, "failed its verification, which exited with {status}")
+            }
             Self::SaidFailed { message, .. } if message.is_empty() => {
                 f.write_str("said that it failed")
             }

@@ -14,6 +14,7 @@ mod diff;
 mod doctor;
 mod editing;
 mod events;
+mod exec;
 mod exit;
 mod forecast;
 mod get;
@@ -68,6 +69,7 @@ enum Verb {
     Logs(logs::Logs),
     Attach(attach::Attach),
     Send(send::Send),
+    Exec(exec::Exec),
     Wait(wait::Wait),
     Diff(diff::Diff),
     New(new::New),
@@ -101,7 +103,10 @@ enum Verb {
 const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Look",
-        &["status", "get", "describe", "events", "locks", "logs", "attach", "send", "wait", "diff"],
+        &[
+            "status", "get", "describe", "events", "locks", "logs", "attach", "send", "exec",
+            "wait", "diff",
+        ],
     ),
     ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
     ("Work yourself", &["claim", "release", "renew"]),
@@ -133,6 +138,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
+        Verb::Exec(verb) => verb.run(&context),
         Verb::Send(verb) => Context::block_on(verb.run(&context)),
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),

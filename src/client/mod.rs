@@ -19,6 +19,7 @@ mod report;
 mod snapshot;
 mod trust;
 pub mod view;
+mod workplace;
 
 pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
@@ -42,6 +43,7 @@ pub use init::{InitHooks, InitOptions, InitPlan, Step};
 pub use report::{OwnAttempt, Sent};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
+pub use workplace::Workplace;
 
 use crate::api::name::TaskName;
 use crate::git::{self, Repository};

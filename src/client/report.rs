@@ -11,6 +11,7 @@ use crate::disk::Published;
 use crate::process::clock;
 use crate::process::signal::{self, Ask};
 use crate::records::AttemptFiles;
+use crate::shim::masked;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ impl Client {
     ) -> Result<Progress, Error> {
         let progress = Progress {
             last_updated: clock::now(),
-            current_step: text(step)?,
+            current_step: self.own_text(own, step)?,
             steps_completed: done,
             total_steps: total,
         };
@@ -114,8 +115,10 @@ impl Client {
                 });
             }
         }
-        let evidence = evidence.iter().map(|one| text(one)).collect::<Result<_, _>>()?;
-        let report = Report { at: clock::now(), by, outcome, summary: text(summary)?, evidence };
+        let evidence =
+            evidence.iter().map(|one| self.own_text(own, one)).collect::<Result<_, _>>()?;
+        let summary = self.own_text(own, summary)?;
+        let report = Report { at: clock::now(), by, outcome, summary, evidence };
         let published = self.records().report(&own.id, &report)?;
         let stands = match published {
             Published::New => report,
@@ -135,8 +138,9 @@ impl Client {
         question: &str,
         options: &[String],
     ) -> Result<u32, Error> {
-        let options = options.iter().map(|one| text(one)).collect::<Result<_, _>>()?;
-        let question = Question { at: clock::now(), text: text(question)?, options };
+        let options =
+            options.iter().map(|one| self.own_text(own, one)).collect::<Result<_, _>>()?;
+        let question = Question { at: clock::now(), text: self.own_text(own, question)?, options };
         let number = self.records().ask(&own.id, &question)?;
         let seat = own.attempt.seat.to_string();
         self.note_words(&own.id.owner.task, "Asked", &format!("{seat} asks: {}", question.text));
@@ -159,7 +163,7 @@ impl Client {
     /// [`Error::Refused`] when nobody of ours works on it.
     pub async fn send(&self, task: &TaskName, words: &str, by: &str) -> Result<Sent, Error> {
         let (id, files) = self.live_attempt(task)?;
-        let message = Message { at: clock::now(), by: by.to_owned(), text: text(words)? };
+        let message = Message { at: clock::now(), by: by.to_owned(), text: text(words, &[])? };
         let shim = files.shim.as_ref().and_then(|shim| shim.as_ref().ok());
         let listens = files.attempt.as_ref().is_ok_and(|one| one.program.dialogue.listens);
         if let Some(question) = &files.words.question
@@ -221,6 +225,13 @@ impl Client {
         Ok((AttemptId { owner: record.owner(), number: live.number }, Arc::clone(live)))
     }
 
+    /// Returns what a worker says, without the secrets that it was given.
+    fn own_text(&self, own: &OwnAttempt, words: &str) -> Result<String, Error> {
+        let names = &own.attempt.program.secret_env;
+        let values = names.iter().filter_map(|name| self.environment.variables.get(name));
+        text(words, &values.map(|value| value.clone().into_bytes()).collect::<Vec<_>>())
+    }
+
     fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
         let event = Event {
             time: clock::now(),
@@ -241,8 +252,8 @@ fn tell(shim: Option<&ShimRecord>) {
     }
 }
 
-fn text(text: &str) -> Result<String, Error> {
-    let text = plain(text).trim().to_owned();
+fn text(words: &str, secrets: &[Vec<u8>]) -> Result<String, Error> {
+    let text = masked(plain(words).trim(), secrets);
     if text.len() <= TEXT_MAX {
         return Ok(text);
     }
@@ -250,4 +261,21 @@ fn text(text: &str) -> Result<String, Error> {
         what: format!("the text has {} bytes, and {TEXT_MAX} are taken", text.len()),
         help: "write it to a file, and say where it is".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_holds_no_secret_and_nothing_that_steers_a_terminal() {
+        let said = "\u{1b}[31mkey hunter2-secret, token ghp_0123456789abcdefghij0123456789";
+        let text = text(said, &[b"hunter2-secret".to_vec()]).unwrap();
+        assert_eq!(text, "[31mkey ***, token ***");
+    }
+
+    #[test]
+    fn a_text_without_an_end_is_refused() {
+        assert!(text(&"x".repeat(TEXT_MAX + 1), &[]).is_err());
+    }
 }

@@ -16,6 +16,8 @@ mod recorded;
 mod stall;
 mod talk;
 
+pub use mask::masked;
+
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, FailureClass, OWN_PROGRAM, ShimRecord,
 };
