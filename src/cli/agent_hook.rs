@@ -35,13 +35,13 @@ async fn answer(context: &Context) -> Done {
     io::stdin().lock().take(INPUT_MAX).read_to_end(&mut input)?;
     let call: AgentCall = match serde_json::from_slice(&input) {
         Ok(call) => call,
-        Err(error) => return blocked(&format!("this call cannot be understood: {error}")),
+        Err(error) => return Ok(blocked(&format!("this call cannot be understood: {error}"))),
     };
     match judge_agent(&call, context.environment.clone()).await {
         Ok(answer) => tell(&answer, context),
         Err(error) if call.event == AgentEvent::PreToolUse => {
             let why = printable(&chain(&error));
-            blocked(&format!("nobody can tell who holds what: {why}"))
+            Ok(blocked(&format!("nobody can tell who holds what: {why}")))
         }
         Err(error) => {
             say::note(format!("reconciler: {}", printable(&chain(&error))));
@@ -59,7 +59,7 @@ fn tell(answer: &AgentAnswer, context: &Context) -> Done {
             }
             return Ok(ExitCode::from(BLOCKED));
         }
-        AgentAnswer::Denied(why) => return blocked(why),
+        AgentAnswer::Denied(why) => return Ok(blocked(why)),
         AgentAnswer::Context(text) => {
             let told = json!({ "hookEventName": "SessionStart", "additionalContext": text });
             say::out(json!({ "hookSpecificOutput": told }).to_string())?;
@@ -71,7 +71,7 @@ fn tell(answer: &AgentAnswer, context: &Context) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn blocked(why: &str) -> Done {
+fn blocked(why: &str) -> ExitCode {
     say::note(format!("reconciler: refused: {why}"));
-    Ok(ExitCode::from(BLOCKED))
+    ExitCode::from(BLOCKED)
 }

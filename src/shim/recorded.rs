@@ -1,5 +1,6 @@
 //! What the real clients wrote, as `tests/recorded/` has it, against what their profiles hear in it.
-//! No recording was edited but for the paths of the machine it was made on.
+//! No recording was edited but for the paths of the machine it was made on; `claude-talks-of-errors`
+//! is made up.
 
 use super::ear::{Ear, Heard};
 use crate::agents::{self, Occasion};

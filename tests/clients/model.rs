@@ -224,7 +224,7 @@ fn messages(step: &Step, number: usize) -> String {
             "tool_use",
         )
     };
-    let (block, delta, stop) = match step {
+    let (block, delta, reason) = match step {
         Step::Write(path, text) => call("Write", json!({ "file_path": path, "content": text })),
         Step::Run(command) => call("Bash", json!({ "command": command, "description": "run" })),
         Step::Say(text) => {
@@ -242,7 +242,7 @@ fn messages(step: &Step, number: usize) -> String {
         ("content_block_stop", json!({ "index": 0 })),
         (
             "message_delta",
-            json!({ "delta": { "stop_reason": stop, "stop_sequence": null }, "usage": { "output_tokens": 1 } }),
+            json!({ "delta": { "stop_reason": reason, "stop_sequence": null }, "usage": { "output_tokens": 1 } }),
         ),
         ("message_stop", json!({})),
     ])

@@ -4,7 +4,7 @@
 /// Returns why a command is not to be run, where that can be seen.
 pub(super) fn forbidden(command: &str) -> Option<&'static str> {
     let words = words(command);
-    let mut commands = words.split(|word| word.is_none());
+    let mut commands = words.split(Option::is_none);
     commands.find_map(|words| {
         let words: Vec<&str> = words.iter().flatten().map(String::as_str).collect();
         let git = words.iter().position(|word| *word == "git" || word.ends_with("/git"))?;
@@ -26,7 +26,7 @@ fn of_git(words: &[&str]) -> Option<&'static str> {
     if has("worktree") && ["add", "move", "remove", "prune"].into_iter().any(has) {
         return Some("worktrees are made and removed for you: work in the one that you are in");
     }
-    if has("push") && words.iter().any(|word| is_forced(&word) || word.starts_with('+')) {
+    if has("push") && words.iter().any(is_forced) {
         return Some(
             "a forced push loses what others pushed: commit, and leave the push to others",
         );
@@ -53,7 +53,6 @@ fn words(command: &str) -> Vec<Option<String>> {
     for c in command.chars() {
         match (quote, c) {
             (Some(end), c) if c == end => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
@@ -63,7 +62,7 @@ fn words(command: &str) -> Vec<Option<String>> {
                 words.push(None);
             }
             (None, c) if c.is_whitespace() => words.extend(word.take().map(Some)),
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word.map(Some));

@@ -57,28 +57,29 @@ fn real(path: &Path) -> Result<PathBuf, Error> {
     let parts: Vec<Component<'_>> = path.components().collect();
     for count in (0..=parts.len()).rev() {
         let (there, rest) = parts.split_at(count);
-        match there.iter().collect::<PathBuf>().canonicalize() {
-            Ok(mut real) => {
-                for part in rest {
-                    match part {
-                        Component::ParentDir => _ = real.pop(),
-                        Component::Normal(name) => real.push(name),
-                        Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
-                    }
-                }
-                return Ok(real);
-            }
+        let there: PathBuf = there.iter().collect();
+        match there.canonicalize() {
+            Ok(real) => return Ok(onto(real, rest)),
             // A link to nothing is no file that is missing: what is written there goes elsewhere.
-            Err(error)
-                if error.kind() != ErrorKind::NotFound
-                    || there.iter().collect::<PathBuf>().is_symlink() =>
-            {
+            Err(error) if error.kind() != ErrorKind::NotFound || there.is_symlink() => {
                 return Err(disk::Error::new("find", path, error).into());
             }
             Err(_) => {}
         }
     }
     Ok(path.to_owned())
+}
+
+/// Returns a path with what is not there yet after it.
+fn onto(mut path: PathBuf, rest: &[Component<'_>]) -> PathBuf {
+    for part in rest {
+        match part {
+            Component::ParentDir => _ = path.pop(),
+            Component::Normal(name) => path.push(name),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    path
 }
 
 #[cfg(test)]

@@ -229,9 +229,9 @@ impl Client {
 
     fn plan_approval(&self, plan: &mut InitPlan) -> Result<(), Error> {
         // The others are handed secrets: `reconciler trust` shows them first.
-        let plain = agents::built_in().iter().filter(|(name, _)| PLAIN.contains(&name.as_str()));
+        let harmless = agents::built_in().iter().filter(|(name, _)| PLAIN.contains(&name.as_str()));
         let digest = |(name, spec): &(_, _)| Desired::trust_digest(name, spec);
-        let digests: Vec<String> = plain.map(digest).collect();
+        let digests: Vec<String> = harmless.map(digest).collect();
         let approved = self.visitor.trust().read()?;
         if self.environment.state_home().is_none() {
             return Err(crate::store::TrustError::NoPlace.into());
