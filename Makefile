@@ -3,13 +3,15 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim leases model mutants sweep chaos races bench schemas clean tools
+.PHONY: fuzz help demo run test check sim leases model mutants sweep chaos races bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 SEEDS ?= 1000000
 MINUTES ?= 2
 RACES ?= 500
+SECONDS ?= 60
+TARGETS ?= names state locks patterns prompts typed output masks
 LEASES ?= 100000
 TOOLS := git tmux cc
 WORKERS ?= 50
@@ -65,6 +67,11 @@ races: tools ## Let up to 16 processes contend for claims, some killed, RACES=50
 
 bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, commit, claims or forecast)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
+
+fuzz: ## Attack what reads foreign text, each target for SECONDS=60 (TARGETS=names: only that; needs nightly and cargo-fuzz)
+	for target in $(TARGETS); do \
+	  (cd fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(SECONDS) -timeout=10) || exit 1; \
+	done
 
 schemas: ## Write crds-like-schemas/ anew from the types
 	RECONCILER_BLESS=1 $(CARGO) test --locked --test schemas
