@@ -162,7 +162,6 @@ impl Perform for Text {
 }
 
 /// Returns whether an output in these pieces has the end marker.
-
 pub fn is_marked(marker: &str, pieces: &[&[u8]]) -> bool {
     let (mut parser, mut text) = (Parser::new(), Text::default());
     text.marker = Some(marker.to_owned());
