@@ -110,7 +110,7 @@ fn tell(checked: &Checked) {
 }
 
 /// Returns all that a refusal says, a line each.
-fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
+pub(super) fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
     let mut lines = vec![format!("reconciler: {} refused. {}", refused.action, headline(refused))];
     let objections = &refused.objections;
     let width = objections.iter().take(SHOWN).filter_map(path).map(|path| printable(path).len());

@@ -1,6 +1,7 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod agent_hook;
 mod attach;
 mod check;
 mod claim;
@@ -95,6 +96,7 @@ enum Verb {
     Completion(completion::Completion),
     Shim(shim::Shim),
     Hook(hook::Hook),
+    AgentHook(agent_hook::AgentHook),
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
@@ -164,6 +166,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(&context),
         Verb::Hook(verb) => verb.run(&context),
+        Verb::AgentHook(agent_hook::AgentHook) => agent_hook::AgentHook::run(&context),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
 //! what one of them can do, all can.
 
+mod agent_hook;
 mod audit;
 mod beyond;
 mod check;
@@ -20,6 +21,7 @@ mod trust;
 pub mod view;
 mod workplace;
 
+pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
 pub use check::{Checked, Version};
 pub use claim::{
@@ -28,7 +30,7 @@ pub use claim::{
 };
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use diff::{Change, Difference, Field, What};
-pub use doctor::{Finding, Health, examine};
+pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
 pub use hook::{

@@ -11,6 +11,8 @@ mod log;
 mod mask;
 mod pane;
 mod program;
+#[cfg(test)]
+mod recorded;
 mod stall;
 mod talk;
 

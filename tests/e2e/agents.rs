@@ -7,12 +7,12 @@ use reconciler::plan::report::Reason;
 use serde_json::{Value, json};
 use std::fs;
 
-fn command(env: &TestEnvironment, arguments: &[&str]) -> Said {
+pub(crate) fn command(env: &TestEnvironment, arguments: &[&str]) -> Said {
     said(&mut env.reconciler(arguments))
 }
 
 /// A repository with a worker whose agent runs this script; `$1` is the prompt, `$2` the conversation.
-fn with_agent(script: &str, more: &Value) -> TestEnvironment {
+pub(crate) fn with_agent(script: &str, more: &Value) -> TestEnvironment {
     let env = TestEnvironment::new();
     let mut agent = json!({
         "argv": ["/bin/sh", "-c", script, "agent", "{prompt}", "{conversation}"],
@@ -28,7 +28,7 @@ fn with_agent(script: &str, more: &Value) -> TestEnvironment {
     env
 }
 
-fn started(env: &TestEnvironment, name: &str, spec: &Value) -> Loop {
+pub(crate) fn started(env: &TestEnvironment, name: &str, spec: &Value) -> Loop {
     env.commit_task(name, spec);
     env.start_loop()
 }

@@ -4,7 +4,7 @@
 mod examples;
 
 use super::{Client, Error, HookStep, HooksMode, REF_KEY};
-use crate::agents;
+use crate::agents::{self, PLAIN};
 use crate::api::key::{Key, STATE_FOLDER};
 use crate::api::name::BranchName;
 use crate::api::{Kind, Policy, schema};
@@ -228,8 +228,10 @@ impl Client {
     }
 
     fn plan_approval(&self, plan: &mut InitPlan) -> Result<(), Error> {
+        // The others are handed secrets: `reconciler trust` shows them first.
+        let harmless = agents::built_in().iter().filter(|(name, _)| PLAIN.contains(&name.as_str()));
         let digest = |(name, spec): &(_, _)| Desired::trust_digest(name, spec);
-        let digests: Vec<String> = agents::built_in().iter().map(digest).collect();
+        let digests: Vec<String> = harmless.map(digest).collect();
         let approved = self.visitor.trust().read()?;
         if self.environment.state_home().is_none() {
             return Err(crate::store::TrustError::NoPlace.into());
