@@ -3,13 +3,15 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim leases model mutants sweep chaos races clients bench schemas clean tools
+.PHONY: help demo run test check sim leases model mutants sweep chaos races clients fuzz bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 SEEDS ?= 1000000
 MINUTES ?= 2
 RACES ?= 500
+SECONDS ?= 60
+TARGETS ?= names state locks patterns prompts typed output masks
 LEASES ?= 100000
 TOOLS := git tmux cc
 # The real agents that `make clients` tries, at the versions they were tried with.
@@ -72,6 +74,11 @@ clients: tools ## Try the real Claude Code, Codex and opencode against a stand-i
 
 bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, commit, claims or forecast)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
+
+fuzz: ## Attack what reads foreign text, each target for SECONDS=60 (TARGETS=names: only that; needs nightly and cargo-fuzz)
+	for target in $(TARGETS); do \
+	  (cd fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(SECONDS) -timeout=10) || exit 1; \
+	done
 
 schemas: ## Write crds-like-schemas/ anew from the types
 	RECONCILER_BLESS=1 $(CARGO) test --locked --test schemas
