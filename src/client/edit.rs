@@ -103,13 +103,23 @@ impl Client {
         spec: Value,
         record: Record<'_>,
     ) -> Result<Edited, Error> {
+        self.create_file(key, &text_of(key, &spec), record).await
+    }
+
+    /// Creates an object's file, whose text is given.
+    pub(super) async fn create_file(
+        &self,
+        key: &Key,
+        text: &str,
+        record: Record<'_>,
+    ) -> Result<Edited, Error> {
         let tree = self.tree_for(record).await?;
-        let (path, text) = (key.path(), text_of(key, &spec));
+        let path = key.path();
         if disk::is_there(&tree.join(&path))? {
             let help = "choose another name, or edit that file".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });
         }
-        let warnings = accept((&tree, self.repository.case()), key, &text)?;
+        let warnings = accept((&tree, self.repository.case()), key, text)?;
         if disk::create(&tree.join(&path), text.as_bytes())? == Published::Existed {
             let help = "somebody else was first: look at it".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });

@@ -191,7 +191,9 @@ mod tests {
         };
         let ends: Vec<Exit> = (0..9).map(|n| limited(100 + n)).collect();
         for (count, at_least) in [(1, 22), (2, 45), (9, 45)] {
-            let Verdict::Wait { until, reason, .. } = judged(&ends[..count], 99 + i64::try_from(count).unwrap()) else {
+            let Verdict::Wait { until, reason, .. } =
+                judged(&ends[..count], 99 + i64::try_from(count).unwrap())
+            else {
                 panic!("it waits");
             };
             assert_eq!(reason, Reason::RateLimited);

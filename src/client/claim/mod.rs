@@ -311,7 +311,7 @@ impl Client {
         Ok(self.ownership().turn().await?)
     }
 
-    async fn wanted(&self) -> Result<Arc<Desired>, Error> {
+    pub(super) async fn wanted(&self) -> Result<Arc<Desired>, Error> {
         match self.visitor.desired().await {
             Sighting::Known(desired) => Ok(desired),
             Sighting::Unknown(why) => Err(Error::Unknown(why)),

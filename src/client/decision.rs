@@ -1,0 +1,66 @@
+//! What workers decided: recorded for people, who learn from it. It never decides anything.
+
+use super::report::text;
+use super::{Client, Error, OwnAttempt};
+use crate::api::decision::Decision;
+use crate::api::name::TaskName;
+use crate::process::clock;
+use jiff::Timestamp;
+
+/// What was decided, in the words of who did.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    /// What was to be decided.
+    pub question: &'a str,
+    /// What could have been chosen.
+    pub options: &'a [String],
+    /// What was chosen.
+    pub choice: &'a str,
+    /// Why.
+    pub why: &'a str,
+}
+
+impl Client {
+    /// Records a decision of an attempt.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a confidence that is no percentage; or when it cannot be written: then
+    /// it is not recorded.
+    pub fn record_decision(
+        &self,
+        own: &OwnAttempt,
+        words: Choice<'_>,
+        confidence: Option<u8>,
+        tasks: Vec<TaskName>,
+    ) -> Result<Decision, Error> {
+        if confidence.is_some_and(|percent| percent > 100) {
+            return Err(Error::Refused {
+                what: "confidence is more than 100 percent".to_owned(),
+                help: "say how sure you are in percent, from 0 to 100".to_owned(),
+            });
+        }
+        let decision = Decision {
+            at: clock::now(),
+            attempt: own.id.clone(),
+            seat: own.attempt.seat.clone(),
+            question: text(words.question)?,
+            options: words.options.iter().map(|one| text(one)).collect::<Result<_, _>>()?,
+            choice: text(words.choice)?,
+            why: text(words.why)?,
+            confidence,
+            tasks,
+        };
+        self.records().append_decision(&decision)?;
+        Ok(decision)
+    }
+
+    /// Returns the decisions since a moment, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn decisions(&self, since: Option<Timestamp>) -> Result<Vec<Decision>, Error> {
+        let mut all = self.records().decisions()?;
+        all.retain(|one| since.is_none_or(|since| one.at >= since));
+        Ok(all)
+    }
+}
