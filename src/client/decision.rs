@@ -5,11 +5,11 @@ use super::{Client, Error, OwnAttempt};
 use crate::api::decision::Decision;
 use crate::api::name::TaskName;
 use crate::process::clock;
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 /// What was decided, in the words of who did.
 #[derive(Debug, Clone, Copy)]
-pub struct Choice<'a> {
+pub struct Decided<'a> {
     /// What was to be decided.
     pub question: &'a str,
     /// What could have been chosen.
@@ -29,7 +29,7 @@ impl Client {
     pub fn record_decision(
         &self,
         own: &OwnAttempt,
-        words: Choice<'_>,
+        words: Decided<'_>,
         confidence: Option<u8>,
         tasks: Vec<TaskName>,
     ) -> Result<Decision, Error> {
@@ -54,12 +54,13 @@ impl Client {
         Ok(decision)
     }
 
-    /// Returns the decisions since a moment, oldest first.
+    /// Returns the decisions of this last time, or all that are kept, oldest first.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn decisions(&self, since: Option<Timestamp>) -> Result<Vec<Decision>, Error> {
+    pub fn decisions(&self, last: Option<SignedDuration>) -> Result<Vec<Decision>, Error> {
         let mut all = self.records().decisions()?;
+        let since = last.and_then(|last| clock::now().checked_sub(last).ok());
         all.retain(|one| since.is_none_or(|since| one.at >= since));
         Ok(all)
     }

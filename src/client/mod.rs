@@ -31,7 +31,7 @@ pub use claim::{
     person_called,
 };
 pub use control::{End, IfEmpty, RunError, Turn, Until};
-pub use decision::Choice;
+pub use decision::Decided;
 pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine};
 pub use edit::{Commit, Edited, Record, Suspension, spec};

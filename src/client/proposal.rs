@@ -185,10 +185,10 @@ impl Client {
         let top = (!self.repository.is_bare()).then(|| self.root());
         let mut problems = check::judge(&draft, self.repository.case(), top).problems;
         problems.retain(|one| one.path == path);
-        match problems.iter().any(|one: &Problem| one.severity == Severity::Error) {
-            true => Err(Error::Invalid(problems)),
-            false => Ok(tip),
+        if problems.iter().any(|one: &Problem| one.severity == Severity::Error) {
+            return Err(Error::Invalid(problems));
         }
+        Ok(tip)
     }
 
     async fn proposed(&self, name: &TaskName) -> Result<CommitId, Error> {

@@ -64,10 +64,9 @@ impl Client {
         for path in paths {
             let one = std::slice::from_ref(path);
             let objections = match judge_paths(one, directory, &self.environment).await? {
-                Ruling::Passed => Vec::new(),
                 Ruling::Refused(refused) | Ruling::Bypassed(refused) => refused.objections,
-                // Whether files would be accepted is asked of commits alone.
-                Ruling::Invalid(_) => Vec::new(),
+                // Whether state files would be accepted is asked of commits alone.
+                Ruling::Passed | Ruling::Invalid(_) => Vec::new(),
             };
             let is_outside = |one: &Objection| matches!(one, Objection::Outside { .. });
             let standing = match objections.as_slice() {

@@ -68,16 +68,15 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let answer = self.tools.call(ToolCallContext::new(self, request, context)).await?;
-        match answer {
-            // Only arguments that cannot be read are refused without a structure.
-            CallToolResponse::Complete(answer)
-                if answer.is_error == Some(true) && answer.structured_content.is_none() =>
-            {
-                let text = answer.content.iter().filter_map(|one| one.as_text());
-                let text: Vec<&str> = text.map(|one| one.text.as_str()).collect();
-                Refusal::of_arguments(&text.join("\n")).into_call_tool_result()
-            }
-            answer => Ok(answer),
+        // Only arguments that cannot be read are refused without a structure.
+        if let CallToolResponse::Complete(refused) = &answer
+            && refused.is_error == Some(true)
+            && refused.structured_content.is_none()
+        {
+            let texts = refused.content.iter().filter_map(|one| one.as_text());
+            let texts: Vec<&str> = texts.map(|one| one.text.as_str()).collect();
+            return Refusal::of_arguments(&texts.join("\n")).into_call_tool_result();
         }
+        Ok(answer)
     }
 }

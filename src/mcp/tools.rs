@@ -10,7 +10,7 @@ use super::words::{
 use crate::api::name::TaskName;
 use crate::api::report::{Outcome, Source};
 use crate::client::view::task::{TaskView, tasks};
-use crate::client::{Choice, OwnAttempt, Proposed, Which, spec, task_text};
+use crate::client::{Decided, OwnAttempt, Proposed, Which, spec, task_text};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{tool, tool_router};
 use serde_json::{Value, json};
@@ -93,14 +93,15 @@ impl Server {
     }
 
     /// Asks a person. If you can go on without the answer, do not block: it comes as a message, which
-    /// read_messages returns.
+    /// `read_messages` returns.
     #[tool]
     async fn request_input(&self, Parameters(asked): Parameters<Ask>) -> Answer {
         let own = self.own()?;
         let number = self.client.ask_person(&own, &asked.question, &asked.options)?;
-        let answer = match asked.blocking {
-            true => self.client.answer_within(&own, number, within(asked.wait_seconds)).await?,
-            false => None,
+        let answer = if asked.blocking {
+            self.client.answer_within(&own, number, within(asked.wait_seconds)).await?
+        } else {
+            None
         };
         let next = answer.is_none().then_some("the answer comes as a message: read_messages");
         Ok(say(&json!({ "question": number, "answer": answer, "next": next })))
@@ -134,7 +135,7 @@ impl Server {
         let own = self.own()?;
         let tasks = said.tasks.iter().map(|one| name(one)).collect::<Result<_, _>>()?;
         let Decide { question, options, choice, why, .. } = &said;
-        let words = Choice { question, options, choice, why };
+        let words = Decided { question, options, choice, why };
         Ok(say(&self.client.record_decision(&own, words, said.confidence, tasks)?))
     }
 
@@ -145,11 +146,15 @@ impl Server {
         let name = name(&asked.name)?;
         let why = asked.why.clone();
         let text = task_text(&name, &spec_of(asked));
-        let (outcome, note) = match self.client.propose(&own, (&name, &text), &why).await? {
-            Proposed::Accepted(edited) => ("accepted", edited.commit.map(|id| id.to_string())),
-            Proposed::Waits { why } => ("proposed", why),
+        let answer = match self.client.propose(&own, (&name, &text), &why).await? {
+            Proposed::Accepted(edited) => {
+                json!({ "task": name, "outcome": "accepted", "commit": edited.commit })
+            }
+            Proposed::Waits { why } => {
+                json!({ "task": name, "outcome": "proposed", "waitsBecause": why })
+            }
         };
-        Ok(say(&json!({ "task": name, "outcome": outcome, "note": note })))
+        Ok(say(&answer))
     }
 
     /// Returns the attempt that this server is part of; it is looked up each time, because it may end.
