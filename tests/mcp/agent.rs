@@ -117,7 +117,8 @@ impl World {
         assert_eq!(self.records.close(&self.attempt.id, &exit).unwrap(), Published::New);
     }
 
-    fn environed(&self, program: &str) -> Command {
+    /// Prepares a program in the environment of the attempt.
+    pub(crate) fn environed(&self, program: &str) -> Command {
         let mut command = self.scene.program(program);
         command.envs(&self.attempt.program.env).current_dir(&self.attempt.directory);
         command

@@ -15,6 +15,8 @@ use reconciler::api::task::Class;
 use reconciler::disk::Published;
 use reconciler::process::clock;
 use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::Stdio;
 
 fn message(text: &str) -> Message {
     Message { at: clock::now(), by: "ada".to_owned(), text: text.to_owned() }
@@ -272,8 +274,25 @@ async fn arguments_that_cannot_be_read_are_refused_in_the_same_form() {
 }
 
 #[test]
-fn a_client_that_says_nothing_leaves_no_error_and_noise_leaves_one() {
+fn nothing_but_the_protocol_is_on_stdout_whatever_is_on_stdin() {
     let world = World::new();
-    let silent = world.as_worker(&["mcp"]);
-    assert_eq!((silent.code, silent.out.as_str()), (0, ""), "{silent:?}");
+    for (input, answers) in [("", 0), ("hello\n{\n", 0), (GREETING, 2)] {
+        let mut server = world.environed(env!("CARGO_BIN_EXE_reconciler"));
+        server.args(["mcp", "-vv"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut server = server.stderr(Stdio::piped()).spawn().unwrap();
+        server.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = server.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let each = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let ids: Vec<Value> = each.map(|answer| answer["id"].clone()).collect();
+        assert_eq!(ids.len(), answers, "{input}: {lines}");
+    }
 }
+
+/// What a client says first, with noise in between.
+const GREETING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}
+noise
+{"jsonrpc":"2.0","method":"notifications/initialized"}
+{"jsonrpc":"2.0","id":2,"method":"tools/list"}
+"#;
