@@ -3,7 +3,9 @@
 
 mod publish;
 
-pub use publish::{Published, create, replace, replace_from, replace_unsynced, sync_folder_of};
+pub use publish::{
+    Published, create, nameless, replace, replace_from, replace_unsynced, sync_folder_of,
+};
 
 use crate::fault;
 use std::fs::{DirBuilder, File};
@@ -48,8 +50,9 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(error)),
     };
-    // Most records fit, and are read at one go.
-    let mut bytes = Vec::with_capacity(2048);
+    // What is read at one go is not copied as it grows; a file of /proc does not say its size.
+    let size = file.metadata().map_or(0, |meta| meta.len().min(limit));
+    let mut bytes = Vec::with_capacity(usize::try_from(size).map_or(0, |size| size + 1).max(2048));
     file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
         return Err(fail(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long")));

@@ -93,6 +93,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             Reason::Starting
             | Reason::Running
             | Reason::NeedsInput
+            | Reason::Stalled
             | Reason::RateLimited
             | Reason::Stopping
             | Reason::Ending

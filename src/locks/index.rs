@@ -25,7 +25,7 @@ const MISSES_MIN: usize = 16;
 /// So many locks are looked at one by one as fast as they are found in an index.
 const FEW: usize = 64;
 /// What an index says of a lock that must be read each time.
-const ANYTHING: [&str; 1] = ["**"];
+const ANYTHING: &str = "**";
 
 /// The claims of some tasks; one that cannot be understood stands there with what is wrong.
 type Found = BTreeMap<TaskName, Result<Claim, String>>;
@@ -49,16 +49,50 @@ impl Stamp {
     }
 }
 
-/// What is known of a lock: of which file, and the patterns it holds.
-#[derive(Debug, Clone)]
+/// What is known of a lock: its file and task with a space between, and the patterns it holds with a
+/// zero after each. Most are far, and are left as they lie there.
+#[derive(Debug, Clone, Copy)]
 struct Known<'a> {
-    stamp: &'a str,
-    patterns: Vec<&'a str>,
+    lock: &'a str,
+    patterns: &'a str,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
     fn is_near(&self, may_hold: MayHold<'_>) -> bool {
-        self.patterns == ANYTHING || self.patterns.iter().any(|one| may_hold(one))
+        self.patterns().any(may_hold)
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &'a str> {
+        self.patterns.split_terminator('\0')
+    }
+
+    fn task(&self) -> Option<&'a str> {
+        self.lock.split_once(' ').map(|(_, task)| task)
+    }
+
+    fn stamp(&self) -> Option<&'a str> {
+        self.lock.split_once(' ').map(|(stamp, _)| stamp)
+    }
+}
+
+/// What an index says of the locks. No pattern is empty: a further zero ends a record.
+#[derive(Debug)]
+struct Records<'a>(&'a str);
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Known<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (lock, patterns) = self.0.split_once('\0')?;
+        let mut rest = patterns;
+        loop {
+            if let Some(after) = rest.strip_prefix('\0') {
+                self.0 = after;
+                let patterns = patterns.get(..patterns.len() - rest.len())?;
+                return Some(Known { lock, patterns });
+            }
+            (_, rest) = rest.split_once('\0')?;
+        }
     }
 }
 
@@ -69,7 +103,7 @@ impl Claims {
     /// # Errors
     /// When the folder cannot be read: then it is unknown what is held.
     pub fn near(&self, paths: &[String], own: Option<&TaskName>) -> Result<Found, disk::Error> {
-        self.near_by(own, &|held| paths.iter().any(|path| begins_as(path, head(held))))
+        self.near_by(own, &|held| paths.iter().any(|path| may_begin(held, path)))
     }
 
     /// Returns the claims that may hold a path which one of these patterns does, those that cannot be
@@ -91,20 +125,21 @@ impl Claims {
         let bytes = disk::read(&self.index, INDEX_MAX).ok().flatten().unwrap_or_default();
         let text = String::from_utf8(bytes).unwrap_or_default();
         let (folder, records) = text.split_once("\0\0").unwrap_or_default();
-        let records = records.split("\0\0").filter_map(record);
+        let records = Records(records);
         let now = self.folder.symlink_metadata().ok().and_then(|now| believable(&now));
         if now.is_some_and(|now| now == folder) {
-            let near = records.filter(|(task, known)| {
-                known.is_near(may_hold) || own.is_some_and(|own| own.as_str() == *task)
+            let near = records.filter(|known| {
+                known.is_near(may_hold) || own.is_some_and(|own| known.task() == Some(own.as_str()))
             });
-            let tasks = near.filter_map(|(task, _)| task.parse().ok());
+            let tasks = near.filter_map(|known| known.task()?.parse().ok());
             return Ok(tasks
                 .filter_map(|task: TaskName| Some((task.clone(), self.get(&task)?)))
                 .collect());
         }
         // Before the look: what changes after it makes the folder younger than this.
         let settled = if text.is_empty() { None } else { self.settled() };
-        let look = self.look(&records.collect(), may_hold, own)?;
+        let known = records.filter_map(|known| Some((known.task()?, known))).collect();
+        let look = self.look(&known, may_hold, own)?;
         let many = look.lines.len() > FEW;
         if look.misses > MISSES_MIN.max(look.lines.len() / 10)
             || (many && settled.as_deref() != Some(folder))
@@ -136,22 +171,22 @@ impl Claims {
         for task in self.tasks()? {
             let stamp = Stamp::at(&self.path(&task));
             let seen = known.get(task.as_str());
-            let seen = seen.filter(|seen| stamp.as_ref().is_some_and(|now| now.0 == seen.stamp));
+            let seen = seen.filter(|seen| seen.stamp() == stamp.as_ref().map(|now| now.0.as_str()));
             if let Some(seen) = seen.filter(|seen| !seen.is_near(may_hold))
                 && own != Some(&task)
             {
-                look.lines.push(line(task.as_str(), seen.stamp, &seen.patterns));
+                look.lines.push(line(seen.lock, seen.patterns()));
                 continue;
             }
             look.misses += usize::from(seen.is_none());
             let Some(claim) = self.get(&task) else { continue };
-            let stamp = stamp.map_or_else(|| "?".to_owned(), |stamp| stamp.0);
+            let which = format!("{} {task}", stamp.map_or_else(|| "?".to_owned(), |stamp| stamp.0));
             look.lines.push(match &claim {
                 Ok(claim) => {
                     let patterns = claim.locked_files.iter().map(PathPattern::as_str);
-                    line(task.as_str(), &stamp, &patterns.collect::<Vec<_>>())
+                    line(&which, patterns)
                 }
-                Err(_) => line(task.as_str(), &stamp, &ANYTHING),
+                Err(_) => line(&which, [ANYTHING]),
             });
             look.found.insert(task, claim);
         }
@@ -188,17 +223,30 @@ struct Look {
 /// Returns what an index begins with that can be believed for as long as this folder is the same. A
 /// power cut may tear an index, so that of another boot is not.
 fn believable(folder: &Metadata) -> Option<String> {
-    Some(format!("{}@{}", Stamp::of(folder).0, identity::boot_id().ok()?))
+    Some(format!("{} {}", Stamp::of(folder).0, identity::boot_id().ok()?))
 }
 
-fn line(task: &str, stamp: &str, patterns: &[&str]) -> String {
-    format!("{task}\0{stamp}\0{}\0\0", patterns.join("\0"))
+fn line(lock: &str, patterns: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let mut line = format!("{lock}\0");
+    for pattern in patterns {
+        line.push_str(pattern.as_ref());
+        line.push('\0');
+    }
+    line.push('\0');
+    line
 }
 
-fn record(text: &str) -> Option<(&str, Known<'_>)> {
-    let mut fields = text.split('\0');
-    let (task, stamp) = (fields.next()?, fields.next()?);
-    Some((task, Known { stamp, patterns: fields.filter(|one| !one.is_empty()).collect() }))
+/// Returns whether a path begins with the head of a pattern. It is asked of every lock at every
+/// commit, and most differ in a letter.
+fn may_begin(pattern: &str, path: &str) -> bool {
+    let both = pattern.bytes().zip(path.bytes());
+    let same = both.take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
+    match pattern.as_bytes().get(same) {
+        Some(byte) if byte.is_ascii_alphanumeric() => {
+            !pattern.get(..same).is_some_and(|same| same.chars().all(is_plain))
+        }
+        Some(_) | None => begins_as(path, head(pattern)),
+    }
 }
 
 /// Returns whether a path begins so, whatever the case of letters: the locks say whether it counts.
@@ -209,9 +257,12 @@ fn begins_as(path: &str, head: &str) -> bool {
 
 /// Returns what stands before the first wildcard of a pattern: every path that it holds begins so.
 fn head(pattern: &str) -> &str {
-    let plain = |c: char| c.is_alphanumeric() || "/_-. ".contains(c);
-    let head = pattern.split(|c| !plain(c)).next().unwrap_or_default();
+    let head = pattern.split(|c| !is_plain(c)).next().unwrap_or_default();
     head.trim_end_matches('/')
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | ' ')
 }
 
 #[cfg(test)]
@@ -325,6 +376,33 @@ mod tests {
         std::fs::write(root.path().join(".task-locks/torn.lock"), "{").unwrap();
         until_believed(&claims);
         assert_eq!(near(&claims, "free.txt"), ["torn"]);
+    }
+
+    #[test]
+    fn the_short_comparison_says_what_the_head_of_a_pattern_does() {
+        let words =
+            ["", "a", "b", "aB", "A/", "a/b", "a/c", "a/bC/d", "é", "éa", "è", "aé/b", "a b"];
+        let wild = ["*", "**", "**/b", "a*", "a/*/d", "a/{b,c}", "a?b", "é*", "*é", "a/[b]c/d"];
+        for path in words {
+            for pattern in words.iter().chain(&wild) {
+                let by_head = begins_as(path, head(pattern));
+                assert_eq!(may_begin(pattern, path), by_head, "{pattern} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_claim_that_names_no_file_hides_no_other() {
+        let (_root, claims) = indexed();
+        for task in ["a", "t4", "z"] {
+            publish(&claims, task, &[]);
+        }
+        until_believed(&claims);
+        for number in [0, 3, 5, FEW + 1] {
+            assert_eq!(near(&claims, &format!("src/m{number}/x")), [format!("t{number}")]);
+        }
+        let own = "t5".parse().unwrap();
+        assert!(claims.near(&[], Some(&own)).unwrap().contains_key(&own));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
-use crate::api::report::Outcome;
+use crate::api::report::{Outcome, Progress};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -174,6 +174,10 @@ pub struct Said {
     pub outcome: Option<Outcome>,
     /// The question that waits for a person.
     pub question: Option<String>,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// Since when it does nothing.
+    pub stalled_since: Option<Timestamp>,
 }
 
 /// Where an attempt is.

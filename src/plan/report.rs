@@ -53,6 +53,8 @@ pub enum Reason {
     Running,
     /// An attempt runs, and its worker asked a person something.
     NeedsInput,
+    /// An attempt runs, and does nothing for a long time.
+    Stalled,
     /// An attempt was asked to stop.
     Stopping,
     /// An attempt is over, and its shim is leaving.
@@ -125,6 +127,7 @@ impl Reason {
             | Self::Damaged
             | Self::OnHold
             | Self::NeedsInput
+            | Self::Stalled
             | Self::AgentMissing
             | Self::NotLoggedIn => true,
             Self::Starting
@@ -166,6 +169,7 @@ impl Reason {
             self,
             Self::Running
                 | Self::NeedsInput
+                | Self::Stalled
                 | Self::HeldByPerson
                 | Self::Succeeded
                 | Self::Ending
@@ -190,6 +194,7 @@ impl Reason {
             Self::Starting
             | Self::Running
             | Self::NeedsInput
+            | Self::Stalled
             | Self::AgentMissing
             | Self::NotLoggedIn
             | Self::RateLimited

@@ -13,7 +13,7 @@ use crate::api::report::Outcome;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting};
+use crate::plan::observed::{AttemptSighting, AttemptState, Said, Session, Sighting};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
@@ -211,13 +211,9 @@ impl<'a> Life<'a, '_> {
             report.wake_at = self
                 .claim
                 .and_then(|claim| claim::after(self.scene, claim::time_left(self.scene, claim)));
-            let said = self.attempts.last().and_then(|last| last.said.question.as_ref());
-            if let Some(question) = said {
-                let message = format!("{} asks: {question}", attempt.seat);
-                return wait(report, Reason::NeedsInput, message);
-            }
-            let message = format!("attempt {} runs on {}", attempt.id.number, attempt.seat);
-            return wait(report, Reason::Running, message);
+            let said = self.attempts.last().map(|last| &last.said);
+            let (reason, message) = works(attempt, said, self.now());
+            return wait(report, reason, message);
         };
         let message = format!("attempt {} is stopping: {why}", attempt.id.number);
         let Some(request) = asked else {
@@ -482,6 +478,29 @@ impl<'a> Life<'a, '_> {
         let uid = &self.record.uid;
         let bears = move |one: &&Session| one.owner.as_ref().is_some_and(|own| own.uid == *uid);
         self.sessions.iter().copied().filter(bears)
+    }
+}
+
+/// Says how an attempt goes on.
+fn works(attempt: &Attempt, said: Option<&Said>, now: Timestamp) -> (Reason, String) {
+    let (number, seat) = (attempt.id.number, &attempt.seat);
+    if let Some(question) = said.and_then(|said| said.question.as_ref()) {
+        return (Reason::NeedsInput, format!("{seat} asks: {question}"));
+    }
+    if let Some(since) = said.and_then(|said| said.stalled_since) {
+        let minutes = now.duration_since(since).as_mins();
+        let message = format!("{seat} has written and changed nothing for {minutes} minutes");
+        return (Reason::Stalled, message);
+    }
+    let message = format!("attempt {number} runs on {seat}");
+    match said.and_then(|said| said.progress.as_ref()) {
+        Some(progress) if progress.current_step.is_empty() => {
+            (Reason::Running, format!("{message}: {progress}"))
+        }
+        Some(progress) => {
+            (Reason::Running, format!("{message}: {progress} {}", progress.current_step))
+        }
+        None => (Reason::Running, message),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::api::attempt::AttemptId;
 use crate::api::name::TaskName;
 use crate::api::report::{Exchange, Message, Progress, Question, Report};
 use crate::disk::{self, Published};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,12 @@ const MESSAGE: &str = "message";
 const DELIVERED: &str = "delivered";
 const PROPOSAL: &str = "proposal";
 const CONVERSATION: &str = "conversation.json";
+const STALLED: &str = "stalled.json";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Stalled {
+    since: Timestamp,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Conversation {
@@ -41,6 +48,8 @@ pub struct Words {
     pub report: Option<Report>,
     /// How the agent calls its conversation.
     pub conversation: Option<String>,
+    /// Since when it does nothing, if its shim found that.
+    pub stalled_since: Option<Timestamp>,
     /// The oldest question without an answer.
     pub question: Option<Exchange>,
 }
@@ -60,6 +69,7 @@ impl Words {
             progress: read.one(PROGRESS),
             report: read.one(REPORT),
             conversation: read.one(CONVERSATION).map(|one: Conversation| one.name),
+            stalled_since: read.one(STALLED).map(|one: Stalled| one.since),
             question: unanswered(),
         }
     }
@@ -93,7 +103,7 @@ impl Records {
     /// # Errors
     /// When it cannot be written; what was said before still stands.
     pub fn set_progress(&self, id: &AttemptId, progress: &Progress) -> Result<(), Error> {
-        Ok(disk::replace(&self.said(id, PROGRESS), &file::bytes(progress))?)
+        Ok(disk::replace_unsynced(&self.said(id, PROGRESS), &file::bytes(progress))?)
     }
 
     /// Returns how far an attempt is; `None` when it never said so.
@@ -194,6 +204,19 @@ impl Records {
     /// When it cannot be seen.
     pub fn is_delivered(&self, id: &AttemptId, number: u32) -> Result<bool, Error> {
         Ok(disk::is_there(&self.said(id, &numbered(DELIVERED, number)))?)
+    }
+
+    /// Notes that an attempt does nothing since then, or that it goes on.
+    ///
+    /// # Errors
+    /// When it cannot be noted; what was noted before still stands.
+    pub fn set_stalled(&self, id: &AttemptId, since: Option<Timestamp>) -> Result<(), Error> {
+        let path = self.said(id, STALLED);
+        match since {
+            Some(since) => disk::replace_unsynced(&path, &file::bytes(&Stalled { since }))?,
+            None => disk::remove(&path)?,
+        }
+        Ok(())
     }
 
     /// Writes down how the agent calls its conversation; the first name stands.

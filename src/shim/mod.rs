@@ -11,6 +11,7 @@ mod log;
 mod mask;
 mod pane;
 mod program;
+mod stall;
 mod talk;
 
 use crate::api::attempt::{

@@ -8,6 +8,7 @@ use super::pane::{self, Screen};
 use super::talk::Talk;
 use super::{Shim, Signals, children, stop_reason};
 use crate::api::attempt::{Attempt, Dialogue, ExitReason, FailureClass, StopReason};
+use crate::api::report::Source;
 use crate::disk;
 use crate::fault::{self, Verdict};
 use crate::process::clock;
@@ -16,8 +17,7 @@ use pty_process::{OwnedReadPty, OwnedWritePty, Pty};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::pin::{Pin, pin};
@@ -79,10 +79,7 @@ async fn run(
     let (output, input) = pty.into_split();
     let (heard, word) = (Heard::nothing(), Notify::new());
     let (keys, typed) = mpsc::unbounded_channel();
-    let talk = dialogue.map(|dialogue| {
-        let id = &attempt.id;
-        Talk { records, id, dialogue, heard: &heard, keys }
-    });
+    let talk = dialogue.map(|dialogue| Talk { records, attempt, dialogue, heard: &heard, keys });
     let mut life = pin!(live(leader, died, cut, (talk.as_ref(), &word)));
     let mut show = pin!(show(output, &mut shim.log, &mut shim.pane.screen, (ear, &heard)));
     let mut feed = pin!(feed(input, &mut shim.pane.keys, typed));
@@ -152,7 +149,7 @@ fn start(
         .envs(&shim.environment)
         .current_dir(directory);
     if let Some(text) = dialogue.and_then(|dialogue| dialogue.stdin.as_ref()) {
-        command = command.stdin(Stdio::from(file_of(text).map_err(system)?));
+        command = command.stdin(Stdio::from(disk::nameless(text.as_bytes()).map_err(system)?));
     }
     let child = command.spawn(inside).map_err(fail)?;
     fault::during("start agent");
@@ -174,14 +171,6 @@ fn not_started((program, directory): (&str, &Path), error: &pty_process::Error) 
         }
     };
     NotStarted { message, class }
-}
-
-/// Returns a file without a name that holds a text.
-fn file_of(text: &str) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
 }
 
 /// What ends a program before its time.
@@ -241,7 +230,9 @@ async fn live(
     if let (First::Word, Some(talk)) = (&first, talk) {
         let last_words = async {
             talk.say_goodbye().await;
-            tokio::time::sleep(LAST_WORDS).await;
+            let by_marker = talk.report().is_some_and(|report| report.by == Source::Marker);
+            // The marker is its last line; anything else is said while it still works.
+            tokio::time::sleep(if by_marker { LAST_OUTPUT } else { LAST_WORDS }).await;
         };
         first = tokio::select! {
             biased;

@@ -2,7 +2,8 @@
 //! types nothing before the program is ready, and no message twice.
 
 use super::ear::Heard;
-use crate::api::attempt::{AttemptId, Dialogue};
+use super::stall::Stall;
+use crate::api::attempt::{Attempt, Dialogue};
 use crate::api::report::{self, Outcome, Report, Source};
 use crate::process::clock;
 use crate::records::Records;
@@ -24,7 +25,7 @@ const BEFORE_RETURN: Duration = Duration::from_millis(150);
 #[derive(Debug)]
 pub(super) struct Talk<'a> {
     pub(super) records: &'a Records,
-    pub(super) id: &'a AttemptId,
+    pub(super) attempt: &'a Attempt,
     pub(super) dialogue: &'a Dialogue,
     pub(super) heard: &'a Heard,
     /// What is typed.
@@ -38,6 +39,7 @@ impl Talk<'_> {
         told: &mut Signal,
         on_word: &tokio::sync::Notify,
     ) -> Infallible {
+        let mut stall = Stall::watch(self.attempt);
         if let Some(prompt) = &self.dialogue.paste {
             self.is_ready().await;
             self.type_in(prompt).await;
@@ -50,6 +52,7 @@ impl Talk<'_> {
                 on_word.notify_one();
             }
             self.note_conversation();
+            stall.look(self.records, self.attempt, self.heard).await;
             tokio::select! {
                 _ = told.recv() => {}
                 () = self.heard.marked.notified() => self.take_marker(),
@@ -61,7 +64,7 @@ impl Talk<'_> {
     /// Returns the program's word that it is done, or failed.
     pub(super) fn report(&self) -> Option<Report> {
         // What cannot be understood is no word.
-        self.records.reported(self.id).ok().flatten()
+        self.records.reported(&self.attempt.id).ok().flatten()
     }
 
     /// Types what makes a program end that is done.
@@ -75,7 +78,7 @@ impl Talk<'_> {
     pub(super) fn note_conversation(&self) {
         if let Some(name) = self.heard.conversation.borrow_mut().take() {
             // One that is lost costs the next attempt its memory.
-            self.records.name_conversation(self.id, &name).ok();
+            self.records.name_conversation(&self.attempt.id, &name).ok();
         }
     }
 
@@ -94,10 +97,10 @@ impl Talk<'_> {
     }
 
     async fn type_messages(&self) {
-        let Ok(messages) = self.records.queued(self.id) else { return };
+        let Ok(messages) = self.records.queued(&self.attempt.id) else { return };
         for (number, message) in messages {
             // Marked first: what may have been typed is not typed again.
-            if self.records.deliver(self.id, number).is_ok() {
+            if self.records.deliver(&self.attempt.id, number).is_ok() {
                 self.type_in(&message.text).await;
             }
         }
@@ -112,7 +115,7 @@ impl Talk<'_> {
             evidence: Vec::new(),
         };
         // Refused by the disk it is heard no more: the program ends, or is asked for its word.
-        self.records.report(self.id, &report).ok();
+        self.records.report(&self.attempt.id, &report).ok();
     }
 
     async fn type_in(&self, text: &str) {

@@ -23,11 +23,12 @@ const NARROW: [(&str, &[&str]); 13] = [
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 30] = [
+const WALLS: [(&str, Within); 32] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
     ("comfy_table", Within::Rooms(&["cli"])),
+    ("flate2", Within::Rooms(&["git"])),
     ("form_urlencoded", Within::Rooms(&["serve"])),
     ("fs2", Within::Rooms(&["locks"])),
     ("futures_util", Within::FromFloor(FIRST_IMPURE)),
@@ -40,7 +41,7 @@ const WALLS: [(&str, Within); 30] = [
     ("jsonschema", Within::Rooms(&["api"])),
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
-    ("regex", Within::Rooms(&["shim"])),
+    ("regex", Within::Rooms(&["api", "shim"])),
     ("rmcp", Within::Rooms(&["mcp"])),
     ("rustix", Within::Rooms(&["cli", "disk", "fault", "process", "shim", "tmux"])),
     ("schemars", Within::Rooms(&["api", "mcp"])),
@@ -54,6 +55,7 @@ const WALLS: [(&str, Within); 30] = [
     ("tracing", Within::FromFloor(FIRST_IMPURE)),
     ("tracing_subscriber", Within::Rooms(&["cli"])),
     ("uuid", Within::Rooms(&["world"])),
+    ("vte", Within::Rooms(&["shim"])),
 ];
 
 /// The files that may do what clippy's `disallowed-methods` forbid, and what for.

@@ -86,6 +86,10 @@ fn claims_are_disjoint(world: &mut World) {
     let mut held: BTreeMap<String, String> = BTreeMap::new();
     let mut twice = Vec::new();
     for path in list(&world.env.path(".task-locks")) {
+        // What is being written is no lock yet.
+        if path.extension().is_none_or(|end| end != "lock") {
+            continue;
+        }
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let Ok(claim) = serde_json::from_str::<Value>(&text) else { continue };
         let task = claim["taskId"].as_str().unwrap_or_default().to_owned();

@@ -338,7 +338,20 @@ impl Stage {
         let id = self.attempt_id(task, 1);
         self.deed(&Deed::Start(id.clone()));
         self.sees(&format!("attempt {task}#1: running"));
+        if let Side::Real(_) = &self.side {
+            // It says in its claim that it lives: what is compared later is not changed by that.
+            let start = Instant::now();
+            while self.claim_seen(task).is_some_and(|claim| claim.process.is_none()) {
+                assert!(start.elapsed() < DEADLINE, "the shim never said that it lives");
+                poll();
+            }
+        }
         id
+    }
+
+    fn claim_seen(&self, task: &str) -> Option<Claim> {
+        let seen = self.observed();
+        seen.claims.known()?.get(&name(task))?.as_ref().ok().cloned()
     }
 
     /// The state of the first attempt of a task.

@@ -302,6 +302,7 @@ fn words(report: &TaskReport, what: What) -> String {
         Reason::Starting
         | Reason::Running
         | Reason::NeedsInput
+        | Reason::Stalled
         | Reason::AgentMissing
         | Reason::NotLoggedIn
         | Reason::RateLimited

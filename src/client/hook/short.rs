@@ -3,6 +3,7 @@
 
 use super::gather::{author_of, is_state, lock_root};
 use super::renew;
+use crate::api::path::Case;
 use crate::client::Environment;
 use crate::client::hooks::HookName;
 use crate::git::HookPlace;
@@ -43,7 +44,9 @@ fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<b
     let passes = paths.is_empty() || {
         // What a damaged lock holds is looked for by the whole judgement.
         let (claims, presumed) = (locks.near(&paths, author.task()).ok()?, Presumed::new());
-        verdict(&author, (&paths, place.case()), &claims, &presumed).is_empty()
+        // Of no lock it does not matter, and git's settings need not be read.
+        let case = if claims.is_empty() { Case::Insensitive } else { place.case() };
+        verdict(&author, (&paths, case), &claims, &presumed).is_empty()
     };
     if is_first && passes && !paths.is_empty() {
         renew::by_commit(author.task(), &locks, place.common_dir());

@@ -298,6 +298,8 @@ fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) ->
     let said = Said {
         conversation: words.conversation.clone(),
         outcome: words.report.as_ref().map(|report| report.outcome),
+        progress: words.progress.clone(),
+        stalled_since: words.stalled_since,
         question: words.question.as_ref().map(|one| one.question.text.clone()),
     };
     AttemptSighting { number: files.number, attempt, state, said }

@@ -1,10 +1,12 @@
 //! The short look of a hook: where it was called and what is staged, without a fork. Every doubt
 //! is `None`, and git is asked then; it never says less than git would.
 
+mod loose;
+
 use super::index::{Entry, Id, Index, Known, id, until};
 use super::{HookPlace, read_line};
 use crate::disk;
-use git2::{ObjectType, Odb, Oid};
+use git2::{Odb, Oid};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -48,8 +50,12 @@ impl HookPlace {
         let head = self.head()?;
         let index = disk::read(&self.index(variables), FILE_MAX).ok()??;
         let objects = self.common_dir.join("objects");
+        let loose = |kind: &str, id| loose::read(&objects, kind, id);
+        if let Some(found) = staged(&loose, &head, &index) {
+            return Some(found);
+        }
         let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || sender.send(staged(&objects, &head, &index)).ok());
+        std::thread::spawn(move || sender.send(staged_by_libgit2(&objects, &head, &index)).ok());
         receiver.recv_timeout(DEADLINE).ok()?
     }
 
@@ -98,24 +104,43 @@ fn is_id(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// Returns the paths by which an index differs from a commit.
-fn staged(objects: &Path, head: &str, index: &[u8]) -> Option<Vec<String>> {
-    let index = Index::read(index)?;
+/// Reads the content of an object of a kind: a `commit` or a `tree`.
+type Read<'a> = &'a dyn Fn(&str, Id) -> Option<Vec<u8>>;
+
+/// Returns what [`staged`] does, of objects that lie in any form.
+fn staged_by_libgit2(objects: &Path, head: &str, index: &[u8]) -> Option<Vec<String>> {
     let odb = Odb::new().ok()?;
     odb.add_disk_alternate(objects.to_str()?).ok()?;
-    let commit = odb.read(Oid::from_str(head).ok()?).ok()?;
-    let tree = commit.data().strip_prefix(b"tree ").filter(|_| commit.kind() == ObjectType::Commit);
-    let tree = std::str::from_utf8(tree?.get(..40)?).ok()?;
-    let mut look = Look { odb: &odb, found: Vec::new() };
-    let tree = Oid::from_str(tree).ok()?.as_bytes().try_into().ok()?;
+    let read = |kind: &str, id: Id| {
+        let object = odb.read(Oid::from_bytes(&id).ok()?).ok()?;
+        (object.kind().str() == kind).then(|| object.data().to_owned())
+    };
+    staged(&read, head, index)
+}
+
+/// Returns the paths by which an index differs from a commit.
+fn staged(read: Read<'_>, head: &str, index: &[u8]) -> Option<Vec<String>> {
+    let index = Index::read(index)?;
+    let commit = read("commit", id_of(head)?)?;
+    let tree = commit.strip_prefix(b"tree ")?;
+    let tree = id_of(std::str::from_utf8(tree.get(..40)?).ok()?)?;
+    let mut look = Look { read, found: Vec::new() };
     look.compare(tree, &mut Vec::new(), &index.entries, Some(&index.known))?;
     look.found.sort_unstable();
     Some(look.found)
 }
 
+fn id_of(text: &str) -> Option<Id> {
+    let mut id = Id::default();
+    for (at, byte) in id.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(id)
+}
+
 /// A comparison of trees with an index.
 struct Look<'a> {
-    odb: &'a Odb<'a>,
+    read: Read<'a>,
     found: Vec<String>,
 }
 
@@ -186,11 +211,8 @@ impl Look<'_> {
 
     /// Returns the names, modes and ids in a tree.
     fn tree(&self, tree: Id) -> Option<Vec<(Vec<u8>, u32, Id)>> {
-        let object = self.odb.read(Oid::from_bytes(&tree).ok()?).ok()?;
-        if object.kind() != ObjectType::Tree {
-            return None;
-        }
-        let (mut rest, mut found) = (object.data(), Vec::new());
+        let object = (self.read)("tree", tree)?;
+        let (mut rest, mut found) = (object.as_slice(), Vec::new());
         while !rest.is_empty() {
             let mode = std::str::from_utf8(until(&mut rest, b' ')?).ok()?;
             let mode = canonical(u32::from_str_radix(mode, 8).ok()?)?;

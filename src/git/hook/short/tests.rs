@@ -135,3 +135,24 @@ async fn an_index_cut_anywhere_says_nothing_or_what_it_said() {
         assert!(cut.is_none_or(|cut| cut.entries == whole_index.entries), "cut at {end}");
     }
 }
+
+#[tokio::test]
+async fn a_loose_object_is_read_whole_or_not_at_all() {
+    let scratch = Scratch::new().await;
+    let objects = scratch.root().join(".git/objects");
+    let text = scratch.id("HEAD^{tree}").await.to_string();
+    let id = id_of(&text).unwrap();
+    let content = loose::read(&objects, "tree", id).unwrap();
+    assert!(content.starts_with(b"100644 .gitignore\0"), "{content:?}");
+    assert_eq!(loose::read(&objects, "commit", id), None);
+    let path = objects.join(&text[..2]).join(&text[2..]);
+    let bytes = std::fs::read(&path).unwrap();
+    for end in 0..bytes.len() {
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, &bytes[..end]).unwrap();
+        let read = loose::read(&objects, "tree", id);
+        assert!(read.is_none_or(|read| read == content), "cut at {end}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(loose::read(&objects, "tree", id), None);
+}

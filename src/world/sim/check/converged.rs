@@ -82,6 +82,7 @@ impl State {
             }
             Reason::Running
             | Reason::NeedsInput
+            | Reason::Stalled
             | Reason::AgentMissing
             | Reason::NotLoggedIn
             | Reason::RateLimited
