@@ -103,6 +103,7 @@ impl Client {
         spec: Value,
         record: Record<'_>,
     ) -> Result<Edited, Error> {
+        by_person(self)?;
         self.create_file(key, &text_of(key, &spec), record).await
     }
 
@@ -139,6 +140,7 @@ impl Client {
         wanted: Suspension,
         record: Record<'_>,
     ) -> Result<Edited, Error> {
+        by_person(self)?;
         let tree = self.tree_for(record).await?;
         let path = key.path();
         self.own(&tree, key).await?;
@@ -169,6 +171,7 @@ impl Client {
     /// # Errors
     /// When the file has edits of the person's own.
     pub async fn delete(&self, key: &Key, record: Record<'_>) -> Result<Edited, Error> {
+        by_person(self)?;
         let tree = self.tree_for(record).await?;
         self.own(&tree, key).await?;
         let path = key.path();
@@ -295,6 +298,12 @@ impl Suspension {
             Self::Resumed => "not suspended",
         }
     }
+}
+
+/// Refuses a worker: what is wanted is for people to say.
+fn by_person(client: &Client) -> Result<(), Error> {
+    let help = "propose a task: reconciler propose-task";
+    client.refuse_worker("a worker does not change what is wanted", help)
 }
 
 fn is_word_of(word: &str, kind: Kind) -> bool {

@@ -1,8 +1,8 @@
 //! What an attempt may touch: it asks and acts in its own worktree, wherever it was started from. An
-//! attempt without a worktree holds nothing, and nobody holds anything in its name.
+//! attempt without a worktree holds nothing, and no attempt acts as a person.
 
 use super::{Client, Error, Objection, OwnAttempt, Ruling, Taken, Which, judge_paths};
-use crate::api::attempt::OWNER_VARIABLE;
+use crate::api::attempt::{OWNER_VARIABLE, REPO_VARIABLE};
 use crate::api::claim::Claim;
 use crate::api::task::Class;
 use crate::git::HookPlace;
@@ -122,9 +122,12 @@ impl Client {
         })
     }
 
-    /// Refuses whoever says that it is a worker of ours.
+    /// Refuses a verb of people to whoever says that it is a worker of this repository.
     pub(super) fn refuse_worker(&self, what: &str, help: &str) -> Result<(), Error> {
-        if !self.environment.variables.contains_key(OWNER_VARIABLE) {
+        let variables = &self.environment.variables;
+        let elsewhere = |repo: &String| Path::new(repo) != self.root();
+        let is_elsewhere = variables.get(REPO_VARIABLE).is_some_and(elsewhere);
+        if is_elsewhere || !variables.contains_key(OWNER_VARIABLE) {
             return Ok(());
         }
         Err(Error::Refused { what: what.to_owned(), help: help.to_owned() })

@@ -2,6 +2,7 @@
 //! people or by the policy alone.
 
 use super::agent::{World, task};
+use super::scene::said;
 use reconciler::api::task::Class;
 use serde_json::{Value, json};
 
@@ -118,4 +119,29 @@ fn the_verb_takes_flags_or_a_whole_file() {
     assert_eq!(refs(&world).lines().count(), 2);
     let said = world.scene.run(&["propose-task", "mine", "--command", "true"]).fails(1);
     assert!(said.contains("only a worker"), "{said}");
+}
+
+#[test]
+fn a_worker_does_nothing_that_is_for_people() {
+    let world = World::new();
+    let claims = world.scene.read(".task-locks/login.lock");
+    let tip = world.scene.git(&["rev-parse", "main"]);
+    for (args, expected) in [
+        (&["new", "task", "mine", "--command", "true"][..], "does not change what is wanted"),
+        (&["suspend", "hello"], "does not change what is wanted"),
+        (&["delete", "hello", "--yes"], "does not change what is wanted"),
+        (&["claim", "hello", "--as", "ada"], "takes no task but its own"),
+        (&["release", "login", "--force", "--reason", "r"], "gives no task back"),
+        (&["locks", "release", "login", "--force", "--reason", "r"], "gives no task back"),
+    ] {
+        let said = world.as_worker(args).fails(1);
+        assert!(said.contains(expected), "{args:?}: {said}");
+    }
+    assert_eq!(world.scene.read(".task-locks/login.lock"), claims);
+    assert_eq!(world.scene.git(&["rev-parse", "main"]), tip);
+    // Elsewhere it is a person as any other.
+    let mut elsewhere = world.environed(env!("CARGO_BIN_EXE_reconciler"));
+    elsewhere.env("RECONCILER_REPO", world.scene.outside("another")).current_dir(&world.scene.root);
+    let said = said(elsewhere.args(["claim", "hello", "--as", "ada"]).output().unwrap());
+    said.ok();
 }
