@@ -163,6 +163,9 @@ pub struct Dialogue {
 /// The variable that bears the mark of a task in everything that works for it.
 pub const OWNER_VARIABLE: &str = "RECONCILER_OWNER";
 
+/// The variable that tells a worker the root of its repository.
+pub const REPO_VARIABLE: &str = "RECONCILER_REPO";
+
 /// Where an agent finds our own program, in the folder of its attempt; that folder comes first on its
 /// `PATH`.
 pub const OWN_PROGRAM: &str = "bin/reconciler";

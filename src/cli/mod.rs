@@ -3,10 +3,12 @@
 
 mod agent_hook;
 mod attach;
+mod brief;
 mod check;
 mod claim;
 mod completion;
 mod context;
+mod decisions;
 mod delete;
 mod demo;
 mod describe;
@@ -24,8 +26,11 @@ mod init;
 mod listing;
 mod locks;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod new;
 mod print;
+mod proposals;
 mod reference;
 mod report;
 mod run;
@@ -72,15 +77,23 @@ enum Verb {
     Exec(exec::Exec),
     Wait(wait::Wait),
     Diff(diff::Diff),
+    Decisions(decisions::Decisions),
+    Proposals(proposals::Proposals),
     New(new::New),
     Suspend(suspend::Suspend),
     Resume(suspend::Resume),
     Delete(delete::Delete),
+    Accept(proposals::Accept),
+    Reject(proposals::Reject),
     Claim(claim::ClaimTask),
     Release(claim::Release),
     Renew(claim::Renew),
+    Context(brief::Brief),
     Progress(report::Progress),
     Ask(report::Ask),
+    Messages(brief::Messages),
+    Decide(decisions::Decide),
+    ProposeTask(proposals::ProposeTask),
     Complete(report::Complete),
     Fail(report::Fail),
     Check(check::Check),
@@ -88,6 +101,8 @@ enum Verb {
     Run(run::Run),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Mcp),
     Init(init::Init),
     Demo(demo::Demo),
     Hooks(hooks::Hooks),
@@ -104,14 +119,31 @@ const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Look",
         &[
-            "status", "get", "describe", "events", "locks", "logs", "attach", "send", "exec",
-            "wait", "diff",
+            "status",
+            "get",
+            "describe",
+            "events",
+            "locks",
+            "logs",
+            "attach",
+            "send",
+            "exec",
+            "wait",
+            "diff",
+            "decisions",
+            "proposals",
         ],
     ),
-    ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
+    (
+        "Change what is wanted",
+        &["new", "suspend", "resume", "delete", "accept", "reject", "check", "schema"],
+    ),
     ("Work yourself", &["claim", "release", "renew"]),
-    ("Say, as a worker", &["progress", "ask", "complete", "fail"]),
-    ("Run", &["run", "serve"]),
+    (
+        "Say, as a worker",
+        &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
+    ),
+    ("Run", &["run", "serve", "mcp"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -146,9 +178,17 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),
         Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Accept(verb) => Context::block_on(verb.run(&context)),
+        Verb::Reject(verb) => Context::block_on(verb.run(&context)),
+        Verb::Decisions(verb) => Context::block_on(verb.run(&context)),
+        Verb::Proposals(verb) => Context::block_on(verb.run(&context)),
         Verb::Claim(verb) => Context::block_on(verb.run(&context)),
         Verb::Release(verb) => Context::block_on(verb.run(&context)),
         Verb::Renew(verb) => Context::block_on(verb.run(&context)),
+        Verb::Context(verb) => Context::block_on(verb.run(&context)),
+        Verb::Messages(verb) => Context::block_on(verb.run(&context)),
+        Verb::Decide(verb) => Context::block_on(verb.run(&context)),
+        Verb::ProposeTask(verb) => Context::block_on(verb.run(&context)),
         Verb::Progress(verb) => Context::block_on(verb.run(&context)),
         Verb::Ask(verb) => Context::block_on(verb.run(&context)),
         Verb::Complete(verb) => Context::block_on(verb.run(&context)),
@@ -158,6 +198,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Run(verb) => verb.run(&context),
         #[cfg(feature = "serve")]
         Verb::Serve(verb) => Context::block_on(verb.run(&context)),
+        #[cfg(feature = "mcp")]
+        Verb::Mcp(verb) => Context::block_on(verb.run(&context)),
         Verb::Init(verb) => Context::block_on(verb.run(&context)),
         Verb::Hooks(verb) => Context::block_on(verb.run(&context)),
         Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
@@ -196,7 +238,7 @@ fn command() -> Command {
 fn group(command: &Command, title: &str, verbs: &[&str]) -> String {
     let line = |verb: &&str| {
         let about = command.find_subcommand(verb)?.get_about()?.to_string();
-        Some(format!("  {verb:<10} {}\n", about.trim_end_matches('.')))
+        Some(format!("  {verb:<12} {}\n", about.trim_end_matches('.')))
     };
     let lines: String = verbs.iter().filter_map(line).collect();
     if lines.is_empty() { lines } else { format!("{title}:\n{lines}\n") }

@@ -20,6 +20,8 @@ const TEXT_MAX: usize = 100_000;
 /// How long to wait for the shim to say that a message was typed, and how often to look.
 const DELIVERY: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// How often to look for what a person says.
+const WAITING: Duration = Duration::from_millis(500);
 
 /// The attempt that this process is part of.
 #[derive(Debug, Clone)]
@@ -156,6 +158,33 @@ impl Client {
         Ok(exchanges.into_iter().find(|one| one.number == number).and_then(|one| one.answer))
     }
 
+    /// Waits for the answer to a question; `None` when the time is up.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn answer_within(
+        &self,
+        own: &OwnAttempt,
+        number: u32,
+        limit: Duration,
+    ) -> Result<Option<Message>, Error> {
+        within(limit, || self.answer_to(own, number)).await
+    }
+
+    /// Takes what was said to a worker, and waits for it if there is nothing yet; nothing when the
+    /// time is up.
+    ///
+    /// # Errors
+    /// As [`Self::take_messages`].
+    pub async fn messages_within(
+        &self,
+        own: &OwnAttempt,
+        limit: Duration,
+    ) -> Result<Vec<Message>, Error> {
+        let some = || Ok(Some(self.take_messages(own)?).filter(|all| !all.is_empty()));
+        Ok(within(limit, some).await?.unwrap_or_default())
+    }
+
     /// Sends a text to whoever works on a task now: it answers its open question, or else is typed
     /// into its terminal.
     ///
@@ -226,13 +255,13 @@ impl Client {
     }
 
     /// Returns what a worker says, without the secrets that it was given.
-    fn own_text(&self, own: &OwnAttempt, words: &str) -> Result<String, Error> {
+    pub(super) fn own_text(&self, own: &OwnAttempt, words: &str) -> Result<String, Error> {
         let names = &own.attempt.program.secret_env;
         let values = names.iter().filter_map(|name| self.environment.variables.get(name));
         text(words, &values.map(|value| value.clone().into_bytes()).collect::<Vec<_>>())
     }
 
-    fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
+    pub(super) fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
         let event = Event {
             time: clock::now(),
             object: format!("task/{task}"),
@@ -242,6 +271,25 @@ impl Client {
         };
         // It is history: an event is worth no failure.
         self.records().append(&event).ok();
+    }
+}
+
+/// Looks until there is something, or the time is up.
+async fn within<T>(
+    limit: Duration,
+    look: impl Fn() -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let found = async {
+        loop {
+            if let Some(found) = look()? {
+                return Ok(found);
+            }
+            tokio::time::sleep(WAITING).await;
+        }
+    };
+    match tokio::time::timeout(limit, found).await {
+        Ok(found) => found.map(Some),
+        Err(_) => Ok(None),
     }
 }
 
