@@ -208,8 +208,8 @@ impl Client {
         person: &Seat,
         how: &Release,
     ) -> Result<Freed, Error> {
-        let help = "say how yours ended: reconciler complete, or fail";
-        self.refuse_worker("a worker gives no task back", help)?;
+        let instead = "say how yours ended: reconciler complete, or fail";
+        self.refuse_worker("a worker gives no task back", instead)?;
         let mut turn = self.turn().await?;
         let held = match (turn.held(task), how) {
             (Err(OwnershipError::Damaged(_)), Release::Forced { reason }) => {
