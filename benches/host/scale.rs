@@ -11,8 +11,8 @@ use reconciler::api::policy::PolicySpec;
 use reconciler::plan::action::Action;
 use reconciler::plan::desired::{Desired, Entry};
 use reconciler::plan::observed::{
-    AttemptSighting, AttemptState, ClaimSighting, EmptyState, Leftovers, Observed, Places, Session,
-    Sighting, TaskSighting, Worktree, WorktreeState,
+    AttemptSighting, AttemptState, ClaimSighting, EmptyState, Leftovers, Observed, Places, Said,
+    Session, Sighting, TaskSighting, Worktree, WorktreeState,
 };
 use reconciler::plan::{self, check};
 use std::collections::BTreeMap;
@@ -192,7 +192,12 @@ impl Parts {
             self.sessions.push(Session { id, name: called, owner, attempt: number });
             let shim = ProcessId { pid: 7, start_time: 7, boot_id: "boot".to_owned() };
             let state = AttemptState::Running { shim, asked: None, started_at: now() };
-            let seen = AttemptSighting { number: attempt.id.number, attempt: Ok(attempt), state };
+            let seen = AttemptSighting {
+                number: attempt.id.number,
+                attempt: Ok(attempt),
+                state,
+                said: Said::default(),
+            };
             self.attempts.insert(name, seen);
         }
     }

@@ -1,10 +1,13 @@
 //! The catalogue of agents: the built-in ones, which are data like those in `state/agents/`, and
 //! how an agent's argv is filled in for one task. It starts nothing.
 
-use crate::api::agent::AgentSpec;
+use crate::api::agent::{AgentSpec, Pattern, PromptVia};
+use crate::api::attempt::{Beginning, Dialogue, OWN_PROGRAM};
 use crate::api::name::AgentName;
 use crate::api::placeholder;
 use crate::api::task::TaskSpec;
+use crate::api::to_json;
+use serde_json::Value;
 use std::sync::LazyLock;
 
 /// Every built-in agent: its name and its spec, as JSON.
@@ -35,39 +38,109 @@ pub struct Occasion<'a> {
     pub branch: &'a str,
     /// `{attempt}`.
     pub attempt: u32,
+    /// `{folder}`: that of the attempt.
+    pub folder: &'a str,
+    /// `{conversation}`, and what the prompt tells of the attempts before.
+    pub beginning: &'a Beginning,
 }
+
+/// What an agent that goes on with a conversation is told first.
+const GO_ON: &str = "You were interrupted. Go on with your task where you stopped.";
 
 /// Returns the first field that the agent needs and the task lacks.
 pub fn lacks(agent: &AgentSpec, task: &TaskSpec) -> Option<&'static str> {
-    let names = |word: &str| agent.argv.iter().any(|arg| placeholder::words(arg).contains(&word));
+    let in_files = agent.files.values().filter_map(|text| text.as_str());
+    let texts: Vec<&str> = agent.argv.iter().map(String::as_str).chain(in_files).collect();
+    let names = |word: &str| texts.iter().any(|arg| placeholder::words(arg).contains(&word));
     let missing = |word: &'static str, there: bool| (!there && names(word)).then_some(word);
+    let prompts = agent.prompt_via != PromptVia::Argument;
     missing("command", task.command.is_some())
         .or_else(|| missing("prompt", task.prompt.is_some()))
+        .or_else(|| (prompts && task.prompt.is_none()).then_some("prompt"))
         .or_else(|| missing("argv", !task.argv.is_empty()))
 }
 
-/// Returns the agent's argv for one attempt. What the task lacks becomes empty: see [`lacks`].
-pub fn argv(agent: &AgentSpec, task: &TaskSpec, occasion: Occasion<'_>) -> Vec<String> {
+/// Returns the agent's argv for one attempt, and how to talk with it. What the task lacks becomes
+/// empty: see [`lacks`].
+pub fn fill(agent: &AgentSpec, task: &TaskSpec, occasion: Occasion<'_>) -> (Vec<String>, Dialogue) {
     let attempt = occasion.attempt.to_string();
+    let prompt = prompt(task, occasion.beginning);
+    let reconciler = format!("{}/{OWN_PROGRAM}", occasion.folder);
     let value = |word: &str| match word {
         "command" => Some(task.command.as_deref().unwrap_or_default()),
-        "prompt" => Some(task.prompt.as_deref().unwrap_or_default()),
+        "prompt" => Some(prompt.as_str()),
         "title" => Some(task.title.as_str()),
         "task" => Some(occasion.task),
         "worker" => Some(occasion.worker),
         "branch" => Some(occasion.branch),
         "attempt" => Some(attempt.as_str()),
+        "folder" => Some(occasion.folder),
+        "conversation" => Some(occasion.beginning.conversation.as_str()),
+        "reconciler" => Some(reconciler.as_str()),
         _ => None,
     };
-    let mut found = Vec::with_capacity(agent.argv.len());
-    for arg in &agent.argv {
+    let template = if occasion.beginning.resumes { &agent.resume } else { &agent.argv };
+    let mut argv = Vec::with_capacity(template.len());
+    for arg in template {
         if arg == "{argv}" {
-            found.extend(task.argv.iter().cloned());
+            argv.extend(task.argv.iter().cloned());
         } else {
-            found.push(placeholder::fill(arg, value));
+            argv.push(placeholder::fill(arg, value));
         }
     }
-    found
+    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|one| one.as_str().to_owned());
+    let via = |way: PromptVia| (agent.prompt_via == way).then(|| prompt.clone());
+    let dialogue = Dialogue {
+        files: agent
+            .files
+            .iter()
+            .map(|(name, one)| (name.as_str().to_owned(), file(one, value)))
+            .collect(),
+        stdin: via(PromptVia::Stdin),
+        paste: via(PromptVia::Paste),
+        listens: agent.listens || agent.prompt_via == PromptVia::Paste,
+        ready: text(&agent.ready),
+        quit: agent.quit.clone(),
+        conversation: text(&agent.conversation),
+        signs: agent.signs.clone(),
+        marker: None,
+        must_report: agent.must_report,
+        stall_seconds: agent.stall_seconds,
+    };
+    (argv, dialogue)
+}
+
+/// Returns what the agent is told: the task's prompt with the history, or to go on.
+fn prompt(task: &TaskSpec, beginning: &Beginning) -> String {
+    let prompt = task.prompt.as_deref().unwrap_or_default();
+    let parts: &[&str] = if beginning.resumes {
+        &[GO_ON, &beginning.history]
+    } else {
+        &[prompt, &beginning.history]
+    };
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
+}
+
+/// Returns the content of a file: a text as it is, anything else as JSON, its texts filled in.
+fn file<'v>(content: &Value, value: impl Copy + Fn(&str) -> Option<&'v str>) -> String {
+    match content {
+        Value::String(text) => placeholder::fill(text, value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            to_json(&filled(content, value))
+        }
+    }
+}
+
+fn filled<'v>(json: &Value, value: impl Copy + Fn(&str) -> Option<&'v str>) -> Value {
+    match json {
+        Value::String(text) => Value::String(placeholder::fill(text, value)),
+        Value::Array(items) => items.iter().map(|item| filled(item, value)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, field)| (key.clone(), filled(field, value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => json.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -82,22 +155,39 @@ mod tests {
         serde_json::from_value(serde_json::json!({ "argv": argv })).unwrap()
     }
 
-    const OCCASION: Occasion<'_> =
-        Occasion { task: "fix-login", worker: "codegen-1", branch: "fix/fix-login", attempt: 2 };
+    fn fill_in(
+        agent: &AgentSpec,
+        task: &TaskSpec,
+        beginning: &Beginning,
+    ) -> (Vec<String>, Dialogue) {
+        let occasion = Occasion {
+            task: "fix-login",
+            worker: "codegen-1",
+            branch: "fix/fix-login",
+            attempt: 2,
+            folder: "/r/a/2",
+            beginning,
+        };
+        fill(agent, task, occasion)
+    }
+
+    fn argv(agent: &AgentSpec, task: &TaskSpec) -> Vec<String> {
+        fill_in(agent, task, &Beginning::default()).0
+    }
 
     #[test]
     fn a_text_put_in_is_not_read_for_placeholders() {
         let task = task(r#"{"command": "echo {task} {x}"}"#);
         let agent = agent(&["sh", "-c", "{command}; echo {attempt} {other} {", "{task}"]);
         let expected = ["sh", "-c", "echo {task} {x}; echo 2 {other} {", "fix-login"];
-        assert_eq!(argv(&agent, &task, OCCASION), expected);
+        assert_eq!(argv(&agent, &task), expected);
     }
 
     #[test]
     fn argv_becomes_all_arguments() {
         let task = task(r#"{"argv": ["make", "a b"]}"#);
         let (_, exec) = &built_in()[1];
-        assert_eq!(argv(exec, &task, OCCASION), ["make", "a b"]);
+        assert_eq!(argv(exec, &task), ["make", "a b"]);
         assert_eq!(lacks(exec, &task), None);
     }
 
@@ -105,5 +195,41 @@ mod tests {
     fn a_task_without_what_its_agent_needs_is_told_so() {
         let (_, shell) = &built_in()[0];
         assert_eq!(lacks(shell, &task(r#"{"prompt": "do"}"#)), Some("command"));
+    }
+
+    #[test]
+    fn a_later_attempt_is_told_of_the_earlier_ones_or_goes_on() {
+        let agent: AgentSpec = serde_json::from_value(serde_json::json!({
+            "argv": ["a", "--id", "{conversation}", "{prompt}"],
+            "resume": ["a", "--resume", "{conversation}", "{prompt}"],
+        }))
+        .unwrap();
+        let task = task(r#"{"prompt": "do it"}"#);
+        let mut beginning = Beginning {
+            conversation: "id".to_owned(),
+            resumes: false,
+            history: "The last attempt failed.".to_owned(),
+        };
+        let told = fill_in(&agent, &task, &beginning).0;
+        assert_eq!(told, ["a", "--id", "id", "do it\n\nThe last attempt failed."]);
+        beginning = Beginning { resumes: true, history: String::new(), ..beginning };
+        assert_eq!(fill_in(&agent, &task, &beginning).0, ["a", "--resume", "id", GO_ON]);
+    }
+
+    #[test]
+    fn a_prompt_goes_the_way_its_agent_reads_it_and_files_are_filled_in() {
+        let agent: AgentSpec = serde_json::from_value(serde_json::json!({
+            "argv": ["a", "{folder}/agent.json"],
+            "promptVia": "stdin",
+            "files": { "agent.json": { "hooks": ["{reconciler} hook", 1] }, "agent.txt": "{task}" },
+        }))
+        .unwrap();
+        assert_eq!(lacks(&agent, &task(r#"{"command": "x"}"#)), Some("prompt"));
+        let task = task(r#"{"prompt": "do {task}"}"#);
+        let (argv, dialogue) = fill_in(&agent, &task, &Beginning::default());
+        assert_eq!(argv, ["a", "/r/a/2/agent.json"]);
+        assert_eq!(dialogue.stdin.as_deref(), Some("do {task}"));
+        assert_eq!(dialogue.files["agent.txt"], "fix-login");
+        assert!(dialogue.files["agent.json"].contains(r#""/r/a/2/bin/reconciler hook""#));
     }
 }

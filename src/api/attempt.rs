@@ -1,8 +1,11 @@
 //! Attempt: one start of one task, from its record before the start to how it ended.
 
+use super::agent::Sign;
+use super::hash;
 use super::name::{BranchName, Owner, Seat, TaskName, Uid};
 use super::task::Class;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +45,16 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// Returns a UUID that no other attempt has, in the form of version 8 (RFC 9562).
+    pub fn uuid(&self) -> String {
+        let number = self.number.to_be_bytes();
+        let digest = hash::digest(&[b"attempt", self.owner.uid.as_str().as_bytes(), &number]);
+        let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
+        let parts = [part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32)];
+        let [first, second, third, fourth, fifth] = parts;
+        format!("{first}-{second}-8{third}-8{fourth}-{fifth}")
+    }
+
     /// Returns the folder of the task's attempts, `NAME.UID8`; a name has no dot, so no two tasks
     /// share it.
     pub fn folder(owner: &Owner) -> String {
@@ -77,10 +90,25 @@ pub struct Attempt {
     pub heartbeat_seconds: u32,
     /// How long a renewal of its claim holds, in seconds.
     pub lease_seconds: u32,
+    /// What it begins with.
+    #[serde(default)]
+    pub beginning: Beginning,
+}
+
+/// What an attempt begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Beginning {
+    /// What its agent is to call its conversation, or calls it already.
+    pub conversation: String,
+    /// Whether it goes on with the conversation of an attempt before.
+    pub resumes: bool,
+    /// What the agent is told of the attempts before.
+    pub history: String,
 }
 
 /// What an attempt starts: an argv that no shell reads, and an environment that is complete.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Program {
     /// The program and its arguments.
@@ -98,7 +126,46 @@ pub struct Program {
     pub timeout_seconds: u32,
     /// Seconds between SIGTERM and SIGKILL.
     pub stop_grace_seconds: u32,
+    /// How the shim talks with it.
+    #[serde(default)]
+    pub dialogue: Dialogue,
 }
+
+/// How the shim talks with a program, and what it hears in what the program writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Dialogue {
+    /// Files to write into the folder of the attempt before the start, by name.
+    pub files: BTreeMap<String, String>,
+    /// What its standard input holds, in place of the terminal.
+    pub stdin: Option<String>,
+    /// What is typed when it is ready.
+    pub paste: Option<String>,
+    /// Whether messages may be typed while it works.
+    pub listens: bool,
+    /// A pattern in its output by which it is ready; without one it is when it has written
+    /// something and then waits.
+    pub ready: Option<String>,
+    /// What is typed to make it end, when it is done.
+    pub quit: Option<String>,
+    /// A pattern in its output whose first group names its conversation.
+    pub conversation: Option<String>,
+    /// What its output tells of the reason of a failure.
+    pub signs: Vec<Sign>,
+    /// The line by which it says that it is done.
+    pub marker: Option<String>,
+    /// Whether its exit says nothing, and only its own word that it is done counts.
+    pub must_report: bool,
+    /// After so many seconds without output or change it is stalled; 0 is never.
+    pub stall_seconds: u32,
+}
+
+/// The variable that bears the mark of a task in everything that works for it.
+pub const OWNER_VARIABLE: &str = "RECONCILER_OWNER";
+
+/// Where an agent finds our own program, in the folder of its attempt; that folder comes first on its
+/// `PATH`.
+pub const OWN_PROGRAM: &str = "bin/reconciler";
 
 /// Variables that every program is handed on, besides `TERM`, which is the terminal's.
 pub const HANDED_ON: [&str; 10] =
@@ -127,6 +194,45 @@ pub struct Exit {
     pub ended_at: Timestamp,
     /// How.
     pub reason: ExitReason,
+    /// Why it failed, as far as that is known by a sign: then it is treated by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
+}
+
+/// Why an attempt failed, where that asks for a treatment of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// The program is not installed, or not on the PATH of the loop.
+    AgentMissing,
+    /// The agent wants a person to log in, or its key was refused.
+    NotLoggedIn,
+    /// The agent's service takes no more requests for a while.
+    RateLimited,
+    /// A change was refused, because somebody else holds the file.
+    RefusedByLock,
+}
+
+impl FailureClass {
+    /// Returns whether the work itself was never tried: the attempt uses up none of the task's.
+    pub fn is_outside(self) -> bool {
+        match self {
+            Self::AgentMissing | Self::NotLoggedIn | Self::RateLimited => true,
+            Self::RefusedByLock => false,
+        }
+    }
+}
+
+impl Exit {
+    /// Returns whether this end uses up one of the task's attempts.
+    pub fn is_failure(&self) -> bool {
+        self.reason.is_failure() && !self.is_outside()
+    }
+
+    /// Returns whether something outside of the work made it fail, which must be mended first.
+    pub fn is_outside(&self) -> bool {
+        self.reason.is_failure() && self.class.is_some_and(FailureClass::is_outside)
+    }
 }
 
 /// How an attempt ended. The JSON form is tagged with `kind`.
@@ -145,6 +251,15 @@ pub enum ExitReason {
         /// The exit status of the verification.
         status: i32,
     },
+    /// The program said that it failed.
+    SaidFailed {
+        /// Why, in its own words.
+        message: String,
+        /// Whether another try may succeed.
+        retryable: bool,
+    },
+    /// The program exited with 0, and never said that it is done, as its agent has to.
+    Unreported,
     /// The time limit ran out.
     TimedOut {
         /// The limit, in seconds.
@@ -178,6 +293,8 @@ impl ExitReason {
         match self {
             Self::Failed { .. }
             | Self::VerifyFailed { .. }
+            | Self::SaidFailed { .. }
+            | Self::Unreported
             | Self::TimedOut { .. }
             | Self::NotStarted { .. } => true,
             // SIGQUIT, ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS: the program itself broke.
@@ -194,6 +311,8 @@ impl ExitReason {
             Self::Succeeded
             | Self::Failed { .. }
             | Self::VerifyFailed { .. }
+            | Self::SaidFailed { .. }
+            | Self::Unreported
             | Self::TimedOut { .. }
             | Self::NotStarted { .. }
             | Self::Stopped { .. } => false,
@@ -217,6 +336,11 @@ impl fmt::Display for ExitReason {
             Self::Succeeded => f.write_str("succeeded"),
             Self::Failed { status } => write!(f, "exited with {status}"),
             Self::VerifyFailed { status } => write!(f, "verification exited with {status}"),
+            Self::SaidFailed { message, .. } if message.is_empty() => {
+                f.write_str("said that it failed")
+            }
+            Self::SaidFailed { message, .. } => write!(f, "said that it failed: {message}"),
+            Self::Unreported => f.write_str("exited without a word that it is done"),
             Self::TimedOut { after_seconds } => write!(f, "ran out of its {after_seconds} s"),
             Self::NotStarted { message } => write!(f, "could not be started: {message}"),
             Self::Signalled { signal } => write!(f, "was ended by signal {signal}"),

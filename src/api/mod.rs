@@ -15,6 +15,7 @@ pub mod placeholder;
 pub mod policy;
 pub mod position;
 pub mod problem;
+pub mod report;
 pub mod schema;
 pub mod task;
 mod validate;

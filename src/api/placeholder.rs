@@ -7,8 +7,19 @@ use super::task::TaskType;
 /// The placeholders of a branch format.
 pub const IN_BRANCH: [&str; 4] = ["type", "issue", "task", "description"];
 /// The placeholders of an agent's arguments; `{argv}` is a whole argument only.
-pub const IN_ARGV: [&str; 8] =
-    ["command", "prompt", "title", "task", "worker", "branch", "attempt", "argv"];
+pub const IN_ARGV: [&str; 11] = [
+    "command",
+    "prompt",
+    "title",
+    "task",
+    "worker",
+    "branch",
+    "attempt",
+    "folder",
+    "conversation",
+    "reconciler",
+    "argv",
+];
 
 /// Returns the words of all placeholders: `{`, lower-case letters, `}`. Other braces are text.
 pub fn words(text: &str) -> Vec<&str> {

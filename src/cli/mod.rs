@@ -25,9 +25,11 @@ mod logs;
 mod new;
 mod print;
 mod reference;
+mod report;
 mod run;
 mod say;
 mod schema;
+mod send;
 #[cfg(feature = "serve")]
 mod serve;
 mod shim;
@@ -64,6 +66,7 @@ enum Verb {
     Locks(locks::Locks),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Send(send::Send),
     Wait(wait::Wait),
     Diff(diff::Diff),
     New(new::New),
@@ -73,6 +76,10 @@ enum Verb {
     Claim(claim::ClaimTask),
     Release(claim::Release),
     Renew(claim::Renew),
+    Progress(report::Progress),
+    Ask(report::Ask),
+    Complete(report::Complete),
+    Fail(report::Fail),
     Check(check::Check),
     Schema(schema::Schema),
     Run(run::Run),
@@ -89,10 +96,14 @@ enum Verb {
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
-const GROUPS: [(&str, &[&str]); 5] = [
-    ("Look", &["status", "get", "describe", "events", "locks", "logs", "attach", "wait", "diff"]),
+const GROUPS: [(&str, &[&str]); 6] = [
+    (
+        "Look",
+        &["status", "get", "describe", "events", "locks", "logs", "attach", "send", "wait", "diff"],
+    ),
     ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
     ("Work yourself", &["claim", "release", "renew"]),
+    ("Say, as a worker", &["progress", "ask", "complete", "fail"]),
     ("Run", &["run", "serve"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
@@ -120,6 +131,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
+        Verb::Send(verb) => Context::block_on(verb.run(&context)),
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
@@ -129,6 +141,10 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Claim(verb) => Context::block_on(verb.run(&context)),
         Verb::Release(verb) => Context::block_on(verb.run(&context)),
         Verb::Renew(verb) => Context::block_on(verb.run(&context)),
+        Verb::Progress(verb) => Context::block_on(verb.run(&context)),
+        Verb::Ask(verb) => Context::block_on(verb.run(&context)),
+        Verb::Complete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Fail(verb) => Context::block_on(verb.run(&context)),
         Verb::Check(verb) => Context::block_on(verb.run(&context)),
         Verb::Schema(verb) => verb.run(),
         Verb::Run(verb) => verb.run(&context),

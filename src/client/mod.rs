@@ -14,6 +14,7 @@ mod forecast;
 mod hook;
 mod hooks;
 mod init;
+mod report;
 mod snapshot;
 mod trust;
 pub mod view;
@@ -36,6 +37,7 @@ pub use hooks::{
     HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,
 };
 pub use init::{InitHooks, InitOptions, InitPlan, Step};
+pub use report::{OwnAttempt, Sent};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
 

@@ -142,6 +142,24 @@ pub fn make_ignored_folder(folder: &Path) -> Result<(), Error> {
     }
 }
 
+/// Makes a symbolic link, and its folder, in place of what may stand there.
+///
+/// # Errors
+/// When it cannot be made; something else may stand there then, or nothing.
+pub fn link(path: &Path, target: &Path) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let make = || match std::os::unix::fs::symlink(target, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            std::os::unix::fs::symlink(target, path)
+        }
+        made => made,
+    };
+    fault::effect("link", make).map_err(|source| Error::new("make the link", path, source))
+}
+
 /// Removes a file; an absent one is removed already.
 ///
 /// # Errors

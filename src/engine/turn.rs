@@ -92,6 +92,9 @@ pub fn is_settled(plan: &Plan) -> bool {
         && plan.report.tasks.values().all(|task| match task.reason {
             Reason::Starting
             | Reason::Running
+            | Reason::NeedsInput
+            | Reason::Stalled
+            | Reason::RateLimited
             | Reason::Stopping
             | Reason::Ending
             | Reason::RetryBackOff
@@ -102,6 +105,8 @@ pub fn is_settled(plan: &Plan) -> bool {
             Reason::Succeeded
             | Reason::AttemptsUsedUp
             | Reason::CrashLoop
+            | Reason::AgentMissing
+            | Reason::NotLoggedIn
             | Reason::DependencyPending
             | Reason::DependencyUnmet
             | Reason::DependencyCycle

@@ -1,7 +1,7 @@
 //! How long to wait after an attempt or an effect that did not work: pure arithmetic, with jitter
 //! taken from the uid, so that the same history always gives the same wait.
 
-use crate::api::attempt::{Exit, ExitReason};
+use crate::api::attempt::{Exit, ExitReason, FailureClass};
 use crate::api::hash;
 use crate::api::name::Uid;
 use crate::api::policy::{Restart, Retry};
@@ -10,6 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The longest wait after a failed effect, in seconds.
 const EFFECT_CAP_SECONDS: u32 = 60;
+
+/// The first wait after an attempt that something outside kept from its work, in seconds.
+const OUTSIDE_SECONDS: u32 = 30;
 
 /// What the ended attempts of a task, all of what it runs as committed, mean for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +51,19 @@ pub fn judge(
     if last.reason == ExitReason::Succeeded {
         return Verdict::Succeeded;
     }
-    let failures = count(&|exit| exit.reason.is_failure());
-    if failures > retries {
+    let failures = count(&Exit::is_failure);
+    let gave_up = matches!(last.reason, ExitReason::SaidFailed { retryable: false, .. });
+    if failures > retries || gave_up {
         return Verdict::UsedUp { failures };
     }
-    if last.reason.is_failure() {
+    if let Some(class) = last.class.filter(|_| last.is_outside()) {
+        let in_row = ended.iter().rev().take_while(|exit| exit.class == Some(class)).count();
+        let count = u32::try_from(in_row).unwrap_or(u32::MAX);
+        let wait =
+            exponential(retry.base_seconds.max(OUTSIDE_SECONDS), retry.cap_seconds, count, uid);
+        return later(last.ended_at, wait, (outside(class), count), now);
+    }
+    if last.is_failure() {
         let wait = exponential(retry.base_seconds, retry.cap_seconds, failures, uid);
         return later(last.ended_at, wait, (Reason::RetryBackOff, failures), now);
     }
@@ -76,6 +87,16 @@ pub fn judge(
 pub fn effect_retry_at(failed_at: Timestamp, count: u32, name: &str) -> Timestamp {
     let uid = Uid::derive(0, name);
     failed_at.saturating_add(exponential(1, EFFECT_CAP_SECONDS, count, &uid)).unwrap_or(failed_at)
+}
+
+fn outside(class: FailureClass) -> Reason {
+    match class {
+        FailureClass::AgentMissing => Reason::AgentMissing,
+        FailureClass::NotLoggedIn => Reason::NotLoggedIn,
+        FailureClass::RateLimited => Reason::RateLimited,
+        // It is a failure of the work: judged before.
+        FailureClass::RefusedByLock => Reason::RetryBackOff,
+    }
 }
 
 fn later(
@@ -113,7 +134,12 @@ mod tests {
     use super::*;
 
     fn exit(at: i64, reason: ExitReason) -> Exit {
-        Exit { started_at: None, ended_at: Timestamp::from_second(at).unwrap(), reason }
+        Exit {
+            started_at: None,
+            ended_at: Timestamp::from_second(at).unwrap(),
+            reason,
+            class: None,
+        }
     }
 
     fn judged(ends: &[Exit], now: i64) -> Verdict {
@@ -155,6 +181,39 @@ mod tests {
         assert!(matches!(judged(&ends, 3), Verdict::Wait { reason: Reason::RetryBackOff, .. }));
         let ends = [failed(1), exit(2, ExitReason::Lost), failed(3), failed(4)];
         assert_eq!(judged(&ends, 4), Verdict::UsedUp { failures: 3 });
+    }
+
+    #[test]
+    fn what_keeps_an_agent_from_its_work_uses_up_no_attempt_and_waits_longer_each_time() {
+        let limited = |at| Exit {
+            class: Some(FailureClass::RateLimited),
+            ..exit(at, ExitReason::Failed { status: 1 })
+        };
+        let ends: Vec<Exit> = (0..9).map(|n| limited(100 + n)).collect();
+        for (count, at_least) in [(1, 22), (2, 45), (9, 45)] {
+            let Verdict::Wait { until, reason, .. } =
+                judged(&ends[..count], 99 + i64::try_from(count).unwrap())
+            else {
+                panic!("it waits");
+            };
+            assert_eq!(reason, Reason::RateLimited);
+            let wait = until.as_second() - ends[count - 1].ended_at.as_second();
+            assert!((at_least..=60).contains(&wait), "{count}: {wait}");
+        }
+        let failed = exit(200, ExitReason::Failed { status: 1 });
+        let ends = [&ends[..], &[failed]].concat();
+        let judged = judged(&ends, 200);
+        assert!(matches!(judged, Verdict::Wait { reason: Reason::RetryBackOff, count: 1, .. }));
+    }
+
+    #[test]
+    fn an_agent_that_says_that_no_other_try_can_succeed_is_believed() {
+        let said = |retryable| {
+            let message = "there is no such file".to_owned();
+            [exit(1, ExitReason::SaidFailed { message, retryable })]
+        };
+        assert_eq!(judged(&said(false), 1), Verdict::UsedUp { failures: 1 });
+        assert!(matches!(judged(&said(true), 1), Verdict::Wait { .. }));
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl Desired {
 
     /// Returns the digest by which an agent is trusted: of its name and all that it runs.
     pub fn trust_digest(name: &AgentName, spec: &AgentSpec) -> String {
-        let run = (name, &spec.argv, &spec.env, &spec.env_allow, &spec.secret_env);
+        let run = (name, &spec.argv, &spec.resume, &spec.files);
+        let run = (run, &spec.env, &spec.env_allow, &spec.secret_env);
         hash::of(&run)
     }
 

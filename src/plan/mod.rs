@@ -4,6 +4,7 @@
 pub mod action;
 pub mod audit;
 pub mod backoff;
+mod beginning;
 pub mod check;
 pub mod desired;
 pub mod forecast;

@@ -1,9 +1,10 @@
 //! Observed: what one look at the whole world found. What could not be seen is `Unknown`, which
 //! permits neither making nor removing anything.
 
-use crate::api::attempt::{Attempt, Exit, Failure, ProcessId, StopRequest, TaskRecord};
+use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::report::{Outcome, Progress};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -113,6 +114,12 @@ impl Places {
         self.worktrees().join(task.as_str())
     }
 
+    /// Returns the folder of an attempt.
+    pub fn attempt(&self, id: &AttemptId) -> PathBuf {
+        let attempts = self.root.join(".reconciler/attempts").join(AttemptId::folder(&id.owner));
+        attempts.join(id.number.to_string())
+    }
+
     /// Returns the folder of all worktrees.
     pub fn worktrees(&self) -> PathBuf {
         self.root.join(".worktrees")
@@ -154,6 +161,23 @@ pub struct AttemptSighting {
     pub attempt: Result<Attempt, String>,
     /// Where it is.
     pub state: AttemptState,
+    /// What was said in it.
+    pub said: Said,
+}
+
+/// What was said in an attempt, as far as a decision depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// How the agent itself calls its conversation.
+    pub conversation: Option<String>,
+    /// How it ended, in its worker's own word.
+    pub outcome: Option<Outcome>,
+    /// The question that waits for a person.
+    pub question: Option<String>,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// Since when it does nothing.
+    pub stalled_since: Option<Timestamp>,
 }
 
 /// Where an attempt is.

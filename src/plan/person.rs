@@ -4,7 +4,7 @@
 use super::admission::Facts;
 use super::revive::{Next, Settled};
 use super::{Scene, claim};
-use crate::api::attempt::{Attempt, AttemptId, Exit, ExitReason, Program};
+use crate::api::attempt::{Attempt, AttemptId, Beginning, Dialogue, Exit, ExitReason, Program};
 use crate::api::claim::Claim;
 use crate::api::task::{Class, TaskSpec, TaskState};
 use crate::plan::action::Action;
@@ -66,6 +66,7 @@ pub(super) fn complete(
         secret_env: Vec::new(),
         timeout_seconds: 0,
         stop_grace_seconds: 0,
+        dialogue: Dialogue::default(),
     };
     let directory = match spec.class {
         Class::Execution => places.worktree(&id.owner.task),
@@ -81,9 +82,11 @@ pub(super) fn complete(
         program,
         heartbeat_seconds: 0,
         lease_seconds: 0,
+        beginning: Beginning::default(),
     };
     let started_at = Some(claim.claimed_at);
-    let exit = Exit { started_at, ended_at: completed_at, reason: ExitReason::Succeeded };
+    let exit =
+        Exit { started_at, ended_at: completed_at, reason: ExitReason::Succeeded, class: None };
     Action::Complete { attempt, exit }
 }
 

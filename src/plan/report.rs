@@ -51,6 +51,10 @@ pub enum Reason {
     Starting,
     /// An attempt runs.
     Running,
+    /// An attempt runs, and its worker asked a person something.
+    NeedsInput,
+    /// An attempt runs, and does nothing for a long time.
+    Stalled,
     /// An attempt was asked to stop.
     Stopping,
     /// An attempt is over, and its shim is leaving.
@@ -65,6 +69,12 @@ pub enum Reason {
     RestartBackOff,
     /// It was interrupted too often.
     CrashLoop,
+    /// The program of its agent is not there.
+    AgentMissing,
+    /// Its agent wants a person to log in.
+    NotLoggedIn,
+    /// The service of its agent takes no more requests for a while.
+    RateLimited,
     /// It waits for a dependency.
     DependencyPending,
     /// A dependency failed, is suspended or does not exist.
@@ -115,9 +125,14 @@ impl Reason {
             | Self::PlaceTaken
             | Self::EffectFailed
             | Self::Damaged
-            | Self::OnHold => true,
+            | Self::OnHold
+            | Self::NeedsInput
+            | Self::Stalled
+            | Self::AgentMissing
+            | Self::NotLoggedIn => true,
             Self::Starting
             | Self::Running
+            | Self::RateLimited
             | Self::Stopping
             | Self::Ending
             | Self::Succeeded
@@ -138,7 +153,13 @@ impl Reason {
     pub fn waits_for_time(self) -> bool {
         matches!(
             self,
-            Self::RetryBackOff | Self::RestartBackOff | Self::CrashLoop | Self::EffectFailed
+            Self::RetryBackOff
+                | Self::RestartBackOff
+                | Self::CrashLoop
+                | Self::EffectFailed
+                | Self::AgentMissing
+                | Self::NotLoggedIn
+                | Self::RateLimited
         )
     }
 
@@ -146,7 +167,13 @@ impl Reason {
     fn holds(self) -> bool {
         matches!(
             self,
-            Self::Running | Self::HeldByPerson | Self::Succeeded | Self::Ending | Self::Stopping
+            Self::Running
+                | Self::NeedsInput
+                | Self::Stalled
+                | Self::HeldByPerson
+                | Self::Succeeded
+                | Self::Ending
+                | Self::Stopping
         )
     }
 
@@ -166,6 +193,11 @@ impl Reason {
             | Self::Suspended => ConditionType::Scheduled,
             Self::Starting
             | Self::Running
+            | Self::NeedsInput
+            | Self::Stalled
+            | Self::AgentMissing
+            | Self::NotLoggedIn
+            | Self::RateLimited
             | Self::HeldByPerson
             | Self::Stopping
             | Self::Ending

@@ -9,10 +9,11 @@ use crate::api::attempt::{
 };
 use crate::api::claim::Claim;
 use crate::api::name::Owner;
+use crate::api::report::Outcome;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting};
+use crate::plan::observed::{AttemptSighting, AttemptState, Said, Session, Sighting};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
@@ -190,7 +191,8 @@ impl<'a> Life<'a, '_> {
             return wait(report, Reason::Starting, message);
         }
         // Closing goes before anything else: a shim that comes late finds it closed and leaves.
-        let exit = Exit { started_at: None, ended_at: self.now(), reason: ExitReason::Lost };
+        let exit =
+            Exit { started_at: None, ended_at: self.now(), reason: ExitReason::Lost, class: None };
         let close = Action::CloseAttempt { attempt: attempt.id.clone(), exit: exit.clone() };
         self.over(report, vec![close], Some(&exit))
     }
@@ -209,8 +211,9 @@ impl<'a> Life<'a, '_> {
             report.wake_at = self
                 .claim
                 .and_then(|claim| claim::after(self.scene, claim::time_left(self.scene, claim)));
-            let message = format!("attempt {} runs on {}", attempt.id.number, attempt.seat);
-            return wait(report, Reason::Running, message);
+            let said = self.attempts.last().map(|last| &last.said);
+            let (reason, message) = works(attempt, said, self.now());
+            return wait(report, reason, message);
         };
         let message = format!("attempt {} is stopping: {why}", attempt.id.number);
         let Some(request) = asked else {
@@ -280,11 +283,16 @@ impl<'a> Life<'a, '_> {
                 format!("attempt {} lost its shim; what outlived it is killed", attempt.id.number);
             return Settled { actions: vec![kill], ..wait(report, Reason::Stopping, message) };
         }
-        let reason = match asked {
-            Some(request) => ExitReason::Stopped { why: request.why },
-            None => ExitReason::Lost,
+        let outcome = self.attempts.last().and_then(|last| last.said.outcome);
+        let reason = match (outcome, asked) {
+            // Its word stands when nothing is left to be verified.
+            (Some(Outcome::Completed), _) if attempt.program.verify.is_none() => {
+                ExitReason::Succeeded
+            }
+            (_, Some(request)) => ExitReason::Stopped { why: request.why },
+            (_, None) => ExitReason::Lost,
         };
-        let exit = Exit { started_at: Some(started_at), ended_at: self.now(), reason };
+        let exit = Exit { started_at: Some(started_at), ended_at: self.now(), reason, class: None };
         let close = Action::CloseAttempt { attempt: attempt.id.clone(), exit: exit.clone() };
         self.over(report, vec![close], Some(&exit))
     }
@@ -460,7 +468,8 @@ impl<'a> Life<'a, '_> {
             return None;
         }
         let id = AttemptId { owner: self.owner(), number: attempt.id.number };
-        let program = spawn::program(self.scene, spec, (self.record, &attempt.seat), &id)?;
+        let who = (self.record, &attempt.seat);
+        let program = spawn::program(self.scene, spec, who, (&id, &attempt.beginning))?;
         (program != attempt.program).then_some(StopReason::SpecChanged)
     }
 
@@ -469,6 +478,29 @@ impl<'a> Life<'a, '_> {
         let uid = &self.record.uid;
         let bears = move |one: &&Session| one.owner.as_ref().is_some_and(|own| own.uid == *uid);
         self.sessions.iter().copied().filter(bears)
+    }
+}
+
+/// Says how an attempt goes on.
+fn works(attempt: &Attempt, said: Option<&Said>, now: Timestamp) -> (Reason, String) {
+    let (number, seat) = (attempt.id.number, &attempt.seat);
+    if let Some(question) = said.and_then(|said| said.question.as_ref()) {
+        return (Reason::NeedsInput, format!("{seat} asks: {question}"));
+    }
+    if let Some(since) = said.and_then(|said| said.stalled_since) {
+        let minutes = now.duration_since(since).as_mins();
+        let message = format!("{seat} has written and changed nothing for {minutes} minutes");
+        return (Reason::Stalled, message);
+    }
+    let message = format!("attempt {number} runs on {seat}");
+    match said.and_then(|said| said.progress.as_ref()) {
+        Some(progress) if progress.current_step.is_empty() => {
+            (Reason::Running, format!("{message}: {progress}"))
+        }
+        Some(progress) => {
+            (Reason::Running, format!("{message}: {progress} {}", progress.current_step))
+        }
+        None => (Reason::Running, message),
     }
 }
 
@@ -503,13 +535,26 @@ fn judged<'a>(
             report.state = TaskState::Claimed;
             report.reason = *reason;
             report.wake_at = Some(*until);
-            report.message = if *reason == Reason::RetryBackOff {
-                format!("attempt failed ({last}), {count} so far; the next starts at {until:.0}")
-            } else {
-                format!("attempt {last}; {count} interruptions lately; revived at {until:.0}")
-            };
+            report.message = awaited(*reason, &last, (*count, *until));
             Next::Wait
         }
+    }
+}
+
+/// Says what a task waits for before its next attempt.
+fn awaited(reason: Reason, last: &str, (count, until): (u32, Timestamp)) -> String {
+    let next = format!("the next attempt starts at {until:.0}");
+    if reason == Reason::RetryBackOff {
+        return format!("attempt failed ({last}), {count} so far; {next}");
+    }
+    let outside = [
+        (Reason::AgentMissing, "install it, or mend the PATH of the loop"),
+        (Reason::NotLoggedIn, "it is not logged in, or its key was refused: log in"),
+        (Reason::RateLimited, "its service takes no more requests for a while"),
+    ];
+    match outside.iter().find(|(one, _)| *one == reason) {
+        Some((_, what)) => format!("its agent {last}: {what}; {next}"),
+        None => format!("attempt {last}; {count} interruptions lately; revived at {until:.0}"),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::index::Found;
 use super::revive::{Next, Settled};
-use super::{Row, Scene, claim};
+use super::{Row, Scene, beginning, claim};
 use crate::agents::{self, Occasion};
-use crate::api::attempt::{Attempt, AttemptId, Program, TaskRecord};
+use crate::api::attempt::{Attempt, AttemptId, Beginning, Program, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, Owner, Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
@@ -68,7 +68,9 @@ impl Start<'_, '_> {
         };
         let owner = self.record.owner();
         let id = AttemptId { owner, number: self.number };
-        let Some(program) = program(self.scene, self.spec, (self.record, &self.seat), &id) else {
+        let beginning = beginning::of(self.scene, (self.spec, self.record, &self.seat), &id);
+        let who = (self.record, &self.seat);
+        let Some(program) = program(self.scene, self.spec, who, (&id, &beginning)) else {
             return;
         };
         steps.push(Action::PrepareAttempt(Attempt {
@@ -81,6 +83,7 @@ impl Start<'_, '_> {
             program,
             heartbeat_seconds: self.scene.policy.intervals.heartbeat_seconds,
             lease_seconds: self.scene.policy.locks.expiry_seconds,
+            beginning,
         }));
         steps.push(Action::NewSession { attempt: id, directory });
     }
@@ -269,15 +272,25 @@ pub(super) fn program(
     scene: Scene<'_>,
     spec: &TaskSpec,
     (record, seat): (&TaskRecord, &Seat),
-    id: &AttemptId,
+    (id, beginning): (&AttemptId, &Beginning),
 ) -> Option<Program> {
     let worker = scene.desired.workers.get(&seat.worker)?.spec.as_ref()?;
     let agent = scene.desired.agent(worker.agent.as_ref()?)?;
     let worker = seat.to_string();
     let branch = record.branch.as_ref().map(BranchName::as_str).unwrap_or_default();
-    let occasion =
-        Occasion { task: record.task.as_str(), worker: &worker, branch, attempt: id.number };
     let places = &scene.observed.places;
+    let folder = places.attempt(id).to_string_lossy().into_owned();
+    let occasion = Occasion {
+        task: record.task.as_str(),
+        worker: &worker,
+        branch,
+        attempt: id.number,
+        folder: &folder,
+        beginning,
+    };
+    let (argv, mut dialogue) = agents::fill(agent, spec, occasion);
+    let marker = format!("---END-OF-OUTPUT-{}---", id.uuid());
+    dialogue.marker = Some(marker.clone());
     let directory = match spec.class {
         Class::Execution => places.worktree(&record.task),
         Class::Decision => places.root.clone(),
@@ -291,6 +304,8 @@ pub(super) fn program(
         ("RECONCILER_WORKER", worker.clone()),
         ("RECONCILER_CLASS", spec.class.to_string()),
         ("RECONCILER_ATTEMPT", id.number.to_string()),
+        ("RECONCILER_ATTEMPT_FOLDER", folder.clone()),
+        ("RECONCILER_END_MARKER", marker),
         ("RECONCILER_BRANCH", branch.to_owned()),
         ("RECONCILER_WORKTREE", text(&directory)),
         ("RECONCILER_REPO", text(&places.root)),
@@ -300,12 +315,13 @@ pub(super) fn program(
     env.extend(ours.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let shell = |command: &String| vec!["/bin/sh".to_owned(), "-c".to_owned(), command.clone()];
     Some(Program {
-        argv: agents::argv(agent, spec, occasion),
+        argv,
         verify: spec.verify.as_ref().map(shell),
         env,
         env_allow: agent.env_allow.clone(),
         secret_env: agent.secret_env.clone(),
         timeout_seconds: spec.timeout_seconds,
         stop_grace_seconds: agent.stop_grace_seconds,
+        dialogue,
     })
 }

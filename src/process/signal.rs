@@ -14,6 +14,8 @@ pub enum Ask {
     Terminate,
     /// SIGKILL: end.
     Kill,
+    /// SIGUSR1: something was written down for it.
+    Look,
 }
 
 /// Sends a signal. Returns `false` when the process is gone already.
@@ -25,6 +27,7 @@ pub fn send(process: &ProcessId, ask: Ask) -> std::io::Result<bool> {
     let signal = match ask {
         Ask::Terminate => Signal::TERM,
         Ask::Kill => Signal::KILL,
+        Ask::Look => Signal::USR1,
     };
     match fault::before("signal")? {
         Verdict::Do => {}

@@ -1,6 +1,7 @@
 //! The attempts of tasks: their folders, the flags in them and their logs. Every flag is written
 //! once, by whoever is first; a finished attempt never changes and is read once.
 
+use super::reports::Words;
 use super::{Damage, Error, Records, file};
 use crate::api::attempt::{Attempt, AttemptId, Exit, ShimRecord, StopRequest};
 use crate::api::name::{Owner, TaskName};
@@ -32,13 +33,16 @@ pub struct AttemptFiles {
     pub stop: Option<Result<StopRequest, Damage>>,
     /// How it ended, if it did.
     pub exit: Option<Result<Exit, Damage>>,
+    /// What was said in it.
+    pub words: Words,
 }
 
 impl AttemptFiles {
     /// Returns what a folder holds; `None` when nothing was prepared there.
     fn read(folder: &Path, number: u32) -> Result<Option<Self>, Error> {
-        // Lists for the sake of what crashed writers left.
-        if disk::list_records(folder)?.is_empty() {
+        // Lists for the sake of what crashed writers left as well.
+        let names = disk::list_records(folder)?;
+        if names.is_empty() {
             return Ok(None);
         }
         let missing = || {
@@ -51,6 +55,7 @@ impl AttemptFiles {
             shim: file::read(&folder.join("shim.json")),
             stop: file::read(&folder.join("stop.json")),
             exit: file::read(&folder.join("exit.json")),
+            words: Words::read(folder, &names),
         }))
     }
 

@@ -4,11 +4,13 @@
 mod attempts;
 mod file;
 mod journal;
+mod reports;
 #[cfg(test)]
 mod tests;
 
 pub use attempts::{AttemptFiles, AttemptsFolder};
 pub use file::Damage;
+pub use reports::Words;
 
 use crate::api::attempt::{Failure, TaskRecord};
 use crate::api::name::{Owner, TaskName};

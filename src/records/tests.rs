@@ -1,7 +1,9 @@
 //! What the records hold, on a real disk.
 
 use super::*;
-use crate::api::attempt::{Attempt, AttemptId, Exit, ExitReason, Program, ShimRecord};
+use crate::api::attempt::{
+    Attempt, AttemptId, Beginning, Dialogue, Exit, ExitReason, Program, ShimRecord,
+};
 use crate::api::event::{Event, EventKind};
 use crate::api::name::Uid;
 use crate::api::task::Class;
@@ -51,14 +53,16 @@ fn attempt(number: u32) -> Attempt {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            dialogue: Dialogue::default(),
         },
         heartbeat_seconds: 30,
         lease_seconds: 3600,
+        beginning: Beginning::default(),
     }
 }
 
 fn exit(reason: ExitReason) -> Exit {
-    Exit { started_at: None, ended_at: clock::now(), reason }
+    Exit { started_at: None, ended_at: clock::now(), reason, class: None }
 }
 
 fn event(message: &str) -> Event {

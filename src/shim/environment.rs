@@ -3,14 +3,18 @@
 
 use crate::api::attempt::{HANDED_ON, Program};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+
+/// Where a system has its programs, for who was started without a `PATH`.
+const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Variables by name.
 pub(super) type Environment = BTreeMap<OsString, OsString>;
 
-/// Returns the complete environment of a program.
-pub(super) fn of(program: &Program, own: &Environment) -> Environment {
+/// Returns the complete environment of a program; this folder comes first on its `PATH`.
+pub(super) fn of(program: &Program, own: &Environment, first: &Path) -> Environment {
     let named = program.env_allow.iter().chain(&program.secret_env).map(String::as_str);
     let mut environment: Environment = HANDED_ON
         .into_iter()
@@ -23,6 +27,8 @@ pub(super) fn of(program: &Program, own: &Environment) -> Environment {
         if own.contains_key(&OsString::from("TMUX")) { "tmux-256color" } else { "xterm" };
     environment.entry("TERM".into()).or_insert_with(|| terminal.into());
     environment.extend(program.env.iter().map(|(name, value)| (name.into(), value.into())));
+    let path = environment.entry("PATH".into()).or_insert_with(|| SYSTEM_PATH.into());
+    *path = [first.as_os_str(), path].join(OsStr::new(":"));
     environment
 }
 
@@ -45,6 +51,7 @@ mod tests {
             secret_env: vec!["TOKEN".to_owned()],
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            dialogue: crate::api::attempt::Dialogue::default(),
         }
     }
 
@@ -59,15 +66,19 @@ mod tests {
     #[test]
     fn only_what_is_named_is_handed_on() {
         let own = own(&["PATH", "TERM", "TMUX", "NAMED", "TOKEN", "OTHER", "SET"]);
-        let environment = of(&program(), &own);
+        let environment = of(&program(), &own, Path::new("/a/bin"));
         assert_eq!(names(&environment), ["NAMED", "PATH", "SET", "TERM", "TOKEN"]);
         assert_eq!(environment.get(&OsString::from("SET")), Some(&OsString::from("1")));
+        assert_eq!(
+            environment.get(&OsString::from("PATH")),
+            Some(&OsString::from("/a/bin:own PATH"))
+        );
         assert_eq!(secrets(&program(), &own), [b"own TOKEN".to_vec()]);
     }
 
     #[test]
     fn a_program_always_has_a_terminal_type() {
-        let term = |own| of(&program(), &own).remove(&OsString::from("TERM"));
+        let term = |own| of(&program(), &own, Path::new("/a/bin")).remove(&OsString::from("TERM"));
         assert_eq!(term(own(&[])), Some("xterm".into()));
         assert_eq!(term(own(&["TMUX"])), Some("tmux-256color".into()));
         assert_eq!(term(own(&["TMUX", "TERM"])), Some("own TERM".into()));

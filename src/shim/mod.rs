@@ -3,6 +3,7 @@
 //! or that the loop closed, and never decides whether to try again.
 
 mod children;
+mod ear;
 mod ending;
 mod environment;
 mod lease;
@@ -10,9 +11,13 @@ mod log;
 mod mask;
 mod pane;
 mod program;
+mod stall;
+mod talk;
 
-use crate::api::attempt::{Attempt, AttemptId, Exit, ExitReason, ShimRecord};
-use crate::disk::Published;
+use crate::api::attempt::{
+    Attempt, AttemptId, Exit, ExitReason, FailureClass, OWN_PROGRAM, ShimRecord,
+};
+use crate::disk::{self, Published};
 use crate::locks::Claims;
 use crate::process::{clock, identity};
 use crate::records::{self, Records};
@@ -97,11 +102,11 @@ fn take(records: &Records, id: &AttemptId, shim: &ShimRecord) -> Result<(), Erro
 }
 
 async fn see_through(records: &Records, attempt: &Attempt, told: (Signals, &Notify)) -> ExitReason {
-    let (started_at, reason) = match stop_reason(records, &attempt.id) {
-        Some(reason) => (None, reason),
+    let (started_at, (reason, class)) = match stop_reason(records, &attempt.id) {
+        Some(reason) => (None, (reason, None)),
         None => work(records, attempt, told).await,
     };
-    let exit = Exit { started_at, ended_at: clock::now(), reason };
+    let exit = Exit { started_at, ended_at: clock::now(), reason, class };
     close(records, &attempt.id, &exit).await;
     exit.reason
 }
@@ -110,18 +115,18 @@ async fn work(
     records: &Records,
     attempt: &Attempt,
     told: (Signals, &Notify),
-) -> (Option<Timestamp>, ExitReason) {
+) -> (Option<Timestamp>, (ExitReason, Option<FailureClass>)) {
     let mut shim = match Shim::new(records, attempt, told) {
         Ok(shim) => shim,
         Err(error) => {
             let message = format!("cannot open the terminal: {error}");
-            return (None, ExitReason::NotStarted { message });
+            return (None, (ExitReason::NotStarted { message }, None));
         }
     };
-    let reason = shim.work().await;
+    let ended = shim.work().await;
     shim.log.finish();
     shim.pane.close().await;
-    (shim.started_at, reason)
+    (shim.started_at, ended)
 }
 
 /// Writes the exit record, however long the disk refuses it: without it, the end is lost.
@@ -178,10 +183,12 @@ impl<'a> Shim<'a> {
         let own: Environment = std::env::vars_os().collect();
         let secrets = environment::secrets(&attempt.program, &own);
         let limit = attempt.program.timeout_seconds;
+        let own_program = records.folder(&attempt.id).join(OWN_PROGRAM);
+        let bin = own_program.parent().unwrap_or(&own_program).to_owned();
         Ok(Self {
             records,
             attempt,
-            environment: environment::of(&attempt.program, &own),
+            environment: environment::of(&attempt.program, &own, &bin),
             signals,
             fenced,
             pane: Pane::open()?,
@@ -193,16 +200,32 @@ impl<'a> Shim<'a> {
     }
 
     /// Runs the program, and its verification if it succeeded.
-    async fn work(&mut self) -> ExitReason {
+    async fn work(&mut self) -> (ExitReason, Option<FailureClass>) {
         let attempt = self.attempt;
-        let ended = program::run(self, &attempt.program.argv).await;
-        match &attempt.program.verify {
+        if let Err(error) = self.write_files() {
+            let message = format!("its files cannot be written: {error}");
+            return (ExitReason::NotStarted { message }, None);
+        }
+        let (ended, class) = program::work(self).await;
+        let reason = match &attempt.program.verify {
             Some(verify) if ended == Ended::Exited(0) => {
                 self.say(&format!("verifying: {}", verify.join(" "))).await;
-                program::run(self, verify).await.verified()
+                program::verify(self, verify).await.verified()
             }
             Some(_) | None => ended.reason(),
+        };
+        (reason, class)
+    }
+
+    /// Writes the files that the agent is started with.
+    fn write_files(&self) -> Result<(), disk::Error> {
+        let folder = self.records.folder(&self.attempt.id);
+        let own = folder.join(OWN_PROGRAM);
+        disk::link(&own, &std::env::current_exe().unwrap_or_else(|_| "reconciler".into()))?;
+        for (name, text) in &self.attempt.program.dialogue.files {
+            disk::replace(&folder.join(name), text.as_bytes())?;
         }
+        Ok(())
     }
 
     async fn say(&mut self, text: &str) {
@@ -218,6 +241,8 @@ struct Signals {
     terminated: Signal,
     died: Signal,
     resized: Signal,
+    /// Something was written down for the program, or by it.
+    told: Signal,
     _ignored: [Signal; 2],
 }
 
@@ -228,6 +253,7 @@ impl Signals {
             terminated: signal(SignalKind::terminate())?,
             died: signal(SignalKind::child())?,
             resized: signal(SignalKind::window_change())?,
+            told: signal(SignalKind::user_defined1())?,
             _ignored: [signal(SignalKind::interrupt())?, signal(SignalKind::quit())?],
         })
     }

@@ -84,7 +84,8 @@ pub(crate) fn a_generation_is_noted_for_who_holds_it(on: &Stage) {
 pub(crate) fn what_a_person_completed_is_an_attempt_that_is_over(on: &Stage) {
     on.act(&on.record("alpha", 1), Done);
     let attempt = on.attempt_of("alpha", 1);
-    let exit = Exit { started_at: None, ended_at: time(9), reason: ExitReason::Succeeded };
+    let exit =
+        Exit { started_at: None, ended_at: time(9), reason: ExitReason::Succeeded, class: None };
     let complete = Action::Complete { attempt, exit };
     on.act(&complete, Done);
     on.sees("attempt alpha#1: ended: succeeded");

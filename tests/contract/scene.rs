@@ -289,6 +289,7 @@ impl Stage {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 5,
+            dialogue: reconciler::api::attempt::Dialogue::default(),
         };
         Attempt {
             id,
@@ -300,6 +301,7 @@ impl Stage {
             program,
             heartbeat_seconds: 1,
             lease_seconds: 3600,
+            beginning: reconciler::api::attempt::Beginning::default(),
         }
     }
 
@@ -309,7 +311,8 @@ impl Stage {
     }
 
     pub(crate) fn close(&self, task: &str, number: u32) -> Action {
-        let exit = Exit { started_at: None, ended_at: time(9), reason: ExitReason::Lost };
+        let exit =
+            Exit { started_at: None, ended_at: time(9), reason: ExitReason::Lost, class: None };
         Action::CloseAttempt { attempt: self.attempt_id(task, number), exit }
     }
 

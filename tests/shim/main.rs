@@ -5,6 +5,7 @@
 
 mod claims;
 mod scene;
+mod talk;
 
 use reconciler::api::attempt::{Exit, ExitReason, ShimRecord, StopReason};
 use reconciler::disk::Published;
@@ -169,7 +170,8 @@ fn of_two_shims_one_starts_the_program() {
 fn a_closed_attempt_starts_nothing() {
     let scene = scene("touch started");
     scene.prepare();
-    let exit = Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Lost };
+    let exit =
+        Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Lost, class: None };
     assert_eq!(scene.records.close(&scene.attempt.id, &exit).unwrap(), Published::New);
     let shim = scene.command().output().unwrap();
     assert_eq!(shim.status.code(), Some(1));
@@ -229,7 +231,9 @@ fn the_program_has_the_environment_that_is_named_and_no_more() {
     let mut lines: Vec<&str> = log.lines().collect();
     lines.sort_unstable();
     let mark = format!("{MARK}={}", scene.attempt.id.owner);
-    assert_eq!(lines, ["HOME=/h", "NAMED=1", "PATH=/usr/bin:/bin", &mark, "TERM=dumb"]);
+    // Our own program, in the version that runs the attempt, comes first.
+    let path = format!("PATH={}:/usr/bin:/bin", scene.attempt_folder().join("bin").display());
+    assert_eq!(lines, ["HOME=/h", "NAMED=1", &path, &mark, "TERM=dumb"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! private tmux server where it needs one. Nothing of it lives when it is dropped.
 
 use reconciler::api::attempt::{
-    Attempt, AttemptId, Exit, ExitReason, Program, StopReason, StopRequest,
+    Attempt, AttemptId, Beginning, Dialogue, Exit, ExitReason, Program, StopReason, StopRequest,
 };
 use reconciler::api::name::{Owner, Uid};
 use reconciler::api::task::Class;
@@ -41,6 +41,7 @@ pub(crate) fn scene(script: &str) -> Scene {
         secret_env: Vec::new(),
         timeout_seconds: 0,
         stop_grace_seconds: 10,
+        dialogue: Dialogue::default(),
     };
     let attempt = Attempt {
         id,
@@ -52,6 +53,7 @@ pub(crate) fn scene(script: &str) -> Scene {
         program,
         heartbeat_seconds: 1,
         lease_seconds: 3600,
+        beginning: Beginning::default(),
     };
     Scene { records: Records::at(folder.path()), folder, attempt }
 }

@@ -301,6 +301,11 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::NotTrusted => format!("it waits: {}", report.message),
         Reason::Starting
         | Reason::Running
+        | Reason::NeedsInput
+        | Reason::Stalled
+        | Reason::AgentMissing
+        | Reason::NotLoggedIn
+        | Reason::RateLimited
         | Reason::Stopping
         | Reason::Ending
         | Reason::Succeeded

@@ -8,8 +8,8 @@ use crate::client::{LoopState, Snapshot};
 use crate::plan::action::Action;
 use crate::plan::desired::{Desired, Entry};
 use crate::plan::observed::{
-    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Session, Sighting,
-    TaskSighting, Worktree, WorktreeState,
+    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Said, Session,
+    Sighting, TaskSighting, Worktree, WorktreeState,
 };
 use crate::plan::plan;
 use jiff::{SignedDuration, Timestamp};
@@ -144,7 +144,8 @@ impl Scene {
         let task: TaskName = name.parse().unwrap();
         let last = self.tasks().get_mut(&task).unwrap().attempts.last_mut().unwrap();
         let AttemptState::Running { started_at, .. } = last.state else { return self };
-        let exit = Exit { started_at: Some(started_at), ended_at: ago(minutes), reason };
+        let exit =
+            Exit { started_at: Some(started_at), ended_at: ago(minutes), reason, class: None };
         last.state = AttemptState::Ended(exit);
         if let Sighting::Known(sessions) = &mut self.observed.sessions {
             sessions.retain(|session| session.name != name);
@@ -174,7 +175,8 @@ impl Scene {
                 let started_at = ago(minutes);
                 let state = AttemptState::Running { shim, asked: None, started_at };
                 let (number, name) = (attempt.id.number, attempt.id.owner.task.clone());
-                let sighting = AttemptSighting { number, attempt: Ok(attempt), state };
+                let sighting =
+                    AttemptSighting { number, attempt: Ok(attempt), state, said: Said::default() };
                 self.tasks().get_mut(&name).unwrap().attempts.push(sighting);
             }
             Action::NewSession { attempt, .. } => {

@@ -74,7 +74,12 @@ impl TaskStatus {
     pub fn runs(&self) -> bool {
         matches!(
             self.reason,
-            Reason::Running | Reason::Starting | Reason::Stopping | Reason::Ending
+            Reason::Running
+                | Reason::NeedsInput
+                | Reason::Stalled
+                | Reason::Starting
+                | Reason::Stopping
+                | Reason::Ending
         )
     }
 
@@ -93,18 +98,23 @@ impl TaskStatus {
             return "reconciler check".to_owned();
         }
         match self.reason {
-            Reason::AttemptsUsedUp | Reason::CrashLoop => format!("reconciler logs {name}"),
+            Reason::AttemptsUsedUp
+            | Reason::CrashLoop
+            | Reason::AgentMissing
+            | Reason::NotLoggedIn => format!("reconciler logs {name}"),
             Reason::NotTrusted => "reconciler trust".to_owned(),
+            Reason::NeedsInput => format!("reconciler send {name} 'the answer'"),
             Reason::Invalid => "reconciler check".to_owned(),
             Reason::Damaged => "reconciler doctor".to_owned(),
             Reason::NoWorker => "reconciler get workers -o wide".to_owned(),
-            Reason::Running | Reason::Stopping | Reason::Ending => {
+            Reason::Running | Reason::Stalled | Reason::Stopping | Reason::Ending => {
                 format!("reconciler attach {name}")
             }
             Reason::Starting
             | Reason::Succeeded
             | Reason::RetryBackOff
             | Reason::RestartBackOff
+            | Reason::RateLimited
             | Reason::DependencyPending
             | Reason::DependencyUnmet
             | Reason::DependencyCycle

@@ -1,8 +1,8 @@
 //! A scene: what is wanted and what there is, said in few words.
 
 use crate::api::attempt::{
-    Attempt, AttemptId, Exit, ExitReason, Failure, ProcessId, Program, StopReason, StopRequest,
-    TaskRecord,
+    Attempt, AttemptId, Beginning, Exit, ExitReason, Failure, ProcessId, Program, StopReason,
+    StopRequest, TaskRecord,
 };
 use crate::api::claim::{BootTime, Claim};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
@@ -10,8 +10,8 @@ use crate::plan::action::Action;
 use crate::plan::check;
 use crate::plan::desired::{Desired, Entry, run_hash};
 use crate::plan::observed::{
-    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Session, Sighting,
-    TaskSighting, Worktree, WorktreeState,
+    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Said, Session,
+    Sighting, TaskSighting, Worktree, WorktreeState,
 };
 use crate::plan::{Plan, plan};
 use jiff::{SignedDuration, Timestamp};
@@ -132,24 +132,33 @@ impl Scene {
         let hash = hash.map_or_else(|| "gone".to_owned(), run_hash);
         let attempts = &mut known(&mut self.observed.tasks).get_mut(&name(task)).unwrap().attempts;
         let number = u32::try_from(attempts.len()).unwrap() + 1;
+        let id = AttemptId { owner: Self::owner(task), number };
+        let conversation = id.uuid();
+        let beginning = Beginning { conversation, ..Beginning::default() };
         let attempt = Attempt {
-            id: AttemptId { owner: Self::owner(task), number },
+            id,
             seat: "codegen-1".to_owned().try_into().unwrap(),
             class: crate::api::task::Class::Execution,
             run_hash: hash,
             prepared_at: at(NOW - 3),
             directory: format!("/r/.worktrees/{task}").into(),
-            program: self.program(task, number),
+            program: self.program(task, number, &beginning),
             heartbeat_seconds: 10,
             lease_seconds: 3600,
+            beginning,
         };
         let attempts = &mut known(&mut self.observed.tasks).get_mut(&name(task)).unwrap().attempts;
-        attempts.push(AttemptSighting { number, attempt: Ok(attempt), state });
+        attempts.push(AttemptSighting {
+            number,
+            attempt: Ok(attempt),
+            state,
+            said: Said::default(),
+        });
         self
     }
 
     /// Returns what the planner itself would start.
-    fn program(&self, task: &str, number: u32) -> Program {
+    fn program(&self, task: &str, number: u32, beginning: &Beginning) -> Program {
         let policy = self.desired.policy();
         let (desired, observed) = (&self.desired, &self.observed);
         let index = super::super::index::Index::of(desired, observed, policy);
@@ -159,7 +168,7 @@ impl Scene {
         let seat = "codegen-1".to_owned().try_into().unwrap();
         let spec = self.desired.tasks.get(&name(task)).and_then(|entry| entry.spec.clone());
         let spec = spec.unwrap_or_else(|| from(json!({ "command": "make" })));
-        super::super::spawn::program(scene, &spec, (&record, &seat), &id).unwrap()
+        super::super::spawn::program(scene, &spec, (&record, &seat), (&id, beginning)).unwrap()
     }
 
     pub(super) fn running(self, task: &str) -> Self {
@@ -175,7 +184,12 @@ impl Scene {
     }
 
     pub(super) fn ended(self, task: &str, ago: i64, reason: ExitReason) -> Self {
-        let exit = Exit { started_at: Some(at(NOW - ago - 1)), ended_at: at(NOW - ago), reason };
+        let exit = Exit {
+            started_at: Some(at(NOW - ago - 1)),
+            ended_at: at(NOW - ago),
+            reason,
+            class: None,
+        };
         self.attempt(task, AttemptState::Ended(exit))
     }
 

@@ -7,8 +7,8 @@ use crate::api::name::{BranchName, CommitId};
 use crate::disk;
 use crate::git;
 use crate::plan::observed::{
-    AttemptSighting, AttemptState, Leftovers, Observed, Session, Sighting, TaskSighting, Worktree,
-    WorktreeState,
+    AttemptSighting, AttemptState, Leftovers, Observed, Said, Session, Sighting, TaskSighting,
+    Worktree, WorktreeState,
 };
 use crate::process::{clock, identity};
 use crate::records::{AttemptFiles, Damage, Records};
@@ -294,7 +294,15 @@ fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) ->
             Err(error) => AttemptState::Unknown(error.to_string()),
         };
     }
-    AttemptSighting { number: files.number, attempt, state }
+    let words = &files.words;
+    let said = Said {
+        conversation: words.conversation.clone(),
+        outcome: words.report.as_ref().map(|report| report.outcome),
+        progress: words.progress.clone(),
+        stalled_since: words.stalled_since,
+        question: words.question.as_ref().map(|one| one.question.text.clone()),
+    };
+    AttemptSighting { number: files.number, attempt, state, said }
 }
 
 /// Reads where an attempt is off its flags and its shim.
@@ -390,7 +398,7 @@ fn stamp(path: &Path) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::attempt::{Attempt, Exit, ExitReason, ProcessId, Program};
+    use crate::api::attempt::{Attempt, Beginning, Dialogue, Exit, ExitReason, ProcessId, Program};
     use crate::api::name::{Owner, Uid};
     use crate::api::task::Class;
 
@@ -403,6 +411,7 @@ mod tests {
             secret_env: Vec::new(),
             timeout_seconds: 0,
             stop_grace_seconds: 1,
+            dialogue: Dialogue::default(),
         };
         Attempt {
             id: AttemptId { owner, number: 1 },
@@ -414,6 +423,7 @@ mod tests {
             program,
             heartbeat_seconds: 30,
             lease_seconds: 3600,
+            beginning: Beginning::default(),
         }
     }
 
@@ -437,7 +447,12 @@ mod tests {
         let before = records.attempts_of(&owner).unwrap();
         let seen = attempt_seen(&records, &record, &before[0]);
         assert!(matches!(seen.state, AttemptState::Lost { .. }), "{seen:?}");
-        let exit = Exit { started_at: None, ended_at: clock::now(), reason: ExitReason::Succeeded };
+        let exit = Exit {
+            started_at: None,
+            ended_at: clock::now(),
+            reason: ExitReason::Succeeded,
+            class: None,
+        };
         assert_eq!(records.close(&attempt.id, &exit).unwrap(), disk::Published::New);
         let seen = attempt_seen(&records, &record, &before[0]);
         assert_eq!(seen.state, AttemptState::Ended(exit));

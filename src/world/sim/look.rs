@@ -5,7 +5,7 @@ use crate::api::attempt::{AttemptId, Failure};
 use crate::api::name::{CommitId, TaskName};
 use crate::plan::desired::Desired;
 use crate::plan::observed::{
-    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Sighting, TaskSighting,
+    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Said, Sighting, TaskSighting,
     Worktree,
 };
 use crate::world::Look;
@@ -176,6 +176,7 @@ impl State {
                     Some(Part::Flag) | None => Ok(one.attempt.clone()),
                 },
                 state: one.state(&shims, &survivors),
+                said: Said::default(),
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();

@@ -145,7 +145,7 @@ impl State {
         }
         attempts.changed = now;
         let started_at = one.shim.as_ref().map(|shim| shim.started_at);
-        let exit = one.exit.get_or_insert(Exit { started_at, ended_at: now, reason });
+        let exit = one.exit.get_or_insert(Exit { started_at, ended_at: now, reason, class: None });
         let how = exit.reason.clone();
         self.say(|| format!("  {}#{number} {how}", owner.task));
         // Now and then the server misses that its pane has died.

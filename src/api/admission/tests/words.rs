@@ -286,7 +286,7 @@ const OBJECTS: &[(&str, &str, &[&str])] = &[
             "110: error: expected the name of a program, found an empty text (/spec/argv/0)",
             "114: error: unknown placeholder `{promt}` (/spec/argv/1); did you mean `{prompt}`?",
             r#"125: error: `{argv}` stands for several arguments (/spec/argv/2); make it an argument of its own: "{argv}""#,
-            "136: error: unknown placeholder `{zebra}` (/spec/argv/3); known here: {command}, {prompt}, {title}, {task}, {worker}, {branch}, {attempt}, {argv}",
+            "136: error: unknown placeholder `{zebra}` (/spec/argv/3); known here: {command}, {prompt}, {title}, {task}, {worker}, {branch}, {attempt}, {folder}, {conversation}, {reconciler}, {argv}",
             r#"156: error: expected the name of a variable: letters, digits and `_`, found "A-B" (/spec/env/A-B)"#,
             "168: error: `RECONCILER_` variables are set by reconciler (/spec/env/RECONCILER_X)",
             r#"203: error: expected the name of a variable: letters, digits and `_`, found "1A" (/spec/envAllow/0)"#,

@@ -81,6 +81,11 @@ impl State {
                 (!idle).then_some("lives")
             }
             Reason::Running
+            | Reason::NeedsInput
+            | Reason::Stalled
+            | Reason::AgentMissing
+            | Reason::NotLoggedIn
+            | Reason::RateLimited
             | Reason::FilesHeld
             | Reason::WorkersBusy
             | Reason::LimitReached

@@ -1,0 +1,253 @@
+//! What workers say of their attempts, and what people say to them. It writes words down and tells
+//! the shim; it neither starts nor stops anything.
+
+use super::{Client, Error};
+use crate::api::attempt::{Attempt, AttemptId, OWNER_VARIABLE, ShimRecord};
+use crate::api::event::{Event, EventKind};
+use crate::api::name::{Owner, TaskName};
+use crate::api::report::{Exchange, Message, Outcome, Progress, Question, Report, Source, plain};
+use crate::api::task::Class;
+use crate::disk::Published;
+use crate::process::clock;
+use crate::process::signal::{self, Ask};
+use crate::records::AttemptFiles;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest text that is taken, in bytes.
+const TEXT_MAX: usize = 100_000;
+/// How long to wait for the shim to say that a message was typed, and how often to look.
+const DELIVERY: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The attempt that this process is part of.
+#[derive(Debug, Clone)]
+pub struct OwnAttempt {
+    /// Which.
+    pub id: AttemptId,
+    /// What was started.
+    pub attempt: Attempt,
+    shim: Option<ShimRecord>,
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It answered a question.
+    Answered {
+        /// Which.
+        question: Exchange,
+    },
+    /// It was typed into the worker's terminal.
+    Delivered,
+    /// It waits: the worker reads nothing right now.
+    Queued,
+    /// Nobody can tell whether it was or will be typed.
+    Unknown,
+}
+
+impl Client {
+    /// Returns the attempt that this process is part of, by its environment.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it is part of none, or of one that is over.
+    pub fn own_attempt(&self) -> Result<OwnAttempt, Error> {
+        let variable = |name: &str| self.environment.variables.get(name);
+        let owner = variable(OWNER_VARIABLE).and_then(|mark| Owner::parse(mark));
+        let number = variable("RECONCILER_ATTEMPT").and_then(|text| text.parse().ok());
+        let (Some(owner), Some(number)) = (owner, number) else {
+            return Err(Error::Refused {
+                what: "only a worker says this of its own attempt, and this is none".to_owned(),
+                help: "people: `reconciler release TASK --done`, or `reconciler send TASK TEXT`"
+                    .to_owned(),
+            });
+        };
+        let id = AttemptId { owner, number };
+        let files = self.records().attempt(&id)?;
+        let over = || Error::Refused {
+            what: format!("attempt {id} is over: nothing more is recorded of it"),
+            help: format!("see what came of it: reconciler describe task {}", id.owner.task),
+        };
+        let files = files.filter(|files| files.exit.is_none()).ok_or_else(over)?;
+        let attempt = files.attempt.map_err(crate::records::Error::from)?;
+        Ok(OwnAttempt { id, attempt, shim: files.shim.and_then(Result::ok) })
+    }
+
+    /// Writes how far an attempt is.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was said before still stands.
+    pub fn say_progress(
+        &self,
+        own: &OwnAttempt,
+        (done, total): (Option<u32>, Option<u32>),
+        step: &str,
+    ) -> Result<Progress, Error> {
+        let progress = Progress {
+            last_updated: clock::now(),
+            current_step: text(step)?,
+            steps_completed: done,
+            total_steps: total,
+        };
+        self.records().set_progress(&own.id, &progress)?;
+        Ok(progress)
+    }
+
+    /// Writes the last word of an attempt, and returns the one that stands: the first.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it says that it is done and its work is not committed.
+    pub async fn say_ended(
+        &self,
+        own: &OwnAttempt,
+        (outcome, by): (Outcome, Source),
+        summary: &str,
+        evidence: &[String],
+    ) -> Result<Report, Error> {
+        if outcome == Outcome::Completed && own.attempt.class == Class::Execution {
+            let unsaved = self.repository.unsaved(&own.attempt.directory).await?;
+            if !unsaved.clean {
+                return Err(Error::Refused {
+                    what: "not everything in your worktree is committed".to_owned(),
+                    help: "look: git status; then commit it or undo it, and say it again"
+                        .to_owned(),
+                });
+            }
+        }
+        let evidence = evidence.iter().map(|one| text(one)).collect::<Result<_, _>>()?;
+        let report = Report { at: clock::now(), by, outcome, summary: text(summary)?, evidence };
+        let published = self.records().report(&own.id, &report)?;
+        let stands = match published {
+            Published::New => report,
+            Published::Existed => self.records().reported(&own.id)?.unwrap_or(report),
+        };
+        tell(own.shim.as_ref());
+        Ok(stands)
+    }
+
+    /// Writes a question for people, and returns its number.
+    ///
+    /// # Errors
+    /// When it cannot be written; then it was not asked.
+    pub fn ask_person(
+        &self,
+        own: &OwnAttempt,
+        question: &str,
+        options: &[String],
+    ) -> Result<u32, Error> {
+        let options = options.iter().map(|one| text(one)).collect::<Result<_, _>>()?;
+        let question = Question { at: clock::now(), text: text(question)?, options };
+        let number = self.records().ask(&own.id, &question)?;
+        let seat = own.attempt.seat.to_string();
+        self.note_words(&own.id.owner.task, "Asked", &format!("{seat} asks: {}", question.text));
+        Ok(number)
+    }
+
+    /// Returns the answer to a question, once there is one.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub fn answer_to(&self, own: &OwnAttempt, number: u32) -> Result<Option<Message>, Error> {
+        let exchanges = self.records().exchanges(&own.id)?;
+        Ok(exchanges.into_iter().find(|one| one.number == number).and_then(|one| one.answer))
+    }
+
+    /// Sends a text to whoever works on a task now: it answers its open question, or else is typed
+    /// into its terminal.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when nobody of ours works on it.
+    pub async fn send(&self, task: &TaskName, words: &str, by: &str) -> Result<Sent, Error> {
+        let (id, files) = self.live_attempt(task)?;
+        let message = Message { at: clock::now(), by: by.to_owned(), text: text(words)? };
+        let shim = files.shim.as_ref().and_then(|shim| shim.as_ref().ok());
+        let listens = files.attempt.as_ref().is_ok_and(|one| one.program.dialogue.listens);
+        if let Some(question) = &files.words.question
+            && self.records().answer(&id, question.number, &message)? == Published::New
+        {
+            self.note_words(task, "Answered", &format!("{by}: {}", message.text));
+            // Its agent may have asked by its terminal, and wait there.
+            self.records().send(&id, &message)?;
+            tell(shim);
+            let question = Exchange { answer: Some(message), ..question.clone() };
+            return Ok(Sent::Answered { question });
+        }
+        let number = self.records().send(&id, &message)?;
+        self.note_words(task, "Sent", &format!("{by}: {}", message.text));
+        if !listens {
+            return Ok(Sent::Queued);
+        }
+        tell(shim);
+        let delivered = async {
+            while !self.records().is_delivered(&id, number)? {
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok::<(), Error>(())
+        };
+        match tokio::time::timeout(DELIVERY, delivered).await {
+            Ok(Ok(())) => Ok(Sent::Delivered),
+            Ok(Err(error)) => Err(error),
+            Err(_) if self.live_attempt(task).is_ok_and(|(one, _)| one == id) => Ok(Sent::Queued),
+            Err(_) => Ok(Sent::Unknown),
+        }
+    }
+
+    /// Returns what waits to be said to a worker, and marks it as said.
+    ///
+    /// # Errors
+    /// When the messages cannot be read or marked; then none of them counts as said.
+    pub fn take_messages(&self, own: &OwnAttempt) -> Result<Vec<Message>, Error> {
+        let mut taken = Vec::new();
+        for (number, message) in self.records().queued(&own.id)? {
+            if self.records().deliver(&own.id, number)? == Published::New {
+                taken.push(message);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Returns the attempt of a task that is not over.
+    fn live_attempt(&self, task: &TaskName) -> Result<(AttemptId, Arc<AttemptFiles>), Error> {
+        let refused = |what: String| Error::Refused {
+            what,
+            help: format!("see where it is: reconciler describe task {task}"),
+        };
+        let tasks = self.records().tasks()?;
+        let record = tasks.get(task).ok_or_else(|| refused(format!("no task {task} was seen")))?;
+        let record = record.as_ref().map_err(|damage| refused(damage.to_string()))?;
+        let attempts = self.records().attempts_of(&record.owner())?;
+        let live = attempts.last().filter(|last| last.exit.is_none() && last.shim.is_some());
+        let live = live.ok_or_else(|| refused(format!("nobody works on {task} right now")))?;
+        Ok((AttemptId { owner: record.owner(), number: live.number }, Arc::clone(live)))
+    }
+
+    fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
+        let event = Event {
+            time: clock::now(),
+            object: format!("task/{task}"),
+            kind: EventKind::Normal,
+            reason: reason.to_owned(),
+            message: message.chars().take(300).collect(),
+        };
+        // It is history: an event is worth no failure.
+        self.records().append(&event).ok();
+    }
+}
+
+/// Tells a shim that something was written down. One that is not told looks by itself.
+fn tell(shim: Option<&ShimRecord>) {
+    if let Some(shim) = shim {
+        signal::send(&shim.process, Ask::Look).ok();
+    }
+}
+
+fn text(text: &str) -> Result<String, Error> {
+    let text = plain(text).trim().to_owned();
+    if text.len() <= TEXT_MAX {
+        return Ok(text);
+    }
+    Err(Error::Refused {
+        what: format!("the text has {} bytes, and {TEXT_MAX} are taken", text.len()),
+        help: "write it to a file, and say where it is".to_owned(),
+    })
+}

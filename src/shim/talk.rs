@@ -1,0 +1,133 @@
+//! Talk: what the shim says to the program, and what the two of them write down of each other. It
+//! types nothing before the program is ready, and no message twice.
+
+use super::ear::Heard;
+use super::stall::Stall;
+use crate::api::attempt::{Attempt, Dialogue};
+use crate::api::report::{self, Outcome, Report, Source};
+use crate::process::clock;
+use crate::records::Records;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::signal::unix::Signal;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+/// A program without a sign of readiness is ready when it has written something and then nothing
+/// for so long.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often to look for what a lost signal should have told.
+const LOOK: Duration = Duration::from_secs(5);
+/// Between a text and the key that sends it: terminal programs take a fast return for pasted text.
+const BEFORE_RETURN: Duration = Duration::from_millis(150);
+
+/// One side of the talk.
+#[derive(Debug)]
+pub(super) struct Talk<'a> {
+    pub(super) records: &'a Records,
+    pub(super) attempt: &'a Attempt,
+    pub(super) dialogue: &'a Dialogue,
+    pub(super) heard: &'a Heard,
+    /// What is typed.
+    pub(super) keys: UnboundedSender<Vec<u8>>,
+}
+
+impl Talk<'_> {
+    /// Types the prompt, and then every message that comes.
+    pub(super) async fn go_on(
+        &self,
+        told: &mut Signal,
+        on_word: &tokio::sync::Notify,
+    ) -> Infallible {
+        let mut stall = Stall::watch(self.attempt);
+        if let Some(prompt) = &self.dialogue.paste {
+            self.is_ready().await;
+            self.type_in(prompt).await;
+        }
+        loop {
+            if self.dialogue.listens {
+                self.type_messages().await;
+            }
+            if self.report().is_some() {
+                on_word.notify_one();
+            }
+            self.note_conversation();
+            stall.look(self.records, self.attempt, self.heard).await;
+            tokio::select! {
+                _ = told.recv() => {}
+                () = self.heard.marked.notified() => self.take_marker(),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Returns the program's word that it is done, or failed.
+    pub(super) fn report(&self) -> Option<Report> {
+        // What cannot be understood is no word.
+        self.records.reported(&self.attempt.id).ok().flatten()
+    }
+
+    /// Types what makes a program end that is done.
+    pub(super) async fn say_goodbye(&self) {
+        if let Some(quit) = &self.dialogue.quit {
+            self.type_in(quit).await;
+        }
+    }
+
+    /// Writes down how the program calls its conversation, once it is known.
+    pub(super) fn note_conversation(&self) {
+        if let Some(name) = self.heard.conversation.borrow_mut().take() {
+            // One that is lost costs the next attempt its memory.
+            self.records.name_conversation(&self.attempt.id, &name).ok();
+        }
+    }
+
+    async fn is_ready(&self) {
+        if self.dialogue.ready.is_some() {
+            return self.heard.ready.notified().await;
+        }
+        loop {
+            let quiet = self.heard.last_output.get().map(|last| last + QUIET);
+            match quiet {
+                Some(until) if until <= Instant::now() => return,
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => tokio::time::sleep(QUIET).await,
+            }
+        }
+    }
+
+    async fn type_messages(&self) {
+        let Ok(messages) = self.records.queued(&self.attempt.id) else { return };
+        for (number, message) in messages {
+            // Marked first: what may have been typed is not typed again.
+            if self.records.deliver(&self.attempt.id, number).is_ok() {
+                self.type_in(&message.text).await;
+            }
+        }
+    }
+
+    fn take_marker(&self) {
+        let report = Report {
+            at: clock::now(),
+            by: Source::Marker,
+            outcome: Outcome::Completed,
+            summary: String::new(),
+            evidence: Vec::new(),
+        };
+        // Refused by the disk it is heard no more: the program ends, or is asked for its word.
+        self.records.report(&self.attempt.id, &report).ok();
+    }
+
+    async fn type_in(&self, text: &str) {
+        let text = report::plain(text);
+        let keys = if self.heard.takes_pastes.get() {
+            format!("\x1b[200~{text}\x1b[201~")
+        } else {
+            text.replace('\n', "\r")
+        };
+        // A program whose terminal is closed is told nothing.
+        self.keys.send(keys.into_bytes()).ok();
+        tokio::time::sleep(BEFORE_RETURN).await;
+        self.keys.send(b"\r".to_vec()).ok();
+    }
+}
