@@ -23,6 +23,7 @@ mod revive;
 mod schedule;
 mod seats;
 mod spawn;
+mod telling;
 
 pub use order::cycles;
 
