@@ -8,6 +8,7 @@ pub mod claim;
 pub mod condition;
 pub mod event;
 pub mod hash;
+pub mod hold;
 pub mod key;
 pub mod name;
 pub mod path;

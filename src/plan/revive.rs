@@ -4,11 +4,12 @@
 use super::admission::{Facts, Wanted};
 use super::backoff::{self, Verdict};
 use super::telling::{judged, works};
-use super::{Row, Scene, claim, person, spawn};
+use super::{Row, Scene, claim, hold, person, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
+use crate::api::hold::Retrial;
 use crate::api::name::Owner;
 use crate::api::report::Outcome;
 use crate::api::task::{TaskSpec, TaskState};
@@ -90,7 +91,8 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
     let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
     // One of an earlier task of this name is released, unless it is a person's.
     let claim = claim.filter(|claim| claim.uid == record.uid || claim.is_by_person());
-    Life { scene, want, record, attempts, sessions, claim }.settle(report)
+    let retrial = sighting.retrial.as_ref().filter(|retrial| retrial.uid == record.uid);
+    Life { scene, want, record, attempts, sessions, claim, retrial }.settle(report)
 }
 
 fn first_sight<'a>(scene: Scene<'a>, facts: &Facts<'a>, report: TaskReport) -> Settled<'a> {
@@ -135,6 +137,8 @@ struct Life<'a, 'b> {
     sessions: &'a [&'a Session],
     /// That of its own, or of a person.
     claim: Option<&'a Claim>,
+    /// That it may try anew.
+    retrial: Option<&'a Retrial>,
 }
 
 impl<'a> Life<'a, '_> {
@@ -213,7 +217,9 @@ impl<'a> Life<'a, '_> {
                 .claim
                 .and_then(|claim| claim::after(self.scene, claim::time_left(self.scene, claim)));
             let said = self.attempts.last().map(|last| &last.said);
-            let (reason, message) = works(attempt, said, self.now());
+            let (reason, mut message) = works(attempt, said, self.now());
+            let held = hold::beside(self.scene, &self.record.task, &attempt.seat.worker);
+            message.extend(held.map(|held| format!("; {held}")));
             return wait(report, reason, message);
         };
         let message = format!("attempt {} is stopping: {why}", attempt.id.number);
@@ -414,14 +420,16 @@ impl<'a> Life<'a, '_> {
         rescues.iter().rfind(of_it).map(|one| format!("refs/reconciler/rescue/{one}"))
     }
 
-    /// Returns the ends of the attempts that ran what is committed now, oldest first.
+    /// Returns the ends of the attempts that count and ran what is committed now, oldest first.
     fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
         if self.attempts.is_empty() {
             return Vec::new();
         }
         let hash = run_hash(spec);
+        let counts_after = self.retrial.map_or(0, |retrial| retrial.after);
         let of_this = |one: &&AttemptSighting| {
-            one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
+            one.number > counts_after
+                && one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
         };
         let exit_of = |one: &'b AttemptSighting| match &one.state {
             AttemptState::Ended(exit) => Some(exit),
@@ -463,6 +471,9 @@ impl<'a> Life<'a, '_> {
         let worker = worker.spec.as_ref()?;
         if assigned_away || worker.suspend || attempt.seat.replica > worker.replicas {
             return Some(StopReason::WorkerGone);
+        }
+        if hold::is_drained(self.scene, &attempt.seat.worker) {
+            return Some(StopReason::Drained);
         }
         let agent = worker.agent.as_ref()?;
         if !self.scene.index.is_trusted(agent) {
