@@ -1,6 +1,7 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod again;
 mod attach;
 mod check;
 mod claim;
@@ -16,6 +17,7 @@ mod events;
 mod exit;
 mod forecast;
 mod get;
+mod hold;
 mod hook;
 mod hooks;
 mod init;
@@ -28,6 +30,7 @@ mod reference;
 mod report;
 mod run;
 mod say;
+mod scale;
 mod schema;
 mod send;
 #[cfg(feature = "serve")]
@@ -73,6 +76,14 @@ enum Verb {
     Suspend(suspend::Suspend),
     Resume(suspend::Resume),
     Delete(delete::Delete),
+    Scale(scale::Scale),
+    Pause(hold::Pause),
+    Unpause(hold::Unpause),
+    Cordon(hold::Cordon),
+    Uncordon(hold::Uncordon),
+    Drain(hold::Drain),
+    Restart(again::Restart),
+    Retry(again::Retry),
     Claim(claim::ClaimTask),
     Release(claim::Release),
     Renew(claim::Renew),
@@ -96,12 +107,16 @@ enum Verb {
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Look",
         &["status", "get", "describe", "events", "locks", "logs", "attach", "send", "wait", "diff"],
     ),
-    ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
+    ("Change what is wanted", &["new", "suspend", "resume", "scale", "delete", "check", "schema"]),
+    (
+        "Act now, without a commit",
+        &["pause", "unpause", "cordon", "uncordon", "drain", "restart", "retry"],
+    ),
     ("Work yourself", &["claim", "release", "renew"]),
     ("Say, as a worker", &["progress", "ask", "complete", "fail"]),
     ("Run", &["run", "serve"]),
@@ -138,6 +153,14 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),
         Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Scale(verb) => Context::block_on(verb.run(&context)),
+        Verb::Pause(verb) => Context::block_on(verb.run(&context)),
+        Verb::Unpause(verb) => Context::block_on(verb.run(&context)),
+        Verb::Cordon(verb) => Context::block_on(verb.run(&context)),
+        Verb::Uncordon(verb) => Context::block_on(verb.run(&context)),
+        Verb::Drain(verb) => Context::block_on(verb.run(&context)),
+        Verb::Restart(verb) => Context::block_on(verb.run(&context)),
+        Verb::Retry(verb) => Context::block_on(verb.run(&context)),
         Verb::Claim(verb) => Context::block_on(verb.run(&context)),
         Verb::Release(verb) => Context::block_on(verb.run(&context)),
         Verb::Renew(verb) => Context::block_on(verb.run(&context)),

@@ -26,9 +26,8 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
     };
     for Row { facts, settled, .. } in rows {
         let starts = matches!(settled.next, Next::Start { .. });
-        if !starts
-            && !(matches!(settled.next, Next::Wait) && settled.report.reason.waits_for_time())
-        {
+        let waits = matches!(settled.next, Next::Wait) && settled.report.reason.waits_for_time();
+        if !starts && !waits {
             continue;
         }
         let report = &mut settled.report;

@@ -2,9 +2,11 @@
 //! record cannot be understood stands, with the damage as its reason.
 
 use super::{Error, Records, file};
-use crate::api::hold::{Hold, Holds, Retrial, Target};
+use crate::api::attempt::Attempt;
+use crate::api::hold::{Hold, HoldKind, Holds, Retrial, Target};
 use crate::api::name::TaskName;
 use crate::disk;
+use crate::process::clock;
 use std::path::PathBuf;
 
 const HOLDS: &str = "holds";
@@ -31,6 +33,19 @@ impl Records {
     pub fn hold(&self, target: &Target) -> Option<Result<Hold, String>> {
         let read: Option<Result<Hold, _>> = file::read(&self.hold_path(target));
         read.map(|hold| hold.map_err(|damage| damage.to_string()))
+    }
+
+    /// Returns whether nothing is to be typed in an attempt, because its task, its worker or everything
+    /// is paused.
+    pub fn is_paused(&self, attempt: &Attempt) -> bool {
+        let (task, worker) = (attempt.id.owner.task.clone(), attempt.seat.worker.clone());
+        let now = clock::now();
+        [Target::All, Target::Task(task), Target::Worker(worker)].iter().any(|target| {
+            self.hold(target).is_some_and(|hold| match hold {
+                Ok(hold) => hold.kind == HoldKind::Pause && hold.holds_at(now),
+                Err(_) => true,
+            })
+        })
     }
 
     /// Writes a hold, in place of the one before it.

@@ -7,13 +7,10 @@ use crate::plan::action::Action;
 use crate::plan::observed::Sighting;
 
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
-    let starts = case.plan.actions.iter().filter_map(|action| match action {
-        Action::PrepareAttempt(attempt) => Some(attempt),
-        _ => None,
-    });
     let mut found = Vec::new();
     let full = full(case);
-    for attempt in starts {
+    for action in &case.plan.actions {
+        let Action::PrepareAttempt(attempt) = action else { continue };
         let holds = match &case.observed.holds {
             Sighting::Known(holds) => holds,
             Sighting::Unknown(_) => {

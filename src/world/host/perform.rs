@@ -242,8 +242,8 @@ impl HostWorld {
             }
             StopReason::Drained => {
                 let target = Target::Worker(files.attempt?.seat.worker);
-                let hold = self.records.hold(&target).and_then(Result::ok);
-                hold.is_some_and(|hold| matches!(hold.kind, HoldKind::Drain { .. }))
+                let drain = self.records.hold(&target).and_then(Result::ok);
+                drain.is_some_and(|one| matches!(one.kind, HoldKind::Drain { .. }))
             }
             StopReason::Suspended
             | StopReason::Deleted
