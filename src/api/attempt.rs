@@ -163,6 +163,9 @@ pub struct Dialogue {
 /// The variable that bears the mark of a task in everything that works for it.
 pub const OWNER_VARIABLE: &str = "RECONCILER_OWNER";
 
+/// The variable that tells a worker the root of its repository.
+pub const REPO_VARIABLE: &str = "RECONCILER_REPO";
+
 /// Where an agent finds our own program, in the folder of its attempt; that folder comes first on its
 /// `PATH`.
 pub const OWN_PROGRAM: &str = "bin/reconciler";
@@ -353,7 +356,7 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// Why the loop stops an attempt.
+/// Why an attempt is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
@@ -369,6 +372,10 @@ pub enum StopReason {
     TakenOver,
     /// Its claim lapsed: it was not renewed for a whole lease.
     Lapsed,
+    /// Its worker is drained.
+    Drained,
+    /// A person wants it to start again.
+    Restarted,
 }
 
 impl fmt::Display for StopReason {
@@ -380,6 +387,8 @@ impl fmt::Display for StopReason {
             Self::WorkerGone => "its worker is gone",
             Self::TakenOver => "somebody else holds the task",
             Self::Lapsed => "its claim lapsed, because nothing renewed it",
+            Self::Drained => "its worker is drained",
+            Self::Restarted => "it is to start again",
         })
     }
 }

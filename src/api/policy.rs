@@ -34,6 +34,8 @@ pub struct PolicySpec {
     pub retention: Retention,
     /// How often the loop looks without being woken.
     pub intervals: Intervals,
+    /// What becomes of a task that a worker proposes.
+    pub proposals: Proposals,
 }
 
 impl Default for PolicySpec {
@@ -59,8 +61,20 @@ impl Default for PolicySpec {
             restart: Restart::default(),
             retention: Retention::default(),
             intervals: Intervals::default(),
+            proposals: Proposals::default(),
         }
     }
+}
+
+/// What becomes of a task that a worker proposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Proposals {
+    /// It waits until a person accepts or rejects it.
+    #[default]
+    Review,
+    /// It is committed at once: workers make tasks by themselves, commands among them.
+    Accept,
 }
 
 /// How much may run at once.
@@ -70,11 +84,24 @@ pub struct Limits {
     /// How many attempts may run at once, over all workers.
     #[schemars(range(max = 10_000))]
     pub max_concurrent_tasks: u32,
+    /// Nothing starts while the load average of the last minute is above this, in percent of the
+    /// processors: 100 is one program for each. 0 is no limit.
+    #[schemars(range(max = 100_000))]
+    pub max_load_percent: u32,
+    /// Nothing starts while less memory is free, in megabytes. 0 is no limit.
+    pub min_free_memory_megabytes: u32,
+    /// Nothing starts while less of the disk of the repository is free, in megabytes. 0 is no limit.
+    pub min_free_disk_megabytes: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_concurrent_tasks: 50 }
+        Self {
+            max_concurrent_tasks: 50,
+            max_load_percent: 0,
+            min_free_memory_megabytes: 0,
+            min_free_disk_megabytes: 500,
+        }
     }
 }
 

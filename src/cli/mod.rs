@@ -1,12 +1,15 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod again;
 mod agent_hook;
 mod attach;
+mod brief;
 mod check;
 mod claim;
 mod completion;
 mod context;
+mod decisions;
 mod delete;
 mod demo;
 mod describe;
@@ -18,18 +21,23 @@ mod exec;
 mod exit;
 mod forecast;
 mod get;
+mod hold;
 mod hook;
 mod hooks;
 mod init;
 mod listing;
 mod locks;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod new;
 mod print;
+mod proposals;
 mod reference;
 mod report;
 mod run;
 mod say;
+mod scale;
 mod schema;
 mod send;
 #[cfg(feature = "serve")]
@@ -72,15 +80,31 @@ enum Verb {
     Exec(exec::Exec),
     Wait(wait::Wait),
     Diff(diff::Diff),
+    Decisions(decisions::Decisions),
+    Proposals(proposals::Proposals),
     New(new::New),
     Suspend(suspend::Suspend),
     Resume(suspend::Resume),
     Delete(delete::Delete),
+    Accept(proposals::Accept),
+    Reject(proposals::Reject),
+    Scale(scale::Scale),
+    Pause(hold::Pause),
+    Unpause(hold::Unpause),
+    Cordon(hold::Cordon),
+    Uncordon(hold::Uncordon),
+    Drain(hold::Drain),
+    Restart(again::Restart),
+    Retry(again::Retry),
     Claim(claim::ClaimTask),
     Release(claim::Release),
     Renew(claim::Renew),
+    Context(brief::Brief),
     Progress(report::Progress),
     Ask(report::Ask),
+    Messages(brief::Messages),
+    Decide(decisions::Decide),
+    ProposeTask(proposals::ProposeTask),
     Complete(report::Complete),
     Fail(report::Fail),
     Check(check::Check),
@@ -88,6 +112,8 @@ enum Verb {
     Run(run::Run),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Mcp),
     Init(init::Init),
     Demo(demo::Demo),
     Hooks(hooks::Hooks),
@@ -100,18 +126,39 @@ enum Verb {
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Look",
         &[
-            "status", "get", "describe", "events", "locks", "logs", "attach", "send", "exec",
-            "wait", "diff",
+            "status",
+            "get",
+            "describe",
+            "events",
+            "locks",
+            "logs",
+            "attach",
+            "send",
+            "exec",
+            "wait",
+            "diff",
+            "decisions",
+            "proposals",
         ],
     ),
-    ("Change what is wanted", &["new", "suspend", "resume", "delete", "check", "schema"]),
+    (
+        "Change what is wanted",
+        &["new", "suspend", "resume", "scale", "delete", "accept", "reject", "check", "schema"],
+    ),
+    (
+        "Act now, without a commit",
+        &["pause", "unpause", "cordon", "uncordon", "drain", "restart", "retry"],
+    ),
     ("Work yourself", &["claim", "release", "renew"]),
-    ("Say, as a worker", &["progress", "ask", "complete", "fail"]),
-    ("Run", &["run", "serve"]),
+    (
+        "Say, as a worker",
+        &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
+    ),
+    ("Run", &["run", "serve", "mcp"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -146,9 +193,25 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),
         Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Accept(verb) => Context::block_on(verb.run(&context)),
+        Verb::Reject(verb) => Context::block_on(verb.run(&context)),
+        Verb::Decisions(verb) => Context::block_on(verb.run(&context)),
+        Verb::Proposals(verb) => Context::block_on(verb.run(&context)),
+        Verb::Scale(verb) => Context::block_on(verb.run(&context)),
+        Verb::Pause(verb) => Context::block_on(verb.run(&context)),
+        Verb::Unpause(verb) => Context::block_on(verb.run(&context)),
+        Verb::Cordon(verb) => Context::block_on(verb.run(&context)),
+        Verb::Uncordon(verb) => Context::block_on(verb.run(&context)),
+        Verb::Drain(verb) => Context::block_on(verb.run(&context)),
+        Verb::Restart(verb) => Context::block_on(verb.run(&context)),
+        Verb::Retry(verb) => Context::block_on(verb.run(&context)),
         Verb::Claim(verb) => Context::block_on(verb.run(&context)),
         Verb::Release(verb) => Context::block_on(verb.run(&context)),
         Verb::Renew(verb) => Context::block_on(verb.run(&context)),
+        Verb::Context(verb) => Context::block_on(verb.run(&context)),
+        Verb::Messages(verb) => Context::block_on(verb.run(&context)),
+        Verb::Decide(verb) => Context::block_on(verb.run(&context)),
+        Verb::ProposeTask(verb) => Context::block_on(verb.run(&context)),
         Verb::Progress(verb) => Context::block_on(verb.run(&context)),
         Verb::Ask(verb) => Context::block_on(verb.run(&context)),
         Verb::Complete(verb) => Context::block_on(verb.run(&context)),
@@ -158,6 +221,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Run(verb) => verb.run(&context),
         #[cfg(feature = "serve")]
         Verb::Serve(verb) => Context::block_on(verb.run(&context)),
+        #[cfg(feature = "mcp")]
+        Verb::Mcp(verb) => Context::block_on(verb.run(&context)),
         Verb::Init(verb) => Context::block_on(verb.run(&context)),
         Verb::Hooks(verb) => Context::block_on(verb.run(&context)),
         Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
@@ -196,7 +261,7 @@ fn command() -> Command {
 fn group(command: &Command, title: &str, verbs: &[&str]) -> String {
     let line = |verb: &&str| {
         let about = command.find_subcommand(verb)?.get_about()?.to_string();
-        Some(format!("  {verb:<10} {}\n", about.trim_end_matches('.')))
+        Some(format!("  {verb:<12} {}\n", about.trim_end_matches('.')))
     };
     let lines: String = verbs.iter().filter_map(line).collect();
     if lines.is_empty() { lines } else { format!("{title}:\n{lines}\n") }

@@ -2,7 +2,7 @@
 //! the shim; it neither starts nor stops anything.
 
 use super::{Client, Error};
-use crate::api::attempt::{Attempt, AttemptId, OWNER_VARIABLE, ShimRecord};
+use crate::api::attempt::{Attempt, AttemptId, OWNER_VARIABLE, ShimRecord, TaskRecord};
 use crate::api::event::{Event, EventKind};
 use crate::api::name::{Owner, TaskName};
 use crate::api::report::{Exchange, Message, Outcome, Progress, Question, Report, Source, plain};
@@ -20,6 +20,8 @@ const TEXT_MAX: usize = 100_000;
 /// How long to wait for the shim to say that a message was typed, and how often to look.
 const DELIVERY: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// How often to look for what a person says.
+const WAITING: Duration = Duration::from_millis(500);
 
 /// The attempt that this process is part of.
 #[derive(Debug, Clone)]
@@ -30,6 +32,9 @@ pub struct OwnAttempt {
     pub attempt: Attempt,
     shim: Option<ShimRecord>,
 }
+
+/// An attempt that is not over.
+pub(super) type LiveAttempt = (AttemptId, Arc<AttemptFiles>);
 
 /// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub enum Sent {
     Delivered,
     /// It waits: the worker reads nothing right now.
     Queued,
+    /// It waits: the task, its worker or everything is paused.
+    Paused,
     /// Nobody can tell whether it was or will be typed.
     Unknown,
 }
@@ -156,6 +163,33 @@ impl Client {
         Ok(exchanges.into_iter().find(|one| one.number == number).and_then(|one| one.answer))
     }
 
+    /// Waits for the answer to a question; `None` when the time is up.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn answer_within(
+        &self,
+        own: &OwnAttempt,
+        number: u32,
+        limit: Duration,
+    ) -> Result<Option<Message>, Error> {
+        within(limit, || self.answer_to(own, number)).await
+    }
+
+    /// Takes what was said to a worker, and waits for it if there is nothing yet; nothing when the
+    /// time is up.
+    ///
+    /// # Errors
+    /// As [`Self::take_messages`].
+    pub async fn messages_within(
+        &self,
+        own: &OwnAttempt,
+        limit: Duration,
+    ) -> Result<Vec<Message>, Error> {
+        let some = || Ok(Some(self.take_messages(own)?).filter(|all| !all.is_empty()));
+        Ok(within(limit, some).await?.unwrap_or_default())
+    }
+
     /// Sends a text to whoever works on a task now: it answers its open question, or else is typed
     /// into its terminal.
     ///
@@ -178,6 +212,9 @@ impl Client {
         }
         let number = self.records().send(&id, &message)?;
         self.note_words(task, "Sent", &format!("{by}: {}", message.text));
+        if files.attempt.as_ref().is_ok_and(|attempt| self.records().is_paused(attempt)) {
+            return Ok(Sent::Paused);
+        }
         if !listens {
             return Ok(Sent::Queued);
         }
@@ -196,12 +233,15 @@ impl Client {
         }
     }
 
-    /// Returns what waits to be said to a worker, and marks it as said.
+    /// Returns what waits to be said to a worker, and marks it as said; nothing while it is paused.
     ///
     /// # Errors
     /// When the messages cannot be read or marked; then none of them counts as said.
     pub fn take_messages(&self, own: &OwnAttempt) -> Result<Vec<Message>, Error> {
         let mut taken = Vec::new();
+        if self.records().is_paused(&own.attempt) {
+            return Ok(taken);
+        }
         for (number, message) in self.records().queued(&own.id)? {
             if self.records().deliver(&own.id, number)? == Published::New {
                 taken.push(message);
@@ -211,28 +251,48 @@ impl Client {
     }
 
     /// Returns the attempt of a task that is not over.
-    fn live_attempt(&self, task: &TaskName) -> Result<(AttemptId, Arc<AttemptFiles>), Error> {
+    pub(super) fn live_attempt(&self, task: &TaskName) -> Result<LiveAttempt, Error> {
+        let owner = self.record_of(task)?.owner();
+        self.live_attempt_of(&owner)?.ok_or_else(|| Error::Refused {
+            what: format!("nobody works on {task} right now"),
+            help: format!("see where it is: reconciler describe task {task}"),
+        })
+    }
+
+    /// Returns every attempt that is not over.
+    pub(super) fn live_attempts(&self) -> Result<Vec<LiveAttempt>, Error> {
+        let tasks = self.records().tasks()?;
+        let owners = tasks.values().filter_map(|record| Some(record.as_ref().ok()?.owner()));
+        owners.filter_map(|owner| self.live_attempt_of(&owner).transpose()).collect()
+    }
+
+    fn live_attempt_of(&self, owner: &Owner) -> Result<Option<LiveAttempt>, Error> {
+        let attempts = self.records().attempts_of(owner)?;
+        let live = attempts.last().filter(|last| last.exit.is_none() && last.shim.is_some());
+        let id = |number| AttemptId { owner: owner.clone(), number };
+        Ok(live.map(|live| (id(live.number), Arc::clone(live))))
+    }
+
+    /// Returns the record of a task.
+    pub(super) fn record_of(&self, task: &TaskName) -> Result<TaskRecord, Error> {
         let refused = |what: String| Error::Refused {
             what,
             help: format!("see where it is: reconciler describe task {task}"),
         };
-        let tasks = self.records().tasks()?;
-        let record = tasks.get(task).ok_or_else(|| refused(format!("no task {task} was seen")))?;
-        let record = record.as_ref().map_err(|damage| refused(damage.to_string()))?;
-        let attempts = self.records().attempts_of(&record.owner())?;
-        let live = attempts.last().filter(|last| last.exit.is_none() && last.shim.is_some());
-        let live = live.ok_or_else(|| refused(format!("nobody works on {task} right now")))?;
-        Ok((AttemptId { owner: record.owner(), number: live.number }, Arc::clone(live)))
+        let record = self.records().tasks()?.remove(task);
+        let record = record.ok_or_else(|| refused(format!("no task {task} was seen")))?;
+        record.map_err(|damage| refused(damage.to_string()))
     }
 
     /// Returns what a worker says, without the secrets that it was given.
-    fn own_text(&self, own: &OwnAttempt, words: &str) -> Result<String, Error> {
+    pub(super) fn own_text(&self, own: &OwnAttempt, words: &str) -> Result<String, Error> {
         let names = &own.attempt.program.secret_env;
         let values = names.iter().filter_map(|name| self.environment.variables.get(name));
         text(words, &values.map(|value| value.clone().into_bytes()).collect::<Vec<_>>())
     }
 
-    fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
+    /// Notes in the journal what was said of a task.
+    pub(super) fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
         let event = Event {
             time: clock::now(),
             object: format!("task/{task}"),
@@ -245,8 +305,27 @@ impl Client {
     }
 }
 
+/// Looks until there is something, or the time is up.
+async fn within<T>(
+    limit: Duration,
+    look: impl Fn() -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let found = async {
+        loop {
+            if let Some(found) = look()? {
+                return Ok(found);
+            }
+            tokio::time::sleep(WAITING).await;
+        }
+    };
+    match tokio::time::timeout(limit, found).await {
+        Ok(found) => found.map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Tells a shim that something was written down. One that is not told looks by itself.
-fn tell(shim: Option<&ShimRecord>) {
+pub(super) fn tell(shim: Option<&ShimRecord>) {
     if let Some(shim) = shim {
         signal::send(&shim.process, Ask::Look).ok();
     }

@@ -1,5 +1,5 @@
 //! How long a running attempt will still take, by how long those of its agent took that succeeded.
-//! It never guesses from fewer than [`SAMPLES_MIN`].
+//! It never guesses from fewer than `SAMPLES_MIN`.
 
 use super::Snapshot;
 use crate::api::attempt::{Attempt, Exit, ExitReason};
