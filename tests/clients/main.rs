@@ -12,6 +12,7 @@ mod model;
 use common::{TestEnvironment, is_there, poll, said};
 use model::{Mode, Model, Step};
 use reconciler::api::attempt::ExitReason;
+use reconciler::api::report::Source;
 use reconciler::plan::report::Reason;
 use serde_json::json;
 use std::fs;
@@ -52,7 +53,7 @@ fn scene(client: &'static str, mode: Mode, steps: &[Step]) -> Scene {
         .iter()
         .map(|step| match step {
             Step::Write(path, text) => Step::Write(path.replace("{t}", &worktree), text.clone()),
-            Step::Run(_) | Step::Say(_) => step.clone(),
+            Step::Run(_) | Step::Complete(_) | Step::Say(_) => step.clone(),
         })
         .collect();
     let model = Model::start(mode, &steps);
@@ -182,15 +183,20 @@ fn task() -> serde_json::Value {
     json!({ "prompt": "- write b.txt", "retries": 0 })
 }
 
-/// From the first prompt to the recorded result.
+/// From the first prompt to the result, which it tells by the tool of our MCP server.
 fn works(client: &'static str) {
-    let scene = scene(client, Mode::Works, &work());
+    let mut steps = work();
+    steps[2] = Step::Complete("wrote b.txt".to_owned());
+    let scene = scene(client, Mode::Works, &steps);
     scene.env.commit_task("t", &task());
     let running = scene.env.start_loop();
     scene.wait_for_completed();
     assert_eq!(scene.committed("b.txt").as_deref(), Some("by an agent"));
     assert!(scene.model.was_told("- write b.txt"), "the prompt");
     assert_eq!(scene.env.ends("t"), [ExitReason::Succeeded]);
+    let id = &scene.env.attempts("t")[0].id;
+    let report = scene.env.records().reported(id).unwrap().unwrap();
+    assert_eq!((report.by, report.summary.as_str()), (Source::Mcp, "wrote b.txt"));
     drop(running);
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Step {
     Write(String, String),
     /// It runs a command.
     Run(String),
+    /// It says by the tool of our server that it is done.
+    Complete(String),
     /// It says something, and ends its turn.
     Say(String),
 }
@@ -174,11 +176,31 @@ fn turn(line: &str, request: &Value, shared: &Shared) -> (u16, &'static str, Str
         return (status, "application/json", answer.to_string());
     }
     let events = match protocol {
-        Protocol::Messages => messages(step, number),
-        Protocol::Responses => responses(step, number),
-        Protocol::Chat => chat(step, number),
+        Protocol::Messages => messages(step, number, &tools),
+        Protocol::Responses => responses(step, number, &tools),
+        Protocol::Chat => chat(step, number, &tools),
     };
     (200, "text/event-stream", events)
+}
+
+/// Returns the tool of our server by which an agent says that it is done, as its client calls it:
+/// its name, and the namespace that it is in.
+fn complete_tool(tools: &[Value]) -> (String, Option<String>) {
+    let name = |tool: &Value| {
+        let name = tool["name"].as_str().or_else(|| tool["function"]["name"].as_str());
+        name.unwrap_or_default().to_owned()
+    };
+    let is_it = |tool: &Value| name(tool).ends_with("complete_task");
+    for tool in tools {
+        let within = tool["tools"].as_array().cloned().unwrap_or_default();
+        if let Some(found) = within.iter().find(|tool| is_it(tool)) {
+            return (name(found), Some(name(tool)));
+        }
+        if is_it(tool) {
+            return (name(tool), None);
+        }
+    }
+    (String::new(), None)
 }
 
 /// Returns how many steps a conversation holds the outcome of.
@@ -215,7 +237,7 @@ fn named(events: &[(&str, Value)]) -> String {
     events.iter().map(event).collect()
 }
 
-fn messages(step: &Step, number: usize) -> String {
+fn messages(step: &Step, number: usize, tools: &[Value]) -> String {
     let call = |name: &str, input: Value| {
         let block = json!({ "type": "tool_use", "id": format!("toolu_{number}"), "name": name, "input": {} });
         (
@@ -227,6 +249,7 @@ fn messages(step: &Step, number: usize) -> String {
     let (block, delta, reason) = match step {
         Step::Write(path, text) => call("Write", json!({ "file_path": path, "content": text })),
         Step::Run(command) => call("Bash", json!({ "command": command, "description": "run" })),
+        Step::Complete(summary) => call(&complete_tool(tools).0, json!({ "summary": summary })),
         Step::Say(text) => {
             let block = json!({ "type": "text", "text": "" });
             (block, json!({ "type": "text_delta", "text": text }), "end_turn")
@@ -249,12 +272,22 @@ fn messages(step: &Step, number: usize) -> String {
 }
 
 /// Codex writes by its shell.
-fn responses(step: &Step, number: usize) -> String {
+fn responses(step: &Step, number: usize, tools: &[Value]) -> String {
     let run = |command: &str| {
         json!({ "type": "function_call", "id": format!("fc_{number}"), "call_id": format!("call_{number}"),
             "name": "exec_command", "arguments": json!({ "cmd": command }).to_string() })
     };
     let item = match step {
+        Step::Complete(summary) => {
+            let (name, namespace) = complete_tool(tools);
+            let mut call = json!({ "type": "function_call", "id": format!("fc_{number}"),
+                "call_id": format!("call_{number}"), "name": name,
+                "arguments": json!({ "summary": summary }).to_string() });
+            if let Some(namespace) = namespace {
+                call["namespace"] = json!(namespace);
+            }
+            call
+        }
         Step::Write(path, text) => run(&format!("printf '%s' '{text}' > '{path}'")),
         Step::Run(command) => run(command),
         Step::Say(text) => {
@@ -273,7 +306,7 @@ fn responses(step: &Step, number: usize) -> String {
     ])
 }
 
-fn chat(step: &Step, number: usize) -> String {
+fn chat(step: &Step, number: usize, tools: &[Value]) -> String {
     let call = |name: &str, input: Value| {
         let function = json!({ "name": name, "arguments": input.to_string() });
         let call = json!({ "index": 0, "id": format!("call_{number}"), "type": "function", "function": function });
@@ -282,6 +315,7 @@ fn chat(step: &Step, number: usize) -> String {
     let (delta, finish) = match step {
         Step::Write(path, text) => call("write", json!({ "filePath": path, "content": text })),
         Step::Run(command) => call("bash", json!({ "command": command, "description": "run" })),
+        Step::Complete(summary) => call(&complete_tool(tools).0, json!({ "summary": summary })),
         Step::Say(text) => (json!({ "role": "assistant", "content": text }), "stop"),
     };
     let chunk = |delta: Value, finish: Value| {

@@ -2,7 +2,7 @@
 //! tells what is so now, and nothing that the prompt says already.
 
 use crate::api::path::PathPattern;
-use crate::client::{Client, Error, OwnAttempt};
+use crate::client::{Client, Error, OwnAttempt, RULES};
 use crate::locks::Claims;
 
 /// So many locks of others, and patterns of one, are named.
@@ -48,10 +48,7 @@ pub(super) fn of(client: &Client, own: &OwnAttempt) -> Result<String, Error> {
             lines.push(format!("- and {more} more: reconciler locks"));
         }
     }
-    lines.push("Say how it goes: reconciler progress DONE/ALL 'STEP'.".to_owned());
-    lines.push(
-        "At the end: reconciler complete 'WHAT YOU DID', or reconciler fail 'WHY'.".to_owned(),
-    );
+    lines.extend(RULES.map(str::to_owned));
     Ok(lines.join("\n"))
 }
 
