@@ -75,6 +75,12 @@ fn show(agent: &AgentTrust) -> std::io::Result<()> {
     // As JSON, so that no argument looks like two and none steers the terminal.
     let argv = serde_json::Value::from(agent.spec.argv.clone());
     say::out(format!("    runs  {argv}"))?;
+    if !agent.spec.resume.is_empty() {
+        say::out(format!("    again {}", serde_json::json!(agent.spec.resume)))?;
+    }
+    if !agent.spec.files.is_empty() {
+        say::out(format!("    files {}", serde_json::json!(agent.spec.files)))?;
+    }
     if !agent.spec.env.is_empty() {
         say::out(format!("    with  {}", serde_json::json!(agent.spec.env)))?;
     }

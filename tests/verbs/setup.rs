@@ -120,20 +120,25 @@ fn trust_shows_what_runs_and_approves_only_with_a_yes() {
     scene.run(&["trust"]).ok();
     let agent = serde_json::json!({
         "apiVersion": "reconciler.dev/v1alpha1", "kind": "Agent",
-        "metadata": { "name": "mine" }, "spec": { "argv": ["my agent", "{prompt}"] },
+        "metadata": { "name": "mine" }, "spec": {
+            "argv": ["my agent", "{prompt}"], "resume": ["my agent", "-c"],
+            "files": { "agent.json": { "allow": "all" } },
+        },
     });
     scene.write("state/agents/mine.json", &agent.to_string());
     scene.commit("an agent");
     let listed = scene.run(&["trust", "--list"]).fails(1);
     assert!(listed.contains("mine  NOT approved, used by no worker"), "{listed}");
     assert!(listed.contains(r#"runs  ["my agent","{prompt}"]"#), "{listed}");
+    assert!(listed.contains(r#"again ["my agent","-c"]"#), "{listed}");
+    assert!(listed.contains(r#"files {"agent.json":{"allow":"all"}}"#), "{listed}");
     let refused = scene.run(&["trust"]).fails(1);
     assert!(refused.contains("nothing was approved") && refused.contains("--yes"), "{refused}");
     let approved = scene.run(&["trust", "--yes"]).ok();
     assert!(approved.contains("approved mine"), "{approved}");
     scene.run(&["trust", "--list"]).ok();
 
-    scene.replace("state/agents/mine.json", "my agent", "other");
+    scene.replace("state/agents/mine.json", "my agent\",\"{prompt}", "other\",\"{prompt}");
     scene.commit("another program");
     let changed = scene.run(&["trust", "--list"]).fails(1);
     assert!(changed.contains("mine  NOT approved"), "{changed}");
