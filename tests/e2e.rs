@@ -17,6 +17,8 @@ mod cleanup;
 mod damage;
 #[path = "e2e/foreign.rs"]
 mod foreign;
+#[path = "e2e/holds.rs"]
+mod holds;
 #[path = "e2e/idle.rs"]
 mod idle;
 #[path = "e2e/kills.rs"]

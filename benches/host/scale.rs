@@ -130,7 +130,8 @@ fn records(desired: &Desired) -> Observed {
         let uid = Uid::derive(1, name.as_str());
         let branch = Some(format!("fix/{name}").try_into().unwrap());
         let record = TaskRecord { task: name.clone(), uid, created_at: now, branch };
-        let seen = TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None };
+        let seen =
+            TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None, retrial: None };
         (name.clone(), seen)
     };
     let trusted = agents::built_in().iter();
@@ -151,6 +152,8 @@ fn records(desired: &Desired) -> Observed {
         rescues: Sighting::Known(std::collections::BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
+        holds: Sighting::Known(reconciler::api::hold::Holds::default()),
+        machine: reconciler::plan::observed::Machine::idle(),
         empty_state: EmptyState::Doubted,
     }
 }

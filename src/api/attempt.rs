@@ -356,7 +356,7 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// Why the loop stops an attempt.
+/// Why an attempt is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
@@ -372,6 +372,10 @@ pub enum StopReason {
     TakenOver,
     /// Its claim lapsed: it was not renewed for a whole lease.
     Lapsed,
+    /// Its worker is drained.
+    Drained,
+    /// A person wants it to start again.
+    Restarted,
 }
 
 impl fmt::Display for StopReason {
@@ -383,6 +387,8 @@ impl fmt::Display for StopReason {
             Self::WorkerGone => "its worker is gone",
             Self::TakenOver => "somebody else holds the task",
             Self::Lapsed => "its claim lapsed, because nothing renewed it",
+            Self::Drained => "its worker is drained",
+            Self::Restarted => "it is to start again",
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod condition;
 pub mod decision;
 pub mod event;
 pub mod hash;
+pub mod hold;
 pub mod key;
 pub mod name;
 pub mod path;

@@ -84,11 +84,24 @@ pub struct Limits {
     /// How many attempts may run at once, over all workers.
     #[schemars(range(max = 10_000))]
     pub max_concurrent_tasks: u32,
+    /// Nothing starts while the load average of the last minute is above this, in percent of the
+    /// processors: 100 is one program for each. 0 is no limit.
+    #[schemars(range(max = 100_000))]
+    pub max_load_percent: u32,
+    /// Nothing starts while less memory is free, in megabytes. 0 is no limit.
+    pub min_free_memory_megabytes: u32,
+    /// Nothing starts while less of the disk of the repository is free, in megabytes. 0 is no limit.
+    pub min_free_disk_megabytes: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_concurrent_tasks: 50 }
+        Self {
+            max_concurrent_tasks: 50,
+            max_load_percent: 0,
+            min_free_memory_megabytes: 0,
+            min_free_disk_megabytes: 500,
+        }
     }
 }
 

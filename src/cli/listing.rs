@@ -183,6 +183,7 @@ fn seat_row(worker: &WorkerView, seat: &SeatView, columns: Columns) -> Row {
     let spec = worker.spec.as_ref();
     let message = worker.status.message.clone();
     let tone = match seat.activity {
+        Activity::Paused | Activity::Cordoned => Tone::Waiting,
         _ if !message.is_empty() => Tone::Alarm,
         Activity::Working => Tone::Plain,
         Activity::Leaving | Activity::Unknown => Tone::Waiting,

@@ -1,6 +1,7 @@
 //! The command line: reads arguments, starts what they name and turns its answer into an exit code.
 //! It decides nothing about tasks.
 
+mod again;
 mod agent_hook;
 mod attach;
 mod brief;
@@ -20,6 +21,7 @@ mod exec;
 mod exit;
 mod forecast;
 mod get;
+mod hold;
 mod hook;
 mod hooks;
 mod init;
@@ -35,6 +37,7 @@ mod reference;
 mod report;
 mod run;
 mod say;
+mod scale;
 mod schema;
 mod send;
 #[cfg(feature = "serve")]
@@ -85,6 +88,14 @@ enum Verb {
     Delete(delete::Delete),
     Accept(proposals::Accept),
     Reject(proposals::Reject),
+    Scale(scale::Scale),
+    Pause(hold::Pause),
+    Unpause(hold::Unpause),
+    Cordon(hold::Cordon),
+    Uncordon(hold::Uncordon),
+    Drain(hold::Drain),
+    Restart(again::Restart),
+    Retry(again::Retry),
     Claim(claim::ClaimTask),
     Release(claim::Release),
     Renew(claim::Renew),
@@ -115,7 +126,7 @@ enum Verb {
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Look",
         &[
@@ -136,7 +147,11 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ),
     (
         "Change what is wanted",
-        &["new", "suspend", "resume", "delete", "accept", "reject", "check", "schema"],
+        &["new", "suspend", "resume", "scale", "delete", "accept", "reject", "check", "schema"],
+    ),
+    (
+        "Act now, without a commit",
+        &["pause", "unpause", "cordon", "uncordon", "drain", "restart", "retry"],
     ),
     ("Work yourself", &["claim", "release", "renew"]),
     (
@@ -182,6 +197,14 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Reject(verb) => Context::block_on(verb.run(&context)),
         Verb::Decisions(verb) => Context::block_on(verb.run(&context)),
         Verb::Proposals(verb) => Context::block_on(verb.run(&context)),
+        Verb::Scale(verb) => Context::block_on(verb.run(&context)),
+        Verb::Pause(verb) => Context::block_on(verb.run(&context)),
+        Verb::Unpause(verb) => Context::block_on(verb.run(&context)),
+        Verb::Cordon(verb) => Context::block_on(verb.run(&context)),
+        Verb::Uncordon(verb) => Context::block_on(verb.run(&context)),
+        Verb::Drain(verb) => Context::block_on(verb.run(&context)),
+        Verb::Restart(verb) => Context::block_on(verb.run(&context)),
+        Verb::Retry(verb) => Context::block_on(verb.run(&context)),
         Verb::Claim(verb) => Context::block_on(verb.run(&context)),
         Verb::Release(verb) => Context::block_on(verb.run(&context)),
         Verb::Renew(verb) => Context::block_on(verb.run(&context)),

@@ -45,6 +45,10 @@ impl Send {
                 say::out(format!("task/{name}  queued"))?;
                 context.note("its agent reads nothing right now; it gets this when it does");
             }
+            Sent::Paused => {
+                say::out(format!("task/{name}  queued"))?;
+                context.note("it is paused, and gets this when it is not: reconciler status");
+            }
             Sent::Unknown => {
                 say::out(format!("task/{name}  unknown"))?;
                 return Err(Failure::new("its attempt ended before it was certain")

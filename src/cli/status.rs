@@ -161,6 +161,7 @@ fn worker_rows(worker: &WorkerView) -> Vec<Row> {
     let message = &worker.status.message;
     let row = |name: String, state: String, tasks: String, activity: Activity| Row {
         tone: match activity {
+            Activity::Paused | Activity::Cordoned => Tone::Waiting,
             _ if !message.is_empty() => Tone::Alarm,
             Activity::Working => Tone::Plain,
             Activity::Leaving | Activity::Unknown => Tone::Waiting,

@@ -69,7 +69,8 @@ impl FromStr for Condition {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// Reads a duration as people write it.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Result<SignedDuration, _> = text.parse();
     let positive = parsed.ok().and_then(|one| Duration::try_from(one).ok());
     positive.ok_or_else(|| "write it as 30m, 90s or 1h30m".to_owned())

@@ -7,6 +7,7 @@ use crate::api::event::Event;
 use crate::api::name::CommitId;
 use crate::disk;
 use crate::engine;
+use crate::git::WatchPath;
 use crate::locks::{Guard, Holder, Taken};
 use crate::plan::observed::EmptyState;
 use crate::plan::report::Report;
@@ -121,6 +122,8 @@ impl Client {
         world.listen();
         let mut watched = self.repository.watch_paths();
         watched.extend(mender.watch_paths());
+        let words = world.records().folders_of_words()?;
+        watched.extend(words.map(|path| WatchPath { path, recursive: false }));
         let watch = Watch::start(&watched, Arc::clone(&wake));
         if let Err(error) = &watch {
             tracing::warn!(%error, "refs are not watched");

@@ -4,7 +4,7 @@
 use super::{Client, Error, check};
 use crate::api::admission;
 use crate::api::key::Key;
-use crate::api::name::{BranchName, CommitId};
+use crate::api::name::{BranchName, CommitId, WorkerName};
 use crate::api::path::Case;
 use crate::api::position::Document;
 use crate::api::problem::{Problem, Severity, did_you_mean};
@@ -140,29 +140,52 @@ impl Client {
         wanted: Suspension,
         record: Record<'_>,
     ) -> Result<Edited, Error> {
-        by_person(self)?;
-        let tree = self.tree_for(record).await?;
-        let path = key.path();
-        self.own(&tree, key).await?;
         if !matches!(key, Key::Task(_) | Key::Worker(_)) {
             let help = "tasks and workers can".to_owned();
             return Err(Error::Refused { what: format!("{key} cannot be suspended"), help });
         }
+        let value = match wanted {
+            Suspension::Suspended => Some(true.into()),
+            Suspension::Resumed => None,
+        };
+        let already = format!("{key} is {} already", wanted.adjective());
+        let edit = Edit { field: "suspend", value, verb: wanted.verb(), already };
+        self.edit(key, edit, record).await
+    }
+
+    /// Sets how many seats a worker has.
+    ///
+    /// # Errors
+    /// When the file has edits of the person's own, is not there or not valid, or has it so already.
+    pub async fn scale(
+        &self,
+        worker: &WorkerName,
+        replicas: u32,
+        record: Record<'_>,
+    ) -> Result<Edited, Error> {
+        let key = self.find(&format!("worker/{worker}")).await?;
+        let already = format!("{key} has {replicas} replicas already");
+        let value = Some(replicas.into());
+        let edit = Edit { field: "replicas", value, verb: "scale", already };
+        self.edit(&key, edit, record).await
+    }
+
+    async fn edit(&self, key: &Key, edit: Edit, record: Record<'_>) -> Result<Edited, Error> {
+        by_person(self)?;
+        let tree = self.tree_for(record).await?;
+        let path = key.path();
+        self.own(&tree, key).await?;
         let bytes = disk::read(&tree.join(&path), admission::SIZE_MAX as u64)?.unwrap_or_default();
         let before = String::from_utf8_lossy(&bytes).into_owned();
-        let after = match wanted {
-            Suspension::Suspended => set(&before, "suspend", Some(true)),
-            Suspension::Resumed => set(&before, "suspend", None),
-        };
-        let verb = wanted.verb();
+        let after = set(&before, edit.field, edit.value.as_ref());
         let after = after.filter(|after| *after != before).ok_or_else(|| Error::Refused {
-            what: format!("{key} is {} already", wanted.adjective()),
+            what: edit.already,
             help: format!("see `reconciler describe {key}`"),
         })?;
         let warnings = accept((&tree, self.repository.case()), key, &after)?;
         disk::replace(&tree.join(&path), after.as_bytes())?;
         readable(&tree.join(&path))?;
-        let commit = self.commit(&tree, (key, verb), record, Some(&bytes)).await?;
+        let commit = self.commit(&tree, (key, edit.verb), record, Some(&bytes)).await?;
         Ok(Edited { path, commit, warnings })
     }
 
@@ -275,6 +298,15 @@ impl Client {
     }
 }
 
+/// One field of a spec that is set, or taken out.
+struct Edit {
+    field: &'static str,
+    value: Option<Value>,
+    verb: &'static str,
+    /// What to say when it is so already.
+    already: String,
+}
+
 /// Whether a task or worker rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suspension {
@@ -330,21 +362,27 @@ fn accept((tree, case): (&Path, Case), key: &Key, text: &str) -> Result<Vec<Prob
 }
 
 /// Sets a field of the spec in a JSON text, or takes it out, and leaves everything else as it is.
-fn set(text: &str, field: &str, value: Option<bool>) -> Option<String> {
+fn set(text: &str, field: &str, value: Option<&Value>) -> Option<String> {
     let root = CstRootNode::parse(text, &ParseOptions::default()).ok()?;
     let spec = root.object_value()?.object_value("spec")?;
     match (spec.get(field), value) {
-        (Some(found), Some(value)) => found.set_value(CstInputValue::Bool(value)),
+        (Some(found), Some(value)) => found.set_value(input(value)),
         (None, Some(value)) => {
-            if let Some(edited) = append_in_line(text, field, &value.into()) {
+            if let Some(edited) = append_in_line(text, field, value) {
                 return Some(edited);
             }
-            drop(spec.append(field, CstInputValue::Bool(value)));
+            drop(spec.append(field, input(value)));
         }
         (Some(found), None) => found.remove(),
         (None, None) => {}
     }
     Some(root.to_string())
+}
+
+/// Returns a plain value as the editor of trees takes it.
+fn input(value: &Value) -> CstInputValue {
+    let number = || CstInputValue::Number(value.to_string());
+    value.as_bool().map_or_else(number, CstInputValue::Bool)
 }
 
 /// Adds a field behind the others of a spec that stands on one line, which the editor of trees would
@@ -380,7 +418,9 @@ mod tests {
     #[test]
     fn a_field_is_set_and_taken_out_and_the_rest_keeps_its_form() {
         let text = "{\n    \"spec\": {\n        \"command\":   \"x\",\n        \"files\": [ \"a\",\n \"b\" ]\n    }\n}\n";
-        let set_to = |text: &str, value| set(text, "suspend", value).unwrap();
+        let set_to = |text: &str, value: Option<bool>| {
+            set(text, "suspend", value.map(Value::from).as_ref()).unwrap()
+        };
         let suspended = set_to(text, Some(true));
         let line = "\"b\" ],\n        \"suspend\": true\n    }\n}\n";
         assert!(suspended.ends_with(line), "{suspended}");
@@ -394,5 +434,7 @@ mod tests {
             set_to("{\"spec\": {\"x\": 1}}", Some(true)),
             "{\"spec\": {\"x\": 1, \"suspend\": true}}"
         );
+        let scaled = set("{\"spec\": {\"replicas\": 1}}", "replicas", Some(&3.into()));
+        assert_eq!(scaled.as_deref(), Some("{\"spec\": {\"replicas\": 3}}"));
     }
 }

@@ -1,6 +1,7 @@
 //! Every verb a surface may ask, on one repository. Surfaces name this room and the vocabulary, so
 //! what one of them can do, all can.
 
+mod again;
 mod agent_hook;
 mod audit;
 mod beyond;
@@ -14,6 +15,7 @@ mod diff;
 mod doctor;
 mod edit;
 mod forecast;
+mod hold;
 mod hook;
 mod hooks;
 mod init;
@@ -39,6 +41,7 @@ pub use diff::{Change, Difference, Field, What};
 pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
+pub use hold::{Because, Drained, Lift};
 pub use hook::{
     BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths, passes_at_once,
 };

@@ -2,7 +2,7 @@
 //! the shim; it neither starts nor stops anything.
 
 use super::{Client, Error};
-use crate::api::attempt::{Attempt, AttemptId, OWNER_VARIABLE, ShimRecord};
+use crate::api::attempt::{Attempt, AttemptId, OWNER_VARIABLE, ShimRecord, TaskRecord};
 use crate::api::event::{Event, EventKind};
 use crate::api::name::{Owner, TaskName};
 use crate::api::report::{Exchange, Message, Outcome, Progress, Question, Report, Source, plain};
@@ -33,6 +33,9 @@ pub struct OwnAttempt {
     shim: Option<ShimRecord>,
 }
 
+/// An attempt that is not over.
+pub(super) type LiveAttempt = (AttemptId, Arc<AttemptFiles>);
+
 /// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
@@ -45,6 +48,8 @@ pub enum Sent {
     Delivered,
     /// It waits: the worker reads nothing right now.
     Queued,
+    /// It waits: the task, its worker or everything is paused.
+    Paused,
     /// Nobody can tell whether it was or will be typed.
     Unknown,
 }
@@ -207,6 +212,9 @@ impl Client {
         }
         let number = self.records().send(&id, &message)?;
         self.note_words(task, "Sent", &format!("{by}: {}", message.text));
+        if files.attempt.as_ref().is_ok_and(|attempt| self.records().is_paused(attempt)) {
+            return Ok(Sent::Paused);
+        }
         if !listens {
             return Ok(Sent::Queued);
         }
@@ -225,12 +233,15 @@ impl Client {
         }
     }
 
-    /// Returns what waits to be said to a worker, and marks it as said.
+    /// Returns what waits to be said to a worker, and marks it as said; nothing while it is paused.
     ///
     /// # Errors
     /// When the messages cannot be read or marked; then none of them counts as said.
     pub fn take_messages(&self, own: &OwnAttempt) -> Result<Vec<Message>, Error> {
         let mut taken = Vec::new();
+        if self.records().is_paused(&own.attempt) {
+            return Ok(taken);
+        }
         for (number, message) in self.records().queued(&own.id)? {
             if self.records().deliver(&own.id, number)? == Published::New {
                 taken.push(message);
@@ -240,18 +251,37 @@ impl Client {
     }
 
     /// Returns the attempt of a task that is not over.
-    fn live_attempt(&self, task: &TaskName) -> Result<(AttemptId, Arc<AttemptFiles>), Error> {
+    pub(super) fn live_attempt(&self, task: &TaskName) -> Result<LiveAttempt, Error> {
+        let owner = self.record_of(task)?.owner();
+        self.live_attempt_of(&owner)?.ok_or_else(|| Error::Refused {
+            what: format!("nobody works on {task} right now"),
+            help: format!("see where it is: reconciler describe task {task}"),
+        })
+    }
+
+    /// Returns every attempt that is not over.
+    pub(super) fn live_attempts(&self) -> Result<Vec<LiveAttempt>, Error> {
+        let tasks = self.records().tasks()?;
+        let owners = tasks.values().filter_map(|record| Some(record.as_ref().ok()?.owner()));
+        owners.filter_map(|owner| self.live_attempt_of(&owner).transpose()).collect()
+    }
+
+    fn live_attempt_of(&self, owner: &Owner) -> Result<Option<LiveAttempt>, Error> {
+        let attempts = self.records().attempts_of(owner)?;
+        let live = attempts.last().filter(|last| last.exit.is_none() && last.shim.is_some());
+        let id = |number| AttemptId { owner: owner.clone(), number };
+        Ok(live.map(|live| (id(live.number), Arc::clone(live))))
+    }
+
+    /// Returns the record of a task.
+    pub(super) fn record_of(&self, task: &TaskName) -> Result<TaskRecord, Error> {
         let refused = |what: String| Error::Refused {
             what,
             help: format!("see where it is: reconciler describe task {task}"),
         };
-        let tasks = self.records().tasks()?;
-        let record = tasks.get(task).ok_or_else(|| refused(format!("no task {task} was seen")))?;
-        let record = record.as_ref().map_err(|damage| refused(damage.to_string()))?;
-        let attempts = self.records().attempts_of(&record.owner())?;
-        let live = attempts.last().filter(|last| last.exit.is_none() && last.shim.is_some());
-        let live = live.ok_or_else(|| refused(format!("nobody works on {task} right now")))?;
-        Ok((AttemptId { owner: record.owner(), number: live.number }, Arc::clone(live)))
+        let record = self.records().tasks()?.remove(task);
+        let record = record.ok_or_else(|| refused(format!("no task {task} was seen")))?;
+        record.map_err(|damage| refused(damage.to_string()))
     }
 
     /// Returns what a worker says, without the secrets that it was given.
@@ -261,6 +291,7 @@ impl Client {
         text(words, &values.map(|value| value.clone().into_bytes()).collect::<Vec<_>>())
     }
 
+    /// Notes in the journal what was said of a task.
     pub(super) fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
         let event = Event {
             time: clock::now(),
@@ -294,7 +325,7 @@ async fn within<T>(
 }
 
 /// Tells a shim that something was written down. One that is not told looks by itself.
-fn tell(shim: Option<&ShimRecord>) {
+pub(super) fn tell(shim: Option<&ShimRecord>) {
     if let Some(shim) = shim {
         signal::send(&shim.process, Ask::Look).ok();
     }

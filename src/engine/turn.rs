@@ -90,6 +90,9 @@ async fn has_come(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
 pub fn is_settled(plan: &Plan) -> bool {
     plan.actions.is_empty()
         && plan.report.tasks.values().all(|task| match task.reason {
+            // These may lapse by themselves.
+            Reason::Paused => task.wake_at.is_none(),
+            Reason::WorkersHeld => plan.report.held.values().all(|held| held.until.is_none()),
             Reason::Starting
             | Reason::Running
             | Reason::NeedsInput
@@ -101,6 +104,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::RestartBackOff
             | Reason::EffectFailed
             | Reason::Unknown
+            | Reason::MachineBusy
             | Reason::Deleting => false,
             Reason::Succeeded
             | Reason::AttemptsUsedUp
@@ -177,6 +181,8 @@ mod tests {
                 rescues: Sighting::Known(BTreeSet::new()),
                 trusted: Sighting::Known(BTreeSet::new()),
                 leftovers: Sighting::Known(Leftovers::default()),
+                holds: Sighting::Known(crate::api::hold::Holds::default()),
+                machine: crate::plan::observed::Machine::idle(),
                 empty_state: EmptyState::Doubted,
             };
             Look { desired: Sighting::Unknown("not asked".to_owned()), observed }

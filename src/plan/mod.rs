@@ -16,6 +16,7 @@ pub mod verdict;
 mod admission;
 mod claim;
 mod cleanup;
+mod hold;
 mod index;
 mod order;
 mod person;
@@ -23,6 +24,7 @@ mod revive;
 mod schedule;
 mod seats;
 mod spawn;
+mod telling;
 
 pub use order::cycles;
 
@@ -92,6 +94,7 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
 
     let facts = admission::decide(scene, tasks, claims);
     let mut rows = revive::decide(scene, facts);
+    hold::decide(scene, &mut rows);
     schedule::decide(scene, &mut rows, claims);
     spawn::decide(scene, &mut rows);
     cleanup::decide(scene, &mut rows);
@@ -100,6 +103,8 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
 
     let mut plan = Plan::gather(rows, leftovers);
     plan.report.notices.splice(0..0, notices(scene, tasks));
+    plan.report.held = hold::workers(scene);
+    plan.wake_at = [plan.wake_at, hold::wake_at(scene)].into_iter().flatten().min();
     plan
 }
 
@@ -120,7 +125,7 @@ impl Plan {
             }
             plan.actions.extend(actions);
             if let (Some(seat), Some(_)) = (&report.seat, report.attempt)
-                && matches!(report.reason, Reason::Running | Reason::Stopping | Reason::Ending)
+                && is_seated(report.reason)
             {
                 plan.report.seats.entry(seat.clone()).or_default().push(facts.name.clone());
             }
@@ -141,6 +146,14 @@ impl Plan {
         }
         rows
     }
+}
+
+/// Returns whether a task for this reason has an attempt that lives.
+fn is_seated(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Running | Reason::NeedsInput | Reason::Stalled | Reason::Stopping | Reason::Ending
+    )
 }
 
 /// Cuts a task's actions before the one that failed last, until it is time to try it again; and so
@@ -197,6 +210,7 @@ fn notices(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<St
         ));
     }
     found.extend(wrong_ref(scene));
+    found.extend(hold::notices(scene));
     let sections = [
         ("tmux sessions", scene.observed.sessions.why_unknown()),
         ("worktrees", scene.observed.worktrees.why_unknown()),

@@ -3,6 +3,7 @@
 
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
+use crate::api::hold::{Holds, Retrial};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::report::{Outcome, Progress};
 use jiff::Timestamp;
@@ -88,8 +89,34 @@ pub struct Observed {
     pub trusted: Sighting<BTreeSet<String>>,
     /// What was retired and is kept for a while.
     pub leftovers: Sighting<Leftovers>,
+    /// What people hold back on this machine.
+    pub holds: Sighting<Holds>,
+    /// How much of this machine is free.
+    pub machine: Machine,
     /// Whether the user said that an empty `state/` is meant.
     pub empty_state: EmptyState,
+}
+
+/// How much of a machine is free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// How many programs wanted to run over the last minute, in percent of the processors.
+    pub load_percent: Sighting<u32>,
+    /// Free memory, in megabytes.
+    pub free_memory_megabytes: Sighting<u64>,
+    /// What is free on the disk of the repository, in megabytes.
+    pub free_disk_megabytes: Sighting<u64>,
+}
+
+impl Machine {
+    /// Returns a machine with nothing to do.
+    pub fn idle() -> Self {
+        Self {
+            load_percent: Sighting::Known(0),
+            free_memory_megabytes: Sighting::Known(u64::from(u32::MAX)),
+            free_disk_megabytes: Sighting::Known(u64::from(u32::MAX)),
+        }
+    }
 }
 
 /// What an empty `state/` means.
@@ -150,6 +177,8 @@ pub struct TaskSighting {
     pub attempts: Vec<AttemptSighting>,
     /// The effect that failed last, if its success has not been seen since.
     pub failure: Option<Failure>,
+    /// That it may try anew, if a person said so.
+    pub retrial: Option<Retrial>,
 }
 
 /// One attempt.

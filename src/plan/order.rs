@@ -86,6 +86,10 @@ pub(super) fn unmet(
                 let message = format!("needs {dependency}, which is suspended");
                 pending = pending.or(Some((Reason::DependencyPending, message)));
             }
+            Some((_, Reason::Paused)) => {
+                let message = format!("needs {dependency}, which is paused");
+                pending = pending.or(Some((Reason::DependencyPending, message)));
+            }
             Some((state, _)) => {
                 let message = format!("needs {dependency} ({state})");
                 pending = pending.or(Some((Reason::DependencyPending, message)));

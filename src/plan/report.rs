@@ -2,7 +2,8 @@
 //! running?". Every surface prints it and none works it out again.
 
 use crate::api::condition::{Condition, ConditionType, Status};
-use crate::api::name::{BranchName, Seat, TaskName, Uid};
+use crate::api::hold::HoldKind;
+use crate::api::name::{BranchName, Seat, TaskName, Uid, WorkerName};
 use crate::api::task::TaskState;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,8 +16,21 @@ pub struct Report {
     pub tasks: BTreeMap<TaskName, TaskReport>,
     /// The seats of program workers that are taken, with the tasks whose attempts they run.
     pub seats: BTreeMap<Seat, Vec<TaskName>>,
+    /// The workers that take no task because a person said so.
+    pub held: BTreeMap<WorkerName, Held>,
     /// What concerns no single task, one sentence each; a person should read it.
     pub notices: Vec<String>,
+}
+
+/// What a person holds back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it keeps from happening.
+    pub kind: HoldKind,
+    /// Who said so, since when, until when and why, as a sentence.
+    pub message: String,
+    /// When it lapses by itself.
+    pub until: Option<Timestamp>,
 }
 
 /// Where one task is.
@@ -93,6 +107,12 @@ pub enum Reason {
     NotTrusted,
     /// A person stopped it.
     Suspended,
+    /// A person lets it not start for now, on this machine.
+    Paused,
+    /// A person lets the workers that could take it take nothing for now, on this machine.
+    WorkersHeld,
+    /// This machine is too busy to start anything.
+    MachineBusy,
     /// A person claimed it and works on it.
     HeldByPerson,
     /// Its file is not valid, and never was.
@@ -143,6 +163,9 @@ impl Reason {
             | Self::WorkersBusy
             | Self::LimitReached
             | Self::Suspended
+            | Self::Paused
+            | Self::WorkersHeld
+            | Self::MachineBusy
             | Self::HeldByPerson
             | Self::Unknown
             | Self::Deleting => false,
@@ -190,6 +213,9 @@ impl Reason {
             | Self::NoWorker
             | Self::WorkersBusy
             | Self::LimitReached
+            | Self::Paused
+            | Self::WorkersHeld
+            | Self::MachineBusy
             | Self::Suspended => ConditionType::Scheduled,
             Self::Starting
             | Self::Running

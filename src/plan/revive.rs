@@ -3,17 +3,19 @@
 
 use super::admission::{Facts, Wanted};
 use super::backoff::{self, Verdict};
-use super::{Row, Scene, claim, person, spawn};
+use super::telling::{judged, works};
+use super::{Row, Scene, claim, hold, person, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
+use crate::api::hold::Retrial;
 use crate::api::name::Owner;
 use crate::api::report::Outcome;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::desired::run_hash;
-use crate::plan::observed::{AttemptSighting, AttemptState, Said, Session, Sighting};
+use crate::plan::observed::{AttemptSighting, AttemptState, Session, Sighting};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
@@ -89,7 +91,8 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
     let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
     // One of an earlier task of this name is released, unless it is a person's.
     let claim = claim.filter(|claim| claim.uid == record.uid || claim.is_by_person());
-    Life { scene, want, record, attempts, sessions, claim }.settle(report)
+    let retrial = sighting.retrial.as_ref().filter(|retrial| retrial.uid == record.uid);
+    Life { scene, want, record, attempts, sessions, claim, retrial }.settle(report)
 }
 
 fn first_sight<'a>(scene: Scene<'a>, facts: &Facts<'a>, report: TaskReport) -> Settled<'a> {
@@ -134,6 +137,8 @@ struct Life<'a, 'b> {
     sessions: &'a [&'a Session],
     /// That of its own, or of a person.
     claim: Option<&'a Claim>,
+    /// That it may try anew.
+    retrial: Option<&'a Retrial>,
 }
 
 impl<'a> Life<'a, '_> {
@@ -212,7 +217,9 @@ impl<'a> Life<'a, '_> {
                 .claim
                 .and_then(|claim| claim::after(self.scene, claim::time_left(self.scene, claim)));
             let said = self.attempts.last().map(|last| &last.said);
-            let (reason, message) = works(attempt, said, self.now());
+            let (reason, mut message) = works(attempt, said, self.now());
+            let held = hold::beside(self.scene, &self.record.task, &attempt.seat.worker);
+            message.extend(held.map(|held| format!("; {held}")));
             return wait(report, reason, message);
         };
         let message = format!("attempt {} is stopping: {why}", attempt.id.number);
@@ -413,14 +420,16 @@ impl<'a> Life<'a, '_> {
         rescues.iter().rfind(of_it).map(|one| format!("refs/reconciler/rescue/{one}"))
     }
 
-    /// Returns the ends of the attempts that ran what is committed now, oldest first.
+    /// Returns the ends of the attempts that count and ran what is committed now, oldest first.
     fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<&'b Exit> {
         if self.attempts.is_empty() {
             return Vec::new();
         }
         let hash = run_hash(spec);
+        let counts_after = self.retrial.map_or(0, |retrial| retrial.after);
         let of_this = |one: &&AttemptSighting| {
-            one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
+            one.number > counts_after
+                && one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash)
         };
         let exit_of = |one: &'b AttemptSighting| match &one.state {
             AttemptState::Ended(exit) => Some(exit),
@@ -463,6 +472,9 @@ impl<'a> Life<'a, '_> {
         if assigned_away || worker.suspend || attempt.seat.replica > worker.replicas {
             return Some(StopReason::WorkerGone);
         }
+        if hold::is_drained(self.scene, &attempt.seat.worker) {
+            return Some(StopReason::Drained);
+        }
         let agent = worker.agent.as_ref()?;
         if !self.scene.index.is_trusted(agent) {
             return None;
@@ -478,83 +490,6 @@ impl<'a> Life<'a, '_> {
         let uid = &self.record.uid;
         let bears = move |one: &&Session| one.owner.as_ref().is_some_and(|own| own.uid == *uid);
         self.sessions.iter().copied().filter(bears)
-    }
-}
-
-/// Says how an attempt goes on.
-fn works(attempt: &Attempt, said: Option<&Said>, now: Timestamp) -> (Reason, String) {
-    let (number, seat) = (attempt.id.number, &attempt.seat);
-    if let Some(question) = said.and_then(|said| said.question.as_ref()) {
-        return (Reason::NeedsInput, format!("{seat} asks: {question}"));
-    }
-    if let Some(since) = said.and_then(|said| said.stalled_since) {
-        let minutes = now.duration_since(since).as_mins();
-        let message = format!("{seat} has written and changed nothing for {minutes} minutes");
-        return (Reason::Stalled, message);
-    }
-    let message = format!("attempt {number} runs on {seat}");
-    match said.and_then(|said| said.progress.as_ref()) {
-        Some(progress) if progress.current_step.is_empty() => {
-            (Reason::Running, format!("{message}: {progress}"))
-        }
-        Some(progress) => {
-            (Reason::Running, format!("{message}: {progress} {}", progress.current_step))
-        }
-        None => (Reason::Running, message),
-    }
-}
-
-/// Reports the verdict and returns what may come next.
-fn judged<'a>(
-    report: &mut TaskReport,
-    verdict: &Verdict,
-    ended: &[&Exit],
-    start: impl FnOnce() -> Next<'a>,
-) -> Next<'a> {
-    let last = ended.last().map(ToString::to_string).unwrap_or_default();
-    report.since = ended.last().map(|exit| exit.ended_at).or(report.since);
-    match verdict {
-        Verdict::Due => start(),
-        Verdict::Succeeded => {
-            report.state = TaskState::Completed;
-            report.reason = Reason::Succeeded;
-            report.message = match &report.branch {
-                Some(branch) => format!("done; its work is on branch {branch}"),
-                None => "done".to_owned(),
-            };
-            Next::Done
-        }
-        Verdict::UsedUp { failures } => {
-            report.state = TaskState::Failed;
-            report.reason = Reason::AttemptsUsedUp;
-            report.message =
-                format!("{failures} of {failures} attempts failed; the last one {last}");
-            Next::Rest
-        }
-        Verdict::Wait { until, reason, count } => {
-            report.state = TaskState::Claimed;
-            report.reason = *reason;
-            report.wake_at = Some(*until);
-            report.message = awaited(*reason, &last, (*count, *until));
-            Next::Wait
-        }
-    }
-}
-
-/// Says what a task waits for before its next attempt.
-fn awaited(reason: Reason, last: &str, (count, until): (u32, Timestamp)) -> String {
-    let next = format!("the next attempt starts at {until:.0}");
-    if reason == Reason::RetryBackOff {
-        return format!("attempt failed ({last}), {count} so far; {next}");
-    }
-    let outside = [
-        (Reason::AgentMissing, "install it, or mend the PATH of the loop"),
-        (Reason::NotLoggedIn, "it is not logged in, or its key was refused: log in"),
-        (Reason::RateLimited, "its service takes no more requests for a while"),
-    ];
-    match outside.iter().find(|(one, _)| *one == reason) {
-        Some((_, what)) => format!("its agent {last}: {what}; {next}"),
-        None => format!("attempt {last}; {count} interruptions lately; revived at {until:.0}"),
     }
 }
 

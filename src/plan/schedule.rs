@@ -6,7 +6,7 @@ use super::claim::{self, Held};
 use super::order;
 use super::revive::Next;
 use super::seats::Seats;
-use super::{Row, Scene, spawn};
+use super::{Row, Scene, hold, spawn};
 use crate::api::attempt::TaskRecord;
 use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
@@ -14,6 +14,7 @@ use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
 use crate::plan::observed::{AttemptSighting, AttemptState, ClaimSighting, TaskSighting};
 use crate::plan::report::Reason;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Serves the queue.
@@ -33,6 +34,7 @@ pub(super) fn decide<'a>(
         seats: Seats::new(scene, taken(rows)),
         wrong_ref: super::wrong_ref(scene),
         limit: None,
+        no_room: hold::no_room(scene),
     };
     for row in rows.iter_mut() {
         queue.claim_again(row);
@@ -49,16 +51,22 @@ pub(super) fn decide<'a>(
                 row.settled.report.seat = Some(start.0.clone());
                 row.start = Some(start);
             }
-            Err((reason, message)) => wait(row, reason, message),
+            Err((reason, message)) => {
+                wait(row, reason, message);
+                if let (Reason::MachineBusy, Some((_, again))) = (reason, &queue.no_room) {
+                    let report = &mut row.settled.report;
+                    report.wake_at = [report.wake_at, Some(*again)].into_iter().flatten().min();
+                }
+            }
         }
     }
 }
 
 /// Lets a task wait.
 fn wait(row: &mut Row<'_>, reason: Reason, message: String) {
-    // Who waits for a seat keeps its files, because a seat comes free; who waits for anything else
+    // Who waits for a seat or room keeps its files, because these come by themselves; who waits for anything else
     // lets go of them, or two could wait for each other for ever.
-    let keeps = matches!(reason, Reason::WorkersBusy | Reason::LimitReached);
+    let keeps = matches!(reason, Reason::WorkersBusy | Reason::LimitReached | Reason::MachineBusy);
     let holds = keeps && row.facts.claim.is_some();
     let report = &mut row.settled.report;
     report.state = if holds { TaskState::Claimed } else { TaskState::Pending };
@@ -107,6 +115,8 @@ struct Queue<'a> {
     wrong_ref: Option<String>,
     /// That the limit is reached, once it is.
     limit: Option<String>,
+    /// Why nothing may start on this machine, and when to look again.
+    no_room: Option<(String, Timestamp)>,
 }
 
 impl<'a> Queue<'a> {
@@ -161,6 +171,9 @@ impl<'a> Queue<'a> {
             Some(Ok(claim)) if claim.uid == *uid => Some(claim),
             Some(Ok(_)) | None => None,
         };
+        if let Some((why, _)) = &self.no_room {
+            return Err((Reason::MachineBusy, why.clone()));
+        }
         if self.seats.running >= self.scene.policy.limits.max_concurrent_tasks {
             let message =
                 || format!("{} attempts run, as many as the policy allows", self.seats.running);

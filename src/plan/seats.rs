@@ -1,7 +1,7 @@
 //! The seats of program workers: which of them fit a task, and which is the least busy. A seat that
 //! is taken stays so for the rest of a plan.
 
-use super::Scene;
+use super::{Scene, hold};
 use crate::agents;
 use crate::api::name::{AgentName, Seat, Skill, WorkerName};
 use crate::api::task::{Class, TaskSpec};
@@ -155,6 +155,9 @@ fn fit(scene: Scene<'_>, spec: &TaskSpec, (name, worker): (&WorkerName, &WorkerS
     }
     if !scene.index.is_trusted(agent_name) {
         return Fit::Refused(Reason::NotTrusted, not_trusted(agent_name));
+    }
+    if let Some(held) = hold::of_worker(scene, name) {
+        return Fit::Refused(Reason::WorkersHeld, held.message);
     }
     Fit::Yes
 }

@@ -4,5 +4,6 @@
 pub mod clock;
 pub mod holder;
 pub mod identity;
+pub mod machine;
 pub mod signal;
 pub mod spawn;

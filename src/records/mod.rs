@@ -3,6 +3,7 @@
 
 mod attempts;
 mod file;
+mod holds;
 mod journal;
 mod reports;
 #[cfg(test)]
@@ -77,7 +78,7 @@ impl Records {
         Ok(published)
     }
 
-    /// Removes the record of a task and the note of its failure, if it is of this uid. Returns
+    /// Removes the record of a task and the notes beside it, if it is of this uid. Returns
     /// whether it was.
     ///
     /// # Errors
@@ -89,6 +90,7 @@ impl Records {
             return Ok(false);
         }
         self.clear_failure(&owner.task)?;
+        self.clear_retrial(&owner.task)?;
         disk::remove(&path)?;
         Ok(true)
     }

@@ -5,6 +5,7 @@ use crate::api::attempt::{
     Attempt, AttemptId, Beginning, Dialogue, Exit, ExitReason, Program, ShimRecord,
 };
 use crate::api::event::{Event, EventKind};
+use crate::api::hold::{Hold, HoldKind, Retrial, Target};
 use crate::api::name::Uid;
 use crate::api::task::Class;
 use crate::process::{clock, identity};
@@ -305,4 +306,63 @@ fn a_long_journal_is_set_aside_and_still_read() {
     }
     assert_eq!(scene.records.events().unwrap().len(), 9);
     assert!(fs::metadata(scene.path("events.jsonl")).unwrap().len() < 3 * 1024 * 1024);
+}
+
+fn pause() -> Hold {
+    let (by, reason) = ("ada".to_owned(), "quota".to_owned());
+    Hold { kind: HoldKind::Pause, by, since: clock::now(), until: None, reason }
+}
+
+#[test]
+fn a_hold_is_written_found_and_lifted_and_each_target_has_its_own() {
+    let Scene { folder: _folder, records } = scene();
+    let all = [
+        Target::All,
+        Target::Task("all".parse().unwrap()),
+        Target::Worker("fix-login".parse().unwrap()),
+    ];
+    assert_eq!(records.holds().unwrap(), crate::api::hold::Holds::default());
+    for target in &all {
+        records.set_hold(target, &pause()).unwrap();
+    }
+    let found = records.holds().unwrap();
+    assert_eq!(found.iter().map(|(target, _)| target).collect::<Vec<_>>(), all);
+    assert!(records.is_paused(&attempt(1)));
+    records.lift_hold(&Target::All).unwrap();
+    assert!(records.holds().unwrap().all.is_none());
+    assert!(!records.is_paused(&attempt(1)), "only a worker and a task of other names are");
+}
+
+#[test]
+fn a_hold_that_is_half_a_file_holds() {
+    let scene = scene();
+    let target = Target::Worker("codegen".parse().unwrap());
+    scene.records.set_hold(&target, &pause()).unwrap();
+    fs::write(scene.path("holds/worker.codegen.json"), "{").unwrap();
+    let found = scene.records.holds().unwrap();
+    assert!(found.on(&target).is_some_and(Result::is_err), "{found:?}");
+    assert!(scene.records.is_paused(&attempt(1)));
+}
+
+#[test]
+fn a_pause_that_lapsed_and_a_cordon_let_messages_be_typed() {
+    let Scene { folder: _folder, records } = scene();
+    let target = Target::Worker("codegen".parse().unwrap());
+    records.set_hold(&target, &Hold { until: Some(clock::now()), ..pause() }).unwrap();
+    assert!(!records.is_paused(&attempt(1)));
+    records.set_hold(&target, &Hold { kind: HoldKind::Cordon, ..pause() }).unwrap();
+    assert!(!records.is_paused(&attempt(1)));
+}
+
+#[test]
+fn that_a_task_may_try_anew_goes_with_its_record() {
+    let Scene { folder: _folder, records } = scene();
+    let Owner { task: name, uid } = owner(1);
+    let (by, at) = ("ada".to_owned(), clock::now());
+    let retrial = Retrial { uid, after: 3, by, at, reason: String::new() };
+    assert_eq!(records.register(&task(1)).unwrap(), Published::New);
+    records.set_retrial(&name, &retrial).unwrap();
+    assert_eq!(records.retrials().unwrap()[&name], Ok(retrial));
+    assert!(records.forget(&owner(1)).unwrap());
+    assert!(records.retrials().unwrap().is_empty());
 }

@@ -1,5 +1,5 @@
 //! Talk: what the shim says to the program, and what the two of them write down of each other. It
-//! types nothing before the program is ready, and no message twice.
+//! types nothing before the program is ready, no message twice and none while it is paused.
 
 use super::ear::Heard;
 use super::stall::Stall;
@@ -45,7 +45,7 @@ impl Talk<'_> {
             self.type_in(prompt).await;
         }
         loop {
-            if self.dialogue.listens {
+            if self.dialogue.listens && !self.records.is_paused(self.attempt) {
                 self.type_messages().await;
             }
             if self.report().is_some() {

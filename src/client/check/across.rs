@@ -284,6 +284,8 @@ fn world_of(draft: &Draft) -> (Desired, Observed) {
         rescues: Sighting::Known(BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
+        holds: Sighting::Known(crate::api::hold::Holds::default()),
+        machine: crate::plan::observed::Machine::idle(),
         empty_state: EmptyState::Doubted,
     };
     (desired, observed)

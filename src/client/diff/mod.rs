@@ -221,6 +221,8 @@ impl Scene<'_> {
                 StopReason::Suspended => "it is stopped and rests; its worktree stays".to_owned(),
                 StopReason::Deleted => "it is stopped".to_owned(),
                 StopReason::TakenOver => "it is stopped, because somebody else holds it".to_owned(),
+                StopReason::Drained => "it is stopped, because its worker is drained".to_owned(),
+                StopReason::Restarted => "it is stopped and started again".to_owned(),
                 StopReason::Lapsed => {
                     "it is stopped and started again: its claim lapsed".to_owned()
                 }
@@ -297,6 +299,9 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::NoWorker
         | Reason::WorkersBusy
         | Reason::LimitReached
+        | Reason::Paused
+        | Reason::WorkersHeld
+        | Reason::MachineBusy
         | Reason::PlaceTaken
         | Reason::NotTrusted => format!("it waits: {}", report.message),
         Reason::Starting

@@ -57,6 +57,8 @@ impl Scene {
                 rescues: Sighting::Known(BTreeSet::new()),
                 trusted: Sighting::Known(BTreeSet::new()),
                 leftovers: Sighting::Known(Leftovers::default()),
+                holds: Sighting::Known(crate::api::hold::Holds::default()),
+                machine: crate::plan::observed::Machine::idle(),
                 empty_state: EmptyState::Doubted,
             },
             loop_state: LoopState::Running { pid: Some(4711), since: Some(ago(134)) },
@@ -116,8 +118,12 @@ impl Scene {
             if let Action::Register(record) = action
                 && record.task.as_str() == name
             {
-                let sighting =
-                    TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None };
+                let sighting = TaskSighting {
+                    record: Ok(record),
+                    attempts: Vec::new(),
+                    failure: None,
+                    retrial: None,
+                };
                 self.tasks().entry(name.parse().unwrap()).or_insert(sighting);
             }
         }

@@ -129,6 +129,9 @@ impl TaskStatus {
             | Reason::LimitReached
             | Reason::PlaceTaken
             | Reason::Suspended
+            | Reason::Paused
+            | Reason::WorkersHeld
+            | Reason::MachineBusy
             | Reason::HeldByPerson
             | Reason::EffectFailed
             | Reason::Unknown

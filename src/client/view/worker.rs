@@ -3,6 +3,7 @@
 use super::agent::{Trust, trust};
 use super::{Snapshot, View};
 use crate::api::Kind;
+use crate::api::hold::HoldKind;
 use crate::api::name::{Seat, TaskName, WorkerName};
 use crate::api::worker::{WorkerSpec, WorkerType};
 use crate::plan::desired::Entry;
@@ -45,6 +46,10 @@ pub enum Activity {
     Idle,
     /// It has none and takes none.
     Suspended,
+    /// It has none, and a person lets nothing new start on it for now.
+    Paused,
+    /// It has none, and a person lets it take none for now.
+    Cordoned,
     /// It cannot be seen.
     Unknown,
 }
@@ -96,6 +101,7 @@ fn worker(
     let working = busy.keys().filter(|seat| seat.worker == *name).cloned();
     let seats: BTreeSet<Seat> = wanted.chain(working).collect();
     let is_seen = snapshot.observed.tasks.known().is_some();
+    let held = snapshot.plan.report.held.get(name);
     let view = |seat: Seat| {
         let tasks = busy.get(&seat).map(Vec::as_slice).unwrap_or_default();
         let suspended = spec.is_some_and(|spec| spec.suspend);
@@ -104,7 +110,7 @@ fn worker(
             (false, false) => Activity::Working,
             (true, _) if !is_seen => Activity::Unknown,
             (true, _) if suspended => Activity::Suspended,
-            (true, _) => Activity::Idle,
+            (true, _) => held.map_or(Activity::Idle, |held| rests(held.kind)),
         };
         let name = if is_human { seat.worker.to_string() } else { seat.to_string() };
         SeatView { name, activity, tasks: tasks.iter().map(ToString::to_string).collect() }
@@ -112,9 +118,20 @@ fn worker(
     let seats = seats.into_iter().map(view).collect();
     // People need no file.
     let is_guest = is_human && entry.is_none();
-    let message = if is_guest { String::new() } else { message(snapshot, entry) };
+    let mut message = if is_guest { String::new() } else { message(snapshot, entry) };
+    if let Some(held) = held.filter(|_| message.is_empty()) {
+        message.clone_from(&held.message);
+    }
     let status = WorkerStatus { message, seats };
     View::of(Kind::Worker, name.as_str(), entry, status)
+}
+
+/// Returns what a seat does that has no task and may take none.
+fn rests(kind: HoldKind) -> Activity {
+    match kind {
+        HoldKind::Pause => Activity::Paused,
+        HoldKind::Cordon | HoldKind::Drain { .. } => Activity::Cordoned,
+    }
 }
 
 /// Says what is wrong with a worker, or odd.

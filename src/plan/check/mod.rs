@@ -6,6 +6,7 @@ mod limits_hold;
 mod nothing_alive_is_removed;
 mod nothing_done_unseen;
 mod nothing_foreign_is_touched;
+mod nothing_held_starts;
 mod one_worker_per_task;
 mod only_absence_deletes;
 mod only_claimed_work_starts;
@@ -30,12 +31,13 @@ struct Case<'a> {
 type Law = fn(Case<'_>) -> Vec<String>;
 
 /// Every law, by the sentence it keeps.
-const LAWS: [(&str, Law); 12] = [
+const LAWS: [(&str, Law); 13] = [
     ("claims are disjoint", claims_are_disjoint::broken),
     ("limits hold", limits_hold::broken),
     ("nothing alive is removed", nothing_alive_is_removed::broken),
     ("nothing is done unseen", nothing_done_unseen::broken),
     ("nothing foreign is touched", nothing_foreign_is_touched::broken),
+    ("nothing held starts", nothing_held_starts::broken),
     ("one worker per task", one_worker_per_task::broken),
     ("only absence deletes", only_absence_deletes::broken),
     ("only claimed work starts", only_claimed_work_starts::broken),

@@ -37,13 +37,17 @@ fn spec<'a>(case: Case<'a>, task: &TaskName) -> Option<&'a TaskSpec> {
     case.desired.tasks.get(task)?.spec.as_ref()
 }
 
-/// Returns the attempts that ran what is committed now: how each ended, if that is recorded.
+/// Returns the attempts that count and ran what is committed now: how each ended, if that is recorded.
 fn ends<'a>(case: Case<'a>, task: &TaskName, spec: &TaskSpec) -> Vec<Option<&'a Exit>> {
     let hash = run_hash(spec);
     let task = case.observed.tasks.known().and_then(|tasks| tasks.get(task));
+    let uid = task.and_then(|task| Some(&task.record.as_ref().ok()?.uid));
+    let retrial = task.and_then(|task| task.retrial.as_ref());
+    let after = retrial.filter(|one| Some(&one.uid) == uid).map_or(0, |one| one.after);
     let of_this = task
         .into_iter()
         .flat_map(|task| &task.attempts)
+        .filter(|one| one.number > after)
         .filter(|one| one.attempt.as_ref().is_ok_and(|attempt| attempt.run_hash == hash));
     of_this
         .map(|one| if let AttemptState::Ended(exit) = &one.state { Some(exit) } else { None })

@@ -2,6 +2,7 @@
 
 mod ending;
 mod forecast;
+mod holds;
 mod people;
 mod queue;
 mod scene;

@@ -5,12 +5,13 @@ use crate::api::attempt::{
     StopRequest, TaskRecord,
 };
 use crate::api::claim::{BootTime, Claim};
+use crate::api::hold::Holds;
 use crate::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
 use crate::plan::action::Action;
 use crate::plan::check;
 use crate::plan::desired::{Desired, Entry, run_hash};
 use crate::plan::observed::{
-    AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Places, Said, Session,
+    AttemptSighting, AttemptState, EmptyState, Leftovers, Machine, Observed, Places, Said, Session,
     Sighting, TaskSighting, Worktree, WorktreeState,
 };
 use crate::plan::{Plan, plan};
@@ -76,6 +77,8 @@ pub(super) fn scene() -> Scene {
         rescues: Sighting::Known(BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
+        holds: Sighting::Known(Holds::default()),
+        machine: Machine::idle(),
         empty_state: EmptyState::Doubted,
     };
     Scene { desired, observed }
@@ -121,7 +124,8 @@ impl Scene {
             created_at: at(NOW - ago),
             branch: Some(BranchName::try_from(format!("fix/{task}")).unwrap()),
         };
-        let sighting = TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None };
+        let sighting =
+            TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None, retrial: None };
         known(&mut self.observed.tasks).insert(owner.task, sighting);
         self
     }

@@ -3,14 +3,15 @@
 use super::{HostWorld, Role};
 use crate::api::attempt::{AttemptId, ShimRecord, StopRequest, TaskRecord};
 use crate::api::claim::BootTime;
+use crate::api::hold::Holds;
 use crate::api::name::{BranchName, CommitId};
 use crate::disk;
 use crate::git;
 use crate::plan::observed::{
-    AttemptSighting, AttemptState, Leftovers, Observed, Said, Session, Sighting, TaskSighting,
-    Worktree, WorktreeState,
+    AttemptSighting, AttemptState, Leftovers, Machine, Observed, Said, Session, Sighting,
+    TaskSighting, Worktree, WorktreeState,
 };
-use crate::process::{clock, identity};
+use crate::process::{clock, identity, machine};
 use crate::records::{AttemptFiles, Damage, Records};
 use crate::tmux;
 use crate::world::Look;
@@ -47,7 +48,7 @@ impl HostWorld {
                 (self.record_sections().await, ledger)
             },);
         let (records, ledger) = records;
-        let (tasks, claims, trusted, attempts, trash, worktrees) = records;
+        let (tasks, claims, trusted, attempts, trash, (worktrees, holds)) = records;
         let (worktrees, trash) = self.split_trash(worktrees, trash);
         let leftovers = match (trash, attempts) {
             (Sighting::Known(trash), Sighting::Known(attempts)) => {
@@ -80,6 +81,8 @@ impl HostWorld {
             rescues,
             trusted,
             leftovers,
+            holds,
+            machine: machine(self.repository.common_dir()),
             empty_state: self.setting.empty_state,
         };
         self.watch_shims(&observed);
@@ -137,7 +140,9 @@ impl HostWorld {
             let trash = disk::list(&places.trash()).into();
             let worktrees = repository.linked().into();
             let (tasks, claims) = (tasks(&records), claims.list().into());
-            (tasks, claims, trusted.into(), attempts.into(), trash, worktrees)
+            // The last word of people: what they said before is heard.
+            let holds = records.holds().into();
+            (tasks, claims, trusted.into(), attempts.into(), trash, (worktrees, holds))
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
             let why = error.to_string();
@@ -148,7 +153,7 @@ impl HostWorld {
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
-                Sighting::Unknown(unknown()),
+                (Sighting::Unknown(unknown()), Sighting::Unknown(unknown())),
             )
         })
     }
@@ -223,6 +228,15 @@ impl HostWorld {
     }
 }
 
+/// Looks how much of this machine is free, with the disk of this path.
+fn machine(path: &Path) -> Machine {
+    Machine {
+        load_percent: machine::load_percent().into(),
+        free_memory_megabytes: machine::free_memory_megabytes().into(),
+        free_disk_megabytes: disk::free(path).map(|bytes| bytes >> 20).into(),
+    }
+}
+
 /// Things that are kept for a while: their names, and since when.
 type Kept = Vec<(String, Timestamp)>;
 
@@ -232,24 +246,29 @@ type Sections = (
     Sighting<BTreeSet<String>>,
     Sighting<Kept>,
     Sighting<Vec<String>>,
-    Sighting<Vec<git::Linked>>,
+    (Sighting<Vec<git::Linked>>, Sighting<Holds>),
 );
 
 fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>> {
     let look = || {
         let failures = records.failures()?;
+        let retrials = records.retrials()?;
         let mut found = BTreeMap::new();
         for (name, record) in records.tasks()? {
             let failure = failures.get(&name).and_then(|one| one.as_ref().ok()).cloned();
+            let retrial = retrials.get(&name).and_then(|one| one.as_ref().ok()).cloned();
             let sighting = match record {
-                Err(damage) => {
-                    TaskSighting { record: Err(damage.to_string()), attempts: Vec::new(), failure }
-                }
+                Err(damage) => TaskSighting {
+                    record: Err(damage.to_string()),
+                    attempts: Vec::new(),
+                    failure,
+                    retrial,
+                },
                 Ok(record) => {
                     let attempts = records.attempts_of(&record.owner())?;
                     let seen = |one: &Arc<AttemptFiles>| attempt_seen(records, &record, one);
                     let attempts = attempts.iter().map(seen).collect();
-                    TaskSighting { record: Ok(record), attempts, failure }
+                    TaskSighting { record: Ok(record), attempts, failure, retrial }
                 }
             };
             found.insert(name, sighting);

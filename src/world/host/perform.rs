@@ -8,6 +8,7 @@ use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, HANDED_ON, ProcessId, StopReason, StopRequest, TaskRecord,
 };
 use crate::api::claim::Claim;
+use crate::api::hold::{HoldKind, Target};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::disk::{self, Published};
 use crate::fault;
@@ -239,13 +240,19 @@ impl HostWorld {
                 let seat = files.attempt?.seat;
                 held.is_some_and(|held| held.seat != seat)
             }
+            StopReason::Drained => {
+                let target = Target::Worker(files.attempt?.seat.worker);
+                let drain = self.records.hold(&target).and_then(Result::ok);
+                drain.is_some_and(|one| matches!(one.kind, HoldKind::Drain { .. }))
+            }
             StopReason::Suspended
             | StopReason::Deleted
             | StopReason::SpecChanged
-            | StopReason::WorkerGone => true,
+            | StopReason::WorkerGone
+            | StopReason::Restarted => true,
         };
         if !stands {
-            return refused("the claim is another by now");
+            return refused("its claim or its worker's hold is another by now");
         }
         // Whether it is asked for the first time matters to nobody: the first reason stands.
         match self.records.ask_to_stop(id, &StopRequest { asked_at, why })? {

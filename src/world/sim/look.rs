@@ -125,6 +125,8 @@ impl State {
             rescues: self.seen(rescues),
             trusted: self.seen(trusted),
             leftovers: self.seen(leftovers),
+            holds: Sighting::Known(crate::api::hold::Holds::default()),
+            machine: crate::plan::observed::Machine::idle(),
             empty_state: EmptyState::Doubted,
         };
         self.age(&mut observed);
@@ -180,7 +182,7 @@ impl State {
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();
-            found.insert(name.clone(), TaskSighting { record, attempts, failure });
+            found.insert(name.clone(), TaskSighting { record, attempts, failure, retrial: None });
         }
         found
     }

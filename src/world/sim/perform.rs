@@ -263,7 +263,9 @@ impl State {
             StopReason::Suspended
             | StopReason::Deleted
             | StopReason::SpecChanged
-            | StopReason::WorkerGone => true,
+            | StopReason::WorkerGone
+            | StopReason::Drained
+            | StopReason::Restarted => true,
         };
         if !stands {
             return Ok(refused("the claim is another"));

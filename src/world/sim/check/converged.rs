@@ -72,6 +72,8 @@ impl State {
             | Reason::DependencyCycle
             | Reason::NoWorker
             | Reason::NotTrusted
+            | Reason::Paused
+            | Reason::WorkersHeld
             | Reason::PlaceTaken
             | Reason::Invalid
             | Reason::OnHold => rests(),
@@ -89,6 +91,7 @@ impl State {
             | Reason::FilesHeld
             | Reason::WorkersBusy
             | Reason::LimitReached
+            | Reason::MachineBusy
             | Reason::Starting
             | Reason::Stopping
             | Reason::Ending
