@@ -75,10 +75,14 @@ codegen-3  Idle     shell   -
 codegen-4  Idle     shell   -
 thinker-1  Idle     claude  -          agent claude is not approved on this machine: `reconciler…
 
-NAME    TRUST        SOURCE                    WORKERS  COMMAND
-claude  NotApproved  state/agents/claude.json  thinker  claude --print {prompt}
-exec    NotApproved  built-in                  -        {argv}
-shell   Approved     built-in                  codegen  /bin/sh -c {command}
+NAME      TRUST        SOURCE                    WORKERS  COMMAND
+aider     NotApproved  built-in                  -        /bin/sh -c before=$(git rev-parse HEAD) |…
+claude    NotApproved  state/agents/claude.json  thinker  claude --print {prompt}
+codex     NotApproved  built-in                  -        codex exec --sandbox danger-full-access -…
+exec      NotApproved  built-in                  -        {argv}
+gemini    NotApproved  built-in                  -        gemini --approval-mode yolo --skip-trust
+opencode  NotApproved  built-in                  -        opencode run --format json
+shell     Approved     built-in                  codegen  /bin/sh -c {command}
 
 LAST  TYPE     OBJECT          REASON          MESSAGE
 0s    Normal   task/fix-login  Claimed         claim fix-login for codegen-1
