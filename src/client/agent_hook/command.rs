@@ -15,10 +15,10 @@ pub(super) fn forbidden(command: &str) -> Option<&'static str> {
 /// Returns why git is not to be called with these arguments.
 fn of_git(words: &[&str]) -> Option<&'static str> {
     let has = |word: &str| words.contains(&word);
-    let is_forced = |word: &&str| {
-        let is_short = word.starts_with('-') && word.ends_with('f');
-        word.starts_with("--force") || word.starts_with('+') || is_short
-    };
+    let is_short = |word: &str| word.starts_with('-') && word.ends_with('f');
+    // `+main` forces one branch.
+    let is_forced =
+        |word: &&str| word.starts_with("--force") || word.starts_with('+') || is_short(word);
     if has("--no-verify") || words.iter().any(|word| word.starts_with("core.hooksPath")) {
         return Some(
             "git's hooks keep workers from each other's files: leave `--no-verify` and \
