@@ -87,6 +87,7 @@ impl State {
             return Ok(Outcome::AlreadySo);
         }
         self.failures.remove(&owner.task);
+        self.retrials.remove(&owner.task);
         if self.tears() {
             return died();
         }
