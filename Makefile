@@ -3,15 +3,19 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim leases model mutants sweep chaos races bench schemas clean tools
+.PHONY: help demo run test check sim leases model mutants sweep chaos races clients fuzz bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 SEEDS ?= 1000000
 MINUTES ?= 2
 RACES ?= 500
+SECONDS ?= 60
+TARGETS ?= names state locks patterns prompts typed output masks
 LEASES ?= 100000
 TOOLS := git tmux cc
+# The real agents that `make clients` tries, at the versions they were tried with.
+CLIENTS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 opencode-ai@1.18.33
 WORKERS ?= 50
 # No test reads the terminal, and none accepts a changed golden by itself.
 export INSTA_UPDATE := no
@@ -63,8 +67,18 @@ leases: ## Simulate LEASES=100000 half hours of leases: clocks, pauses and takeo
 races: tools ## Let up to 16 processes contend for claims, some killed, RACES=500 times, from SEED=1
 	RACES=$(RACES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --test races -- --exact all_races --ignored --nocapture
 
+clients: tools ## Try the real Claude Code, Codex and opencode against a stand-in for their models (needs npm)
+	@command -v npm >/dev/null || echo "no npm: what is not installed is skipped" >&2
+	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix target/clients $(CLIENTS)
+	$(CARGO) test --locked --test clients -- --ignored --nocapture --test-threads 1
+
 bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, commit, claims or forecast)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
+
+fuzz: ## Attack what reads foreign text, each target for SECONDS=60 (TARGETS=names: only that; needs nightly and cargo-fuzz)
+	for target in $(TARGETS); do \
+	  (cd fuzz && $(CARGO) +nightly fuzz run --fuzz-dir . $$target -- -max_total_time=$(SECONDS) -timeout=10) || exit 1; \
+	done
 
 schemas: ## Write crds-like-schemas/ anew from the types
 	RECONCILER_BLESS=1 $(CARGO) test --locked --test schemas

@@ -27,7 +27,9 @@ pub mod world;
 pub mod engine;
 // Floor 9: every verb a surface may ask.
 pub mod client;
-// Floor 10: the lock server for git-lfs.
+// Floor 10: servers, one protocol each: MCP for agents, locks for git-lfs.
+#[cfg(feature = "mcp")]
+pub mod mcp;
 #[cfg(feature = "serve")]
 pub mod serve;
 // Floor 11: command line.

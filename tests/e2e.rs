@@ -5,6 +5,10 @@
 
 mod common;
 
+#[path = "e2e/agent_hook.rs"]
+mod agent_hook;
+#[path = "e2e/agents.rs"]
+mod agents;
 #[path = "e2e/claims.rs"]
 mod claims;
 #[path = "e2e/cleanup.rs"]

@@ -5,14 +5,24 @@ use crate::api::agent::{AgentSpec, Pattern, PromptVia};
 use crate::api::attempt::{Beginning, Dialogue, OWN_PROGRAM};
 use crate::api::name::AgentName;
 use crate::api::placeholder;
-use crate::api::task::TaskSpec;
+use crate::api::task::{Class, TaskSpec};
 use crate::api::to_json;
 use serde_json::Value;
 use std::sync::LazyLock;
 
 /// Every built-in agent: its name and its spec, as JSON.
-const BUILT_IN: [(&str, &str); 2] =
-    [("shell", include_str!("shell.json")), ("exec", include_str!("exec.json"))];
+const BUILT_IN: [(&str, &str); 7] = [
+    ("shell", include_str!("shell.json")),
+    ("exec", include_str!("exec.json")),
+    ("claude", include_str!("claude.json")),
+    ("codex", include_str!("codex.json")),
+    ("gemini", include_str!("gemini.json")),
+    ("opencode", include_str!("opencode.json")),
+    ("aider", include_str!("aider.json")),
+];
+
+/// The built-in agents that run what tasks say and are handed no secret.
+pub const PLAIN: [&str; 2] = ["shell", "exec"];
 
 static PARSED: LazyLock<Vec<(AgentName, AgentSpec)>> = LazyLock::new(|| {
     let parse = |(name, spec): &(&str, &str)| {
@@ -47,6 +57,22 @@ pub struct Occasion<'a> {
 /// What an agent that goes on with a conversation is told first.
 const GO_ON: &str = "You were interrupted. Go on with your task where you stopped.";
 
+/// What an agent that must report is told last.
+const RULES: &str = "\
+You are one of several workers on this repository. Work in this directory and on its branch alone: \
+make no other branch or worktree, and push nothing. Commit what you change, in small commits, never \
+with --no-verify. If a change is refused because somebody else holds the file, do what the message \
+says. If only a person can decide something, `reconciler ask 'QUESTION'` waits for the answer and \
+prints it. When everything is committed, run `reconciler complete 'WHAT YOU DID'`, and end; if it \
+cannot be done, run `reconciler fail 'WHY'`.";
+
+/// The same for a decision.
+const DECISION_RULES: &str = "\
+You are one of several workers on this repository. Look at it, and change nothing in it. If only a \
+person can decide something, `reconciler ask 'QUESTION'` waits for the answer and prints it. When you \
+are done, run `reconciler complete 'WHAT YOU DECIDED, AND WHY'`, and end; if you cannot decide, run \
+`reconciler fail 'WHY'`.";
+
 /// Returns the first field that the agent needs and the task lacks.
 pub fn lacks(agent: &AgentSpec, task: &TaskSpec) -> Option<&'static str> {
     let in_files = agent.files.values().filter_map(|text| text.as_str());
@@ -64,7 +90,7 @@ pub fn lacks(agent: &AgentSpec, task: &TaskSpec) -> Option<&'static str> {
 /// empty: see [`lacks`].
 pub fn fill(agent: &AgentSpec, task: &TaskSpec, occasion: Occasion<'_>) -> (Vec<String>, Dialogue) {
     let attempt = occasion.attempt.to_string();
-    let prompt = prompt(task, occasion.beginning);
+    let prompt = prompt(agent, task, occasion.beginning);
     let reconciler = format!("{}/{OWN_PROGRAM}", occasion.folder);
     let value = |word: &str| match word {
         "command" => Some(task.command.as_deref().unwrap_or_default()),
@@ -110,16 +136,18 @@ pub fn fill(agent: &AgentSpec, task: &TaskSpec, occasion: Occasion<'_>) -> (Vec<
     (argv, dialogue)
 }
 
-/// Returns what the agent is told: the task's prompt with the history, or to go on.
-fn prompt(task: &TaskSpec, beginning: &Beginning) -> String {
-    let prompt = task.prompt.as_deref().unwrap_or_default();
-    let parts: &[&str] = if beginning.resumes {
-        &[GO_ON, &beginning.history]
-    } else {
-        &[prompt, &beginning.history]
+/// Returns what the agent is told: the task's prompt with the history and the rules, or to go on.
+fn prompt(agent: &AgentSpec, task: &TaskSpec, beginning: &Beginning) -> String {
+    let rules = match task.class {
+        _ if !agent.must_report => "",
+        Class::Execution => RULES,
+        Class::Decision => DECISION_RULES,
     };
-    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
-    parts.join("\n\n")
+    let prompt = task.prompt.as_deref().unwrap_or_default();
+    // Who goes on was told the rules when it began.
+    let (what, rules) = if beginning.resumes { (GO_ON, "") } else { (prompt, rules) };
+    let parts = [what, &beginning.history, rules].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Returns the content of a file: a text as it is, anything else as JSON, its texts filled in.
@@ -214,6 +242,21 @@ mod tests {
         assert_eq!(told, ["a", "--id", "id", "do it\n\nThe last attempt failed."]);
         beginning = Beginning { resumes: true, history: String::new(), ..beginning };
         assert_eq!(fill_in(&agent, &task, &beginning).0, ["a", "--resume", "id", GO_ON]);
+    }
+
+    #[test]
+    fn who_must_report_is_told_how() {
+        let claude = &built_in().iter().find(|(name, _)| name.as_str() == "claude").unwrap().1;
+        let mut beginning = Beginning::default();
+        let prompt = |json: &str, beginning: &Beginning| {
+            fill_in(claude, &task(json), beginning).1.stdin.unwrap()
+        };
+        let told = prompt(r#"{"prompt": "do it"}"#, &beginning);
+        assert!(told.starts_with("do it\n\n") && told.contains("`reconciler complete"), "{told}");
+        let told = prompt(r#"{"prompt": "is it?", "class": "decision"}"#, &beginning);
+        assert!(told.contains("change nothing in it"), "{told}");
+        beginning.resumes = true;
+        assert_eq!(prompt(r#"{"prompt": "do it"}"#, &beginning), GO_ON);
     }
 
     #[test]

@@ -163,6 +163,9 @@ pub struct Dialogue {
 /// The variable that bears the mark of a task in everything that works for it.
 pub const OWNER_VARIABLE: &str = "RECONCILER_OWNER";
 
+/// The variable that tells a worker the root of its repository.
+pub const REPO_VARIABLE: &str = "RECONCILER_REPO";
+
 /// Where an agent finds our own program, in the folder of its attempt; that folder comes first on its
 /// `PATH`.
 pub const OWN_PROGRAM: &str = "bin/reconciler";
@@ -335,7 +338,9 @@ impl fmt::Display for ExitReason {
         match self {
             Self::Succeeded => f.write_str("succeeded"),
             Self::Failed { status } => write!(f, "exited with {status}"),
-            Self::VerifyFailed { status } => write!(f, "verification exited with {status}"),
+            Self::VerifyFailed { status } => {
+                write!(f, "failed its verification, which exited with {status}")
+            }
             Self::SaidFailed { message, .. } if message.is_empty() => {
                 f.write_str("said that it failed")
             }

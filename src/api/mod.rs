@@ -6,6 +6,7 @@ pub mod agent;
 pub mod attempt;
 pub mod claim;
 pub mod condition;
+pub mod decision;
 pub mod event;
 pub mod hash;
 pub mod hold;

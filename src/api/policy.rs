@@ -34,6 +34,8 @@ pub struct PolicySpec {
     pub retention: Retention,
     /// How often the loop looks without being woken.
     pub intervals: Intervals,
+    /// What becomes of a task that a worker proposes.
+    pub proposals: Proposals,
 }
 
 impl Default for PolicySpec {
@@ -59,8 +61,20 @@ impl Default for PolicySpec {
             restart: Restart::default(),
             retention: Retention::default(),
             intervals: Intervals::default(),
+            proposals: Proposals::default(),
         }
     }
+}
+
+/// What becomes of a task that a worker proposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Proposals {
+    /// It waits until a person accepts or rejects it.
+    #[default]
+    Review,
+    /// It is committed at once: workers make tasks by themselves, commands among them.
+    Accept,
 }
 
 /// How much may run at once.

@@ -43,7 +43,7 @@ impl Attach {
                 .hint(format!("in a terminal: {shown}")));
         }
         writeln!(io::stderr(), "detach: Ctrl-b d")?;
-        Err(exec(&argv))
+        Err(exec(&argv, |_| {}))
     }
 }
 
@@ -76,11 +76,13 @@ fn shown(argv: &[String]) -> String {
     clippy::disallowed_methods,
     reason = "it replaces this process, which is no child of ours"
 )]
-fn exec(argv: &[String]) -> Failure {
+pub(super) fn exec(argv: &[String], prepare: impl FnOnce(&mut Command)) -> Failure {
     let Some((program, arguments)) = argv.split_first() else {
-        return Failure::new("there is no command to attach with");
+        return Failure::new("there is no command to start");
     };
-    let error = Command::new(program).args(arguments).exec();
+    let mut command = Command::new(program);
+    prepare(command.args(arguments));
+    let error = command.exec();
     Failure::new(format!("cannot start {program}: {error}"))
 }
 

@@ -9,7 +9,7 @@ use super::watch;
 use crate::api::path::PathPattern;
 use crate::api::task::TaskSpec;
 use crate::client::Snapshot;
-use crate::client::view::task::{TaskView, tasks};
+use crate::client::view::task::{TaskStatus, TaskView, tasks};
 use clap::Args;
 use jiff::Timestamp;
 use std::process::ExitCode;
@@ -190,12 +190,25 @@ fn draw_places(task: &TaskView, snapshot: &Snapshot) -> String {
     });
     [
         field("Worker", &text(&status.worker)),
+        field("Progress", &progress(status, now)),
         field("Branch", &text(&status.branch)),
         field("Worktree", &text(&status.worktree)),
         field("Session", &session),
         field("Lock", &lock.unwrap_or_default()),
     ]
     .concat()
+}
+
+/// Says how far a task is and how long it will take.
+fn progress(status: &TaskStatus, now: Timestamp) -> String {
+    let said = status.progress.as_ref().map(|said| {
+        let ago = ago(Some(said.last_updated), now);
+        format!("{said}  {}  {ago} ago", said.current_step)
+    });
+    let eta = status.eta.map(|eta| {
+        format!("{eta} (median {} of {})", print::span(eta.median_seconds), eta.samples)
+    });
+    said.into_iter().chain(eta).collect::<Vec<_>>().join("; ")
 }
 
 fn conditions(task: &TaskView, now: Timestamp) -> Table {

@@ -2,20 +2,29 @@
 
 use super::context::{Context, Output};
 use super::say::{self, Done};
-use crate::client::{Finding, Health, examine};
+use crate::api::name::AgentName;
+use crate::client::{Finding, Health, examine, examine_agent};
 use clap::Args;
 use std::process::ExitCode;
 
 /// Find out why something does not work, and what mends it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 nothing failed, 1 something did.\n\nExample:\n  reconciler doctor"
+    after_help = "Exit code: 0 nothing failed, 1 something did.\n\nExamples:\n  reconciler doctor\n  reconciler doctor --for claude"
 )]
-pub(super) struct Doctor;
+pub(super) struct Doctor {
+    /// Look at what this agent needs, and at nothing else
+    #[arg(long = "for", value_name = "AGENT")]
+    agent: Option<AgentName>,
+}
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Done {
-        let found = examine(&context.directory, context.environment.clone()).await;
+        let (directory, environment) = (&context.directory, context.environment.clone());
+        let found = match &self.agent {
+            Some(agent) => examine_agent(agent, directory, environment).await,
+            None => examine(directory, environment).await,
+        };
         let count = |health| found.iter().filter(|one| one.health == health).count();
         if context.output == Output::Json {
             say::out(format!("{:#}", serde_json::to_value(&found)?))?;

@@ -110,7 +110,7 @@ fn tell(checked: &Checked) {
 }
 
 /// Returns all that a refusal says, a line each.
-fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
+pub(super) fn lines(refused: &Refused, zone: &TimeZone) -> Vec<String> {
     let mut lines = vec![format!("reconciler: {} refused. {}", refused.action, headline(refused))];
     let objections = &refused.objections;
     let width = objections.iter().take(SHOWN).filter_map(path).map(|path| printable(path).len());
@@ -141,7 +141,7 @@ fn path(objection: &Objection) -> Option<&str> {
     match objection {
         Objection::Held { path, .. } | Objection::Outside { path, .. } => Some(path),
         Objection::Damaged { path, .. } => path.as_deref(),
-        Objection::Fenced { .. } => None,
+        Objection::Fenced { .. } | Objection::Elsewhere { .. } => None,
     }
 }
 
@@ -155,6 +155,9 @@ fn headline(refused: &Refused) -> String {
     let be = |count| if count == 1 { "is" } else { "are" };
     if count(|one| matches!(one, Objection::Fenced { .. })) > 0 {
         return "This worktree works under a lock that is no longer in force.".to_owned();
+    }
+    if count(|one| matches!(one, Objection::Elsewhere { .. })) > 0 {
+        return "This work tree is not your task's.".to_owned();
     }
     let damaged = refused
         .objections
@@ -192,6 +195,12 @@ fn told(objection: &Objection, refused: &Refused, (width, zone): (usize, &TimeZo
                 now.map_or("there is none".to_owned(), |n| format!("it is at generation {n}"));
             format!("  this worktree has {here} of its task's lock; now {now}")
         }
+        Objection::Elsewhere { worktree: Some(worktree), .. } => {
+            format!("  your worktree is {}", printable(&worktree.to_string_lossy()))
+        }
+        Objection::Elsewhere { worktree: None, .. } => {
+            "  you are to decide, and may change nothing".to_owned()
+        }
         Objection::Damaged { path: Some(path), task, why } => {
             let (path, why) = (printable(path), printable(why));
             format!("  {path:<width$}   may be held: the lock of task/{task} cannot be read: {why}")
@@ -224,11 +233,25 @@ fn ways(refused: &Refused) -> Vec<(String, String)> {
     }
     let damaged = refused.objections.iter().filter_map(|objection| match objection {
         Objection::Damaged { task, .. } => Some(task),
-        Objection::Held { .. } | Objection::Outside { .. } | Objection::Fenced { .. } => None,
+        Objection::Held { .. }
+        | Objection::Outside { .. }
+        | Objection::Fenced { .. }
+        | Objection::Elsewhere { .. } => None,
     });
     for task in damaged.collect::<BTreeSet<_>>() {
         let how = format!("reconciler release {task} --force --reason TEXT");
         ways.push(("take the lock away".to_owned(), how));
+    }
+    let place = refused.objections.iter().find_map(|objection| match objection {
+        Objection::Elsewhere { worktree, .. } => worktree.as_ref(),
+        Objection::Held { .. }
+        | Objection::Outside { .. }
+        | Objection::Fenced { .. }
+        | Objection::Damaged { .. } => None,
+    });
+    if let Some(place) = place {
+        let how = format!("cd {}", quoted(&place.to_string_lossy()));
+        ways.push(("work in your own worktree".to_owned(), how));
     }
     if let Some(task) = &refused.task {
         if refused.objections.iter().any(|one| matches!(one, Objection::Fenced { .. })) {

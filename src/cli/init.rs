@@ -2,8 +2,9 @@
 
 use super::context::Context;
 use super::say::{self, Done};
-use crate::client::{HooksMode, InitHooks, InitOptions};
+use crate::client::{HooksMode, InitHooks, InitOptions, Step};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// Prepare this repository: a first worker and task, schemas for editors, hooks, the ref to read.
@@ -17,6 +18,9 @@ pub(super) struct Init {
     state_ref: Option<String>,
     #[command(flatten)]
     hooks: WhichHooks,
+    /// Also tell agents in AGENTS.md how to work here
+    #[arg(long)]
+    agents: bool,
     /// Only show what would be done
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -43,7 +47,7 @@ impl Init {
             (false, true) => InitHooks::Of(HooksMode::Strict),
             (false, false) => InitHooks::AsBefore,
         };
-        let options = InitOptions { state_ref: self.state_ref, hooks };
+        let options = InitOptions { state_ref: self.state_ref, hooks, tells_agents: self.agents };
         let plan = client.plan_init(&context.directory, &options).await?;
         say::out(format!("{}: state will be read from {}", plan.root.display(), plan.state_ref))?;
         for there in &plan.there {
@@ -69,9 +73,14 @@ impl Init {
         client.init(&plan).await?;
         say::out("done; nothing is committed yet. Next:")?;
         let branch = plan.state_ref.trim_start_matches("refs/heads/");
-        let wrote = plan.steps.iter().any(|step| matches!(step, crate::client::Step::Write { .. }));
-        if wrote {
-            say::out("  git add state")?;
+        let written = plan.steps.iter().filter_map(|step| match step {
+            Step::Write { path, .. } => Some(path.split('/').next().unwrap_or_default()),
+            Step::Pin(_) | Step::Approve(_) | Step::Hook(_) => None,
+        });
+        let written: BTreeSet<&str> = written.collect();
+        if !written.is_empty() {
+            let written: Vec<&str> = written.into_iter().rev().collect();
+            say::out(format!("  git add {}", written.join(" ")))?;
             say::out(format!("  git commit -m \"Add reconciler\"      # on {branch}"))?;
         }
         say::out("  reconciler run")?;

@@ -80,7 +80,8 @@ fn header(kind: Type, columns: Columns) -> Vec<&'static str> {
     match (kind, columns) {
         (Type::Task, Columns::Few) => vec!["NAME", "STATUS", "WORKER", "SINCE", "MESSAGE"],
         (Type::Task, Columns::All) => vec![
-            "NAME", "STATUS", "STATE", "WORKER", "ATTEMPT", "SINCE", "AGE", "BRANCH", "MESSAGE",
+            "NAME", "STATUS", "STATE", "WORKER", "ATTEMPT", "PROGRESS", "ETA", "SINCE", "AGE",
+            "BRANCH", "MESSAGE",
         ],
         (Type::Worker, Columns::Few) => vec!["NAME", "STATE", "AGENT", "TASK", "MESSAGE"],
         (Type::Worker, Columns::All) => {
@@ -139,6 +140,13 @@ fn task_item(task: &TaskView, now: Timestamp, columns: Columns) -> Result<Item, 
             status.state.to_string(),
             worker,
             status.attempt.map_or_else(|| "-".to_owned(), |number| number.to_string()),
+            status.progress.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            // Unknown for what runs, and nothing for what does not.
+            match (&status.eta, status.runs()) {
+                (Some(eta), _) => eta.to_string(),
+                (None, true) => "?".to_owned(),
+                (None, false) => "-".to_owned(),
+            },
             since,
             ago(task.metadata.creation_timestamp, now),
             or_dash(status.branch.clone().unwrap_or_default()),

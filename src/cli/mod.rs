@@ -2,11 +2,14 @@
 //! It decides nothing about tasks.
 
 mod again;
+mod agent_hook;
 mod attach;
+mod brief;
 mod check;
 mod claim;
 mod completion;
 mod context;
+mod decisions;
 mod delete;
 mod demo;
 mod describe;
@@ -14,6 +17,7 @@ mod diff;
 mod doctor;
 mod editing;
 mod events;
+mod exec;
 mod exit;
 mod forecast;
 mod get;
@@ -24,8 +28,11 @@ mod init;
 mod listing;
 mod locks;
 mod logs;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod new;
 mod print;
+mod proposals;
 mod reference;
 mod report;
 mod run;
@@ -70,12 +77,17 @@ enum Verb {
     Logs(logs::Logs),
     Attach(attach::Attach),
     Send(send::Send),
+    Exec(exec::Exec),
     Wait(wait::Wait),
     Diff(diff::Diff),
+    Decisions(decisions::Decisions),
+    Proposals(proposals::Proposals),
     New(new::New),
     Suspend(suspend::Suspend),
     Resume(suspend::Resume),
     Delete(delete::Delete),
+    Accept(proposals::Accept),
+    Reject(proposals::Reject),
     Scale(scale::Scale),
     Pause(hold::Pause),
     Unpause(hold::Unpause),
@@ -87,8 +99,12 @@ enum Verb {
     Claim(claim::ClaimTask),
     Release(claim::Release),
     Renew(claim::Renew),
+    Context(brief::Brief),
     Progress(report::Progress),
     Ask(report::Ask),
+    Messages(brief::Messages),
+    Decide(decisions::Decide),
+    ProposeTask(proposals::ProposeTask),
     Complete(report::Complete),
     Fail(report::Fail),
     Check(check::Check),
@@ -96,6 +112,8 @@ enum Verb {
     Run(run::Run),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Mcp),
     Init(init::Init),
     Demo(demo::Demo),
     Hooks(hooks::Hooks),
@@ -104,22 +122,43 @@ enum Verb {
     Completion(completion::Completion),
     Shim(shim::Shim),
     Hook(hook::Hook),
+    AgentHook(agent_hook::AgentHook),
 }
 
 /// The verbs as the help groups them, most wanted first. `tests` holds that none is left out.
 const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Look",
-        &["status", "get", "describe", "events", "locks", "logs", "attach", "send", "wait", "diff"],
+        &[
+            "status",
+            "get",
+            "describe",
+            "events",
+            "locks",
+            "logs",
+            "attach",
+            "send",
+            "exec",
+            "wait",
+            "diff",
+            "decisions",
+            "proposals",
+        ],
     ),
-    ("Change what is wanted", &["new", "suspend", "resume", "scale", "delete", "check", "schema"]),
+    (
+        "Change what is wanted",
+        &["new", "suspend", "resume", "scale", "delete", "accept", "reject", "check", "schema"],
+    ),
     (
         "Act now, without a commit",
         &["pause", "unpause", "cordon", "uncordon", "drain", "restart", "retry"],
     ),
     ("Work yourself", &["claim", "release", "renew"]),
-    ("Say, as a worker", &["progress", "ask", "complete", "fail"]),
-    ("Run", &["run", "serve"]),
+    (
+        "Say, as a worker",
+        &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
+    ),
+    ("Run", &["run", "serve", "mcp"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -146,6 +185,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
+        Verb::Exec(verb) => verb.run(&context),
         Verb::Send(verb) => Context::block_on(verb.run(&context)),
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
@@ -153,6 +193,10 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),
         Verb::Delete(verb) => Context::block_on(verb.run(&context)),
+        Verb::Accept(verb) => Context::block_on(verb.run(&context)),
+        Verb::Reject(verb) => Context::block_on(verb.run(&context)),
+        Verb::Decisions(verb) => Context::block_on(verb.run(&context)),
+        Verb::Proposals(verb) => Context::block_on(verb.run(&context)),
         Verb::Scale(verb) => Context::block_on(verb.run(&context)),
         Verb::Pause(verb) => Context::block_on(verb.run(&context)),
         Verb::Unpause(verb) => Context::block_on(verb.run(&context)),
@@ -164,6 +208,10 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Claim(verb) => Context::block_on(verb.run(&context)),
         Verb::Release(verb) => Context::block_on(verb.run(&context)),
         Verb::Renew(verb) => Context::block_on(verb.run(&context)),
+        Verb::Context(verb) => Context::block_on(verb.run(&context)),
+        Verb::Messages(verb) => Context::block_on(verb.run(&context)),
+        Verb::Decide(verb) => Context::block_on(verb.run(&context)),
+        Verb::ProposeTask(verb) => Context::block_on(verb.run(&context)),
         Verb::Progress(verb) => Context::block_on(verb.run(&context)),
         Verb::Ask(verb) => Context::block_on(verb.run(&context)),
         Verb::Complete(verb) => Context::block_on(verb.run(&context)),
@@ -173,6 +221,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Run(verb) => verb.run(&context),
         #[cfg(feature = "serve")]
         Verb::Serve(verb) => Context::block_on(verb.run(&context)),
+        #[cfg(feature = "mcp")]
+        Verb::Mcp(verb) => Context::block_on(verb.run(&context)),
         Verb::Init(verb) => Context::block_on(verb.run(&context)),
         Verb::Hooks(verb) => Context::block_on(verb.run(&context)),
         Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
@@ -181,6 +231,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Demo(demo::Demo) => demo::Demo::run(&context),
         Verb::Shim(verb) => verb.run(&context),
         Verb::Hook(verb) => verb.run(&context),
+        Verb::AgentHook(agent_hook::AgentHook) => agent_hook::AgentHook::run(&context),
     }
 }
 
@@ -210,7 +261,7 @@ fn command() -> Command {
 fn group(command: &Command, title: &str, verbs: &[&str]) -> String {
     let line = |verb: &&str| {
         let about = command.find_subcommand(verb)?.get_about()?.to_string();
-        Some(format!("  {verb:<10} {}\n", about.trim_end_matches('.')))
+        Some(format!("  {verb:<12} {}\n", about.trim_end_matches('.')))
     };
     let lines: String = verbs.iter().filter_map(line).collect();
     if lines.is_empty() { lines } else { format!("{title}:\n{lines}\n") }

@@ -32,6 +32,15 @@ enum What {
 struct NewTask {
     /// Its name: a-z, 0-9 and -
     name: TaskName,
+    #[command(flatten)]
+    flags: TaskFlags,
+    #[command(flatten)]
+    recording: Recording,
+}
+
+/// What a task is, by flags.
+#[derive(Debug, Args)]
+pub(super) struct TaskFlags {
     /// One line for people
     #[arg(long)]
     title: Option<String>,
@@ -77,8 +86,6 @@ struct NewTask {
     /// How long one attempt may take, in seconds; 0 is without limit [default: 3600]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
-    #[command(flatten)]
-    recording: Recording,
 }
 
 /// Create a worker.
@@ -107,7 +114,7 @@ impl New {
     pub(super) async fn run(self, context: &Context) -> Done {
         let client = context.client().await?;
         let (key, spec, recording) = match self.what {
-            What::Task(task) => task.object(),
+            What::Task(task) => (Key::Task(task.name), task.flags.spec(), task.recording),
             What::Worker(worker) => worker.object(),
         };
         let edited = client.create(&key, spec, recording.record()).await?;
@@ -119,11 +126,12 @@ fn list(values: &[String]) -> Option<Value> {
     (!values.is_empty()).then(|| json!(values))
 }
 
-impl NewTask {
-    fn object(self) -> (Key, Value, Recording) {
+impl TaskFlags {
+    /// Returns the spec that the flags say.
+    pub(super) fn spec(self) -> Value {
         let text = |value: Option<String>| value.map(Value::from);
         let number = |value: Option<u64>| value.map(Value::from);
-        let spec = spec([
+        spec([
             ("title", text(self.title)),
             ("type", text(self.kind)),
             ("class", text(self.class)),
@@ -139,8 +147,7 @@ impl NewTask {
             ("verify", text(self.verify)),
             ("timeoutSeconds", number(self.timeout)),
             ("retries", number(self.retries)),
-        ]);
-        (Key::Task(self.name), spec, self.recording)
+        ])
     }
 }
 

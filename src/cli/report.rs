@@ -4,14 +4,11 @@
 use super::context::{Context, Output};
 use super::exit::{Code, Failure};
 use super::say::{self, Done};
-use crate::api::report::{Message, Outcome, Source};
+use crate::api::report::{Outcome, Source};
 use crate::api::to_json;
 use crate::client::{Client, OwnAttempt};
 use clap::Args;
 use std::time::Duration;
-
-/// How often to look for an answer.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// Say how far you are: a worker, of its own task.
 #[derive(Debug, Args)]
@@ -115,27 +112,17 @@ impl Ask {
             context.note("asked; the answer comes as a message");
             return Ok(Code::Success.into());
         }
-        let answer = answer(&client, &own, number);
         let limit = if self.timeout == 0 { u64::MAX / 4 } else { self.timeout };
-        match tokio::time::timeout(Duration::from_secs(limit), answer).await {
-            Ok(answer) => {
-                say::out(answer?.text)?;
+        match client.answer_within(&own, number, Duration::from_secs(limit)).await? {
+            Some(answer) => {
+                say::out(answer.text)?;
                 Ok(Code::Success.into())
             }
-            Err(_) => Err(Failure::coded(
+            None => Err(Failure::coded(
                 Code::TimedOut,
                 "nobody answered; the question stays open".to_owned(),
             )),
         }
-    }
-}
-
-async fn answer(client: &Client, own: &OwnAttempt, number: u32) -> Result<Message, Failure> {
-    loop {
-        if let Some(answer) = client.answer_to(own, number)? {
-            return Ok(answer);
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -103,13 +103,24 @@ impl Client {
         spec: Value,
         record: Record<'_>,
     ) -> Result<Edited, Error> {
+        by_person(self)?;
+        self.create_file(key, &text_of(key, &spec), record).await
+    }
+
+    /// Creates an object's file, whose text is given.
+    pub(super) async fn create_file(
+        &self,
+        key: &Key,
+        text: &str,
+        record: Record<'_>,
+    ) -> Result<Edited, Error> {
         let tree = self.tree_for(record).await?;
-        let (path, text) = (key.path(), text_of(key, &spec));
+        let path = key.path();
         if disk::is_there(&tree.join(&path))? {
             let help = "choose another name, or edit that file".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });
         }
-        let warnings = accept((&tree, self.repository.case()), key, &text)?;
+        let warnings = accept((&tree, self.repository.case()), key, text)?;
         if disk::create(&tree.join(&path), text.as_bytes())? == Published::Existed {
             let help = "somebody else was first: look at it".to_owned();
             return Err(Error::Refused { what: format!("{path} is there already"), help });
@@ -160,6 +171,7 @@ impl Client {
     }
 
     async fn edit(&self, key: &Key, edit: Edit, record: Record<'_>) -> Result<Edited, Error> {
+        by_person(self)?;
         let tree = self.tree_for(record).await?;
         let path = key.path();
         self.own(&tree, key).await?;
@@ -182,6 +194,7 @@ impl Client {
     /// # Errors
     /// When the file has edits of the person's own.
     pub async fn delete(&self, key: &Key, record: Record<'_>) -> Result<Edited, Error> {
+        by_person(self)?;
         let tree = self.tree_for(record).await?;
         self.own(&tree, key).await?;
         let path = key.path();
@@ -317,6 +330,12 @@ impl Suspension {
             Self::Resumed => "not suspended",
         }
     }
+}
+
+/// Refuses a worker: what is wanted is for people to say.
+fn by_person(client: &Client) -> Result<(), Error> {
+    let help = "propose a task: reconciler propose-task";
+    client.refuse_worker("a worker does not change what is wanted", help)
 }
 
 fn is_word_of(word: &str, kind: Kind) -> bool {

@@ -2,11 +2,14 @@
 //! what one of them can do, all can.
 
 mod again;
+mod agent_hook;
 mod audit;
 mod beyond;
+mod brief;
 mod check;
 mod claim;
 mod control;
+mod decision;
 pub mod demo;
 mod diff;
 mod doctor;
@@ -16,20 +19,26 @@ mod hold;
 mod hook;
 mod hooks;
 mod init;
+mod proposal;
+mod reach;
 mod report;
 mod snapshot;
 mod trust;
 pub mod view;
+mod workplace;
 
+pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
+pub use brief::{Brief, RULES};
 pub use check::{Checked, Version};
 pub use claim::{
     FileFreed, FileLock, FileTaken, Freed, Obstacle, Release, Taken, Which, draw_secret,
     person_called,
 };
 pub use control::{End, IfEmpty, RunError, Turn, Until};
+pub use decision::Decided;
 pub use diff::{Change, Difference, Field, What};
-pub use doctor::{Finding, Health, examine};
+pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
 pub use hold::{Because, Drained, Lift};
@@ -40,9 +49,12 @@ pub use hooks::{
     HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,
 };
 pub use init::{InitHooks, InitOptions, InitPlan, Step};
+pub use proposal::{Proposal, Proposed, task_text};
+pub use reach::{Judgement, Standing};
 pub use report::{OwnAttempt, Sent};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
+pub use workplace::Workplace;
 
 use crate::api::name::TaskName;
 use crate::git::{self, Repository};

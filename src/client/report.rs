@@ -11,6 +11,7 @@ use crate::disk::Published;
 use crate::process::clock;
 use crate::process::signal::{self, Ask};
 use crate::records::AttemptFiles;
+use crate::shim::masked;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ const TEXT_MAX: usize = 100_000;
 /// How long to wait for the shim to say that a message was typed, and how often to look.
 const DELIVERY: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// How often to look for what a person says.
+const WAITING: Duration = Duration::from_millis(500);
 
 /// The attempt that this process is part of.
 #[derive(Debug, Clone)]
@@ -90,7 +93,7 @@ impl Client {
     ) -> Result<Progress, Error> {
         let progress = Progress {
             last_updated: clock::now(),
-            current_step: text(step)?,
+            current_step: self.own_text(own, step)?,
             steps_completed: done,
             total_steps: total,
         };
@@ -119,8 +122,10 @@ impl Client {
                 });
             }
         }
-        let evidence = evidence.iter().map(|one| text(one)).collect::<Result<_, _>>()?;
-        let report = Report { at: clock::now(), by, outcome, summary: text(summary)?, evidence };
+        let evidence =
+            evidence.iter().map(|one| self.own_text(own, one)).collect::<Result<_, _>>()?;
+        let summary = self.own_text(own, summary)?;
+        let report = Report { at: clock::now(), by, outcome, summary, evidence };
         let published = self.records().report(&own.id, &report)?;
         let stands = match published {
             Published::New => report,
@@ -140,8 +145,9 @@ impl Client {
         question: &str,
         options: &[String],
     ) -> Result<u32, Error> {
-        let options = options.iter().map(|one| text(one)).collect::<Result<_, _>>()?;
-        let question = Question { at: clock::now(), text: text(question)?, options };
+        let options =
+            options.iter().map(|one| self.own_text(own, one)).collect::<Result<_, _>>()?;
+        let question = Question { at: clock::now(), text: self.own_text(own, question)?, options };
         let number = self.records().ask(&own.id, &question)?;
         let seat = own.attempt.seat.to_string();
         self.note_words(&own.id.owner.task, "Asked", &format!("{seat} asks: {}", question.text));
@@ -157,6 +163,33 @@ impl Client {
         Ok(exchanges.into_iter().find(|one| one.number == number).and_then(|one| one.answer))
     }
 
+    /// Waits for the answer to a question; `None` when the time is up.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn answer_within(
+        &self,
+        own: &OwnAttempt,
+        number: u32,
+        limit: Duration,
+    ) -> Result<Option<Message>, Error> {
+        within(limit, || self.answer_to(own, number)).await
+    }
+
+    /// Takes what was said to a worker, and waits for it if there is nothing yet; nothing when the
+    /// time is up.
+    ///
+    /// # Errors
+    /// As [`Self::take_messages`].
+    pub async fn messages_within(
+        &self,
+        own: &OwnAttempt,
+        limit: Duration,
+    ) -> Result<Vec<Message>, Error> {
+        let some = || Ok(Some(self.take_messages(own)?).filter(|all| !all.is_empty()));
+        Ok(within(limit, some).await?.unwrap_or_default())
+    }
+
     /// Sends a text to whoever works on a task now: it answers its open question, or else is typed
     /// into its terminal.
     ///
@@ -164,7 +197,7 @@ impl Client {
     /// [`Error::Refused`] when nobody of ours works on it.
     pub async fn send(&self, task: &TaskName, words: &str, by: &str) -> Result<Sent, Error> {
         let (id, files) = self.live_attempt(task)?;
-        let message = Message { at: clock::now(), by: by.to_owned(), text: text(words)? };
+        let message = Message { at: clock::now(), by: by.to_owned(), text: text(words, &[])? };
         let shim = files.shim.as_ref().and_then(|shim| shim.as_ref().ok());
         let listens = files.attempt.as_ref().is_ok_and(|one| one.program.dialogue.listens);
         if let Some(question) = &files.words.question
@@ -251,6 +284,13 @@ impl Client {
         record.map_err(|damage| refused(damage.to_string()))
     }
 
+    /// Returns what a worker says, without the secrets that it was given.
+    pub(super) fn own_text(&self, own: &OwnAttempt, words: &str) -> Result<String, Error> {
+        let names = &own.attempt.program.secret_env;
+        let values = names.iter().filter_map(|name| self.environment.variables.get(name));
+        text(words, &values.map(|value| value.clone().into_bytes()).collect::<Vec<_>>())
+    }
+
     /// Notes in the journal what was said of a task.
     pub(super) fn note_words(&self, task: &TaskName, reason: &str, message: &str) {
         let event = Event {
@@ -265,6 +305,25 @@ impl Client {
     }
 }
 
+/// Looks until there is something, or the time is up.
+async fn within<T>(
+    limit: Duration,
+    look: impl Fn() -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    let found = async {
+        loop {
+            if let Some(found) = look()? {
+                return Ok(found);
+            }
+            tokio::time::sleep(WAITING).await;
+        }
+    };
+    match tokio::time::timeout(limit, found).await {
+        Ok(found) => found.map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Tells a shim that something was written down. One that is not told looks by itself.
 pub(super) fn tell(shim: Option<&ShimRecord>) {
     if let Some(shim) = shim {
@@ -272,8 +331,8 @@ pub(super) fn tell(shim: Option<&ShimRecord>) {
     }
 }
 
-fn text(text: &str) -> Result<String, Error> {
-    let text = plain(text).trim().to_owned();
+fn text(words: &str, secrets: &[Vec<u8>]) -> Result<String, Error> {
+    let text = masked(plain(words).trim(), secrets);
     if text.len() <= TEXT_MAX {
         return Ok(text);
     }
@@ -281,4 +340,21 @@ fn text(text: &str) -> Result<String, Error> {
         what: format!("the text has {} bytes, and {TEXT_MAX} are taken", text.len()),
         help: "write it to a file, and say where it is".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_holds_no_secret_and_nothing_that_steers_a_terminal() {
+        let said = "\u{1b}[31mkey hunter2-secret, token ghp_0123456789abcdefghij0123456789";
+        let text = text(said, &[b"hunter2-secret".to_vec()]).unwrap();
+        assert_eq!(text, "[31mkey ***, token ***");
+    }
+
+    #[test]
+    fn a_text_without_an_end_is_refused() {
+        assert!(text(&"x".repeat(TEXT_MAX + 1), &[]).is_err());
+    }
 }

@@ -3,7 +3,9 @@
 
 mod publish;
 
-pub use publish::{Published, create, replace, replace_from, replace_unsynced, sync_folder_of};
+pub use publish::{
+    Published, create, nameless, replace, replace_from, replace_unsynced, sync_folder_of,
+};
 
 use crate::fault;
 use std::fs::{DirBuilder, File};

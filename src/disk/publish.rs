@@ -5,7 +5,7 @@
 use super::{Error, TEMPORARY, make_folder};
 use crate::fault::{self, Verdict};
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 
 /// Whether a record was published, or one stood there already.
@@ -50,6 +50,17 @@ pub fn replace_unsynced(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let temporary = write_unsynced(path, bytes)?;
     fault::effect("publish", || temporary.persist(path).map(drop).map_err(|error| error.error))
         .map_err(|source| Error::new("write", path, source))
+}
+
+/// Returns a file without a name that holds these bytes, to be read from its beginning.
+///
+/// # Errors
+/// When the folder for temporary files takes none.
+pub fn nameless(bytes: &[u8]) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// Publishes a record where none stands: of several who try at once, one succeeds.

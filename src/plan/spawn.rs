@@ -5,7 +5,9 @@ use super::index::Found;
 use super::revive::{Next, Settled};
 use super::{Row, Scene, beginning, claim};
 use crate::agents::{self, Occasion};
-use crate::api::attempt::{Attempt, AttemptId, Beginning, Program, TaskRecord};
+use crate::api::attempt::{
+    Attempt, AttemptId, Beginning, OWNER_VARIABLE, Program, REPO_VARIABLE, TaskRecord,
+};
 use crate::api::claim::Claim;
 use crate::api::name::{BranchName, Owner, Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
@@ -298,7 +300,7 @@ pub(super) fn program(
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let ours = [
         ("RECONCILER", "1".to_owned()),
-        ("RECONCILER_OWNER", id.owner.to_string()),
+        (OWNER_VARIABLE, id.owner.to_string()),
         ("RECONCILER_TASK", record.task.to_string()),
         ("RECONCILER_TASK_UID", record.uid.to_string()),
         ("RECONCILER_WORKER", worker.clone()),
@@ -308,7 +310,7 @@ pub(super) fn program(
         ("RECONCILER_END_MARKER", marker),
         ("RECONCILER_BRANCH", branch.to_owned()),
         ("RECONCILER_WORKTREE", text(&directory)),
-        ("RECONCILER_REPO", text(&places.root)),
+        (REPO_VARIABLE, text(&places.root)),
         ("RECONCILER_STATE_REF", scene.desired.state_ref.clone()),
     ];
     let mut env = agent.env.clone();

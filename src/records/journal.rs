@@ -1,17 +1,23 @@
-//! The journal of events: JSON lines, appended one write each. It is history for people: nothing
-//! decides by it, and a torn line is left out.
+//! The journals of events and of decisions: JSON lines, appended one write each. They are history for
+//! people: nothing is done because of them, and a torn line is left out.
 
 use super::{Error, Records};
+use crate::api::decision::Decision;
 use crate::api::event::Event;
 use crate::disk;
 use crate::fault;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The journal is set aside when it has this many bytes; the one set aside before it goes.
 const ROTATE_AT: u64 = 8 * 1024 * 1024;
+
+const EVENTS: &str = "events";
+const DECISIONS: &str = "decisions";
 
 impl Records {
     /// Appends an event. It is not synced: a power cut may lose the last ones.
@@ -19,10 +25,7 @@ impl Records {
     /// # Errors
     /// When it cannot be written; go on, an event is worth no retry.
     pub fn append(&self, event: &Event) -> Result<(), Error> {
-        self.make_root()?;
-        let path = self.journal();
-        fault::effect("append", || self.append_to_journal(event))
-            .map_err(|e| disk::Error::new("append to", &path, e).into())
+        self.append_to(EVENTS, event)
     }
 
     /// Returns the events that are kept, the newest last.
@@ -30,45 +33,70 @@ impl Records {
     /// # Errors
     /// When the journal cannot be read.
     pub fn events(&self) -> Result<Vec<Event>, Error> {
-        let mut events = Vec::new();
-        for path in [self.old_journal(), self.journal()] {
+        self.kept(EVENTS)
+    }
+
+    /// Appends a decision. It is not synced: a power cut may lose the last ones.
+    ///
+    /// # Errors
+    /// When it cannot be written; then it is not recorded.
+    pub fn append_decision(&self, decision: &Decision) -> Result<(), Error> {
+        self.append_to(DECISIONS, decision)
+    }
+
+    /// Returns the decisions that are kept, the newest last.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn decisions(&self) -> Result<Vec<Decision>, Error> {
+        self.kept(DECISIONS)
+    }
+
+    fn append_to(&self, journal: &str, entry: &impl Serialize) -> Result<(), Error> {
+        self.make_root()?;
+        let (path, old) = self.journal(journal);
+        fault::effect("append", || append(&path, &old, entry))
+            .map_err(|e| disk::Error::new("append to", &path, e).into())
+    }
+
+    fn kept<T: DeserializeOwned>(&self, journal: &str) -> Result<Vec<T>, Error> {
+        let mut entries = Vec::new();
+        let (path, old) = self.journal(journal);
+        for path in [old, path] {
             // One line beyond the size of rotation, and a line is bounded as a record is.
             let bytes = disk::read(&path, ROTATE_AT + disk::RECORD_MAX)?.unwrap_or_default();
             let lines = bytes.split(|byte| *byte == b'\n');
-            events.extend(lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()));
+            entries.extend(lines.filter_map(|line| serde_json::from_slice(line).ok()));
         }
-        Ok(events)
+        Ok(entries)
     }
 
-    fn append_to_journal(&self, event: &Event) -> io::Result<()> {
-        let mut file = self.open_journal()?;
-        let mut length = file.metadata()?.len();
-        if length >= ROTATE_AT {
-            fault::effect("rotate", || std::fs::rename(self.journal(), self.old_journal()))?;
-            file = self.open_journal()?;
-            length = file.metadata()?.len();
-        }
-        let mut line = Vec::new();
-        if length > 0 && last_byte(&file, length)? != b'\n' {
-            // Ends the line of a writer that was cut off, so that it spoils no other.
-            line.push(b'\n');
-        }
-        serde_json::to_writer(&mut line, event)?;
+    /// Returns where a journal is, and where its older part is.
+    fn journal(&self, name: &str) -> (PathBuf, PathBuf) {
+        (self.root.join(format!("{name}.jsonl")), self.root.join(format!("{name}.1.jsonl")))
+    }
+}
+
+fn append(path: &Path, old: &Path, entry: &impl Serialize) -> io::Result<()> {
+    let mut file = open(path)?;
+    let mut length = file.metadata()?.len();
+    if length >= ROTATE_AT {
+        fault::effect("rotate", || std::fs::rename(path, old))?;
+        file = open(path)?;
+        length = file.metadata()?.len();
+    }
+    let mut line = Vec::new();
+    if length > 0 && last_byte(&file, length)? != b'\n' {
+        // Ends the line of a writer that was cut off, so that it spoils no other.
         line.push(b'\n');
-        file.write_all(&line)
     }
+    serde_json::to_writer(&mut line, entry)?;
+    line.push(b'\n');
+    file.write_all(&line)
+}
 
-    fn open_journal(&self) -> io::Result<File> {
-        OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(self.journal())
-    }
-
-    fn journal(&self) -> PathBuf {
-        self.root.join("events.jsonl")
-    }
-
-    fn old_journal(&self) -> PathBuf {
-        self.root.join("events.1.jsonl")
-    }
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
 fn last_byte(file: &File, length: u64) -> io::Result<u8> {

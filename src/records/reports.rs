@@ -1,8 +1,9 @@
-//! What is said in an attempt: progress, questions and answers, messages, and the worker's last
-//! word. Each is a file in the folder of the attempt; but for the progress, what is said stands.
+//! What is said in an attempt: progress, questions and answers, messages, proposals, and the worker's
+//! last word. Each is a file in the folder of the attempt; but for the progress, what is said stands.
 
 use super::{Error, Records, file};
 use crate::api::attempt::AttemptId;
+use crate::api::name::TaskName;
 use crate::api::report::{Exchange, Message, Progress, Question, Report};
 use crate::disk::{self, Published};
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ const QUESTION: &str = "question";
 const ANSWER: &str = "answer";
 const MESSAGE: &str = "message";
 const DELIVERED: &str = "delivered";
+const PROPOSAL: &str = "proposal";
 const CONVERSATION: &str = "conversation.json";
 const STALLED: &str = "stalled.json";
 
@@ -30,6 +32,11 @@ struct Stalled {
 #[derive(Debug, Serialize, Deserialize)]
 struct Conversation {
     name: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Proposed {
+    task: TaskName,
 }
 
 /// What was said in one attempt. What cannot be understood of it counts as not said.
@@ -227,6 +234,22 @@ impl Records {
     pub fn conversation(&self, id: &AttemptId) -> Result<Option<String>, Error> {
         let found: Option<Conversation> = self.heard(id, CONVERSATION)?;
         Ok(found.map(|one| one.name))
+    }
+
+    /// Writes down that an attempt proposes a task, and returns how many it has proposed.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; then it must not be proposed.
+    pub fn note_proposal(&self, id: &AttemptId, task: &TaskName) -> Result<u32, Error> {
+        self.add(id, PROPOSAL, &Proposed { task: task.clone() })
+    }
+
+    /// Returns how many tasks an attempt has proposed.
+    ///
+    /// # Errors
+    /// When that cannot be seen.
+    pub fn proposals(&self, id: &AttemptId) -> Result<usize, Error> {
+        Ok(self.numbers(id, PROPOSAL)?.len())
     }
 
     fn said(&self, id: &AttemptId, name: &str) -> PathBuf {

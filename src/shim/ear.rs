@@ -161,6 +161,16 @@ impl Perform for Text {
     }
 }
 
+/// Returns whether an output in these pieces has the end marker.
+pub fn is_marked(marker: &str, pieces: &[&[u8]]) -> bool {
+    let (mut parser, mut text) = (Parser::new(), Text::default());
+    text.marker = Some(marker.to_owned());
+    for piece in pieces {
+        parser.advance(&mut text, piece);
+    }
+    text.marked
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,12 +183,8 @@ mod tests {
     }
 
     fn is_marked(output: &str) -> bool {
-        let (mut ear, mut marked) = (ear(json!({ "marker": MARKER })), false);
-        for byte in output.as_bytes() {
-            ear.parser.advance(&mut ear.text, &[*byte]);
-            marked |= std::mem::take(&mut ear.text.marked);
-        }
-        marked
+        let bytes: Vec<&[u8]> = output.as_bytes().chunks(1).collect();
+        super::is_marked(MARKER, &bytes)
     }
 
     #[test]

@@ -27,6 +27,14 @@ static UNFINISHED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?-u)(?:(?i:bearer)[ \t]+[!-~]*|-----BEGIN[A-Z -]*)\z").expect("it is a pattern")
 });
 
+/// Returns a text in which these values and every well-known token are hidden.
+pub fn masked(text: &str, secrets: &[Vec<u8>]) -> String {
+    let mut mask = Mask::new(secrets);
+    let mut shown = mask.push(text.as_bytes());
+    shown.extend(mask.finish());
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
 /// A stream on its way to the log.
 #[derive(Debug)]
 pub(super) struct Mask {

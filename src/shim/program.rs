@@ -17,8 +17,7 @@ use pty_process::{OwnedReadPty, OwnedWritePty, Pty};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::pin::{Pin, pin};
@@ -150,7 +149,7 @@ fn start(
         .envs(&shim.environment)
         .current_dir(directory);
     if let Some(text) = dialogue.and_then(|dialogue| dialogue.stdin.as_ref()) {
-        command = command.stdin(Stdio::from(file_of(text).map_err(system)?));
+        command = command.stdin(Stdio::from(disk::nameless(text.as_bytes()).map_err(system)?));
     }
     let child = command.spawn(inside).map_err(fail)?;
     fault::during("start agent");
@@ -172,14 +171,6 @@ fn not_started((program, directory): (&str, &Path), error: &pty_process::Error) 
         }
     };
     NotStarted { message, class }
-}
-
-/// Returns a file without a name that holds a text.
-fn file_of(text: &str) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
 }
 
 /// What ends a program before its time.

@@ -119,15 +119,29 @@ impl Talk<'_> {
     }
 
     async fn type_in(&self, text: &str) {
-        let text = report::plain(text);
-        let keys = if self.heard.takes_pastes.get() {
-            format!("\x1b[200~{text}\x1b[201~")
-        } else {
-            text.replace('\n', "\r")
-        };
+        let pastes = if self.heard.takes_pastes.get() { Pastes::Taken } else { Pastes::Unknown };
         // A program whose terminal is closed is told nothing.
-        self.keys.send(keys.into_bytes()).ok();
+        self.keys.send(keys(text, pastes).into_bytes()).ok();
         tokio::time::sleep(BEFORE_RETURN).await;
         self.keys.send(b"\r".to_vec()).ok();
+    }
+}
+
+/// Whether a program takes a bracketed paste.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pastes {
+    /// It asked for them.
+    Taken,
+    /// It did not.
+    Unknown,
+}
+
+/// Returns the keys that put a text into a program, with nothing in them that a terminal obeys but
+/// the paste itself (xterm's mode 2004) and returns.
+pub fn keys(text: &str, pastes: Pastes) -> String {
+    let text = report::plain(text);
+    match pastes {
+        Pastes::Taken => format!("\x1b[200~{text}\x1b[201~"),
+        Pastes::Unknown => text.replace('\n', "\r"),
     }
 }

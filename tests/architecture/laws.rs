@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What each room may name, where its floor alone would allow more.
-const NARROW: [(&str, &[&str]); 12] = [
+const NARROW: [(&str, &[&str]); 13] = [
     ("fault", &[]),
     ("disk", &["fault"]),
     ("process", &["api", "fault"]),
@@ -17,12 +17,13 @@ const NARROW: [(&str, &[&str]); 12] = [
     ("shim", &["api", "disk", "fault", "locks", "process", "records"]),
     ("store", &["api", "plan", "disk", "git"]),
     ("engine", &["api", "plan", "world"]),
+    ("mcp", &["api", "client"]),
     ("serve", &["api", "client"]),
-    ("cli", &["api", "client", "fault", "serve", "shim"]),
+    ("cli", &["api", "client", "fault", "mcp", "serve", "shim"]),
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 30] = [
+const WALLS: [(&str, Within); 32] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
@@ -40,9 +41,10 @@ const WALLS: [(&str, Within); 30] = [
     ("jsonschema", Within::Rooms(&["api"])),
     ("notify", Within::Rooms(&["store"])),
     ("pty_process", Within::Rooms(&["shim"])),
-    ("regex", Within::Rooms(&["shim"])),
+    ("regex", Within::Rooms(&["api", "shim"])),
+    ("rmcp", Within::Rooms(&["mcp"])),
     ("rustix", Within::Rooms(&["cli", "disk", "fault", "process", "shim", "tmux"])),
-    ("schemars", Within::Rooms(&["api"])),
+    ("schemars", Within::Rooms(&["api", "mcp"])),
     ("serde", Within::Anywhere),
     ("serde_json", Within::Anywhere),
     ("sha2", Within::Rooms(&["api"])),
@@ -53,6 +55,7 @@ const WALLS: [(&str, Within); 30] = [
     ("tracing", Within::FromFloor(FIRST_IMPURE)),
     ("tracing_subscriber", Within::Rooms(&["cli"])),
     ("uuid", Within::Rooms(&["world"])),
+    ("vte", Within::Rooms(&["shim"])),
 ];
 
 /// The files that may do what clippy's `disallowed-methods` forbid, and what for.

@@ -97,3 +97,27 @@ fn a_persons_commit_renews_their_claim_and_an_agents_does_not() {
     let until: jiff::Timestamp = renewed["expiresAt"].as_str().unwrap().parse().unwrap();
     assert!(until > now, "it holds for another lease");
 }
+
+#[test]
+fn a_worker_that_commits_in_a_checkout_that_is_no_tasks_is_refused() {
+    let (scene, worktree) = world(2);
+    scene.write("docs/new.md", "by a worker\n");
+    scene.git(&["add", "docs/new.md"]);
+    let commit = |class: &str| {
+        let mut git = scene.program("git");
+        let mark = format!("reconciler:docs:{}", "0".repeat(32));
+        git.env("RECONCILER_OWNER", mark).env("RECONCILER_WORKER", "codegen-1");
+        git.env("RECONCILER_REPO", &scene.root).env("RECONCILER_WORKTREE", &worktree);
+        git.env("RECONCILER_CLASS", class).env("RECONCILER_BYPASS", "I want to");
+        super::scene::said(git.args(["commit", "-m", "x"]).output().unwrap())
+    };
+    let said = refused(commit("execution"));
+    assert!(said.contains("commit refused. This work tree is not your task's."), "{said}");
+    assert!(said.contains(&format!("cd {}", worktree.display())), "{said}");
+    let said = refused(commit("decision"));
+    assert!(said.contains("you are to decide, and may change nothing"), "{said}");
+    // A person is none of that.
+    scene.git(&["reset", "-q"]);
+    scene.write("b.txt", "by a person\n");
+    scene.git(&["commit", "-q", "-m", "b", "--", "b.txt"]);
+}

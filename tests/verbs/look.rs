@@ -96,6 +96,29 @@ fn doctor_names_what_is_wrong_and_what_mends_it() {
 }
 
 #[test]
+fn doctor_says_what_one_agent_lacks() {
+    let scene = Scene::prepared();
+    let said = scene.run(&["doctor", "--for", "shell"]).ok();
+    assert!(said.contains("/bin/sh is /bin/sh") && said.contains("workers that run it: shell"));
+    let robot = r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Agent",
+        "metadata": {"name": "robot"},
+        "spec": {"argv": ["no-such-robot", "{prompt}"], "secretEnv": ["ROBOT_KEY"]}}"#;
+    scene.write("state/agents/robot.json", robot);
+    scene.commit("a robot");
+    let said = scene.run(&["doctor", "--for", "robot"]).fails(1);
+    for lack in [
+        "FAIL  there is no program `no-such-robot` on the PATH",
+        "warn  none of these is set here: ROBOT_KEY",
+        "FAIL  it is not approved on this machine",
+        "warn  no worker runs it",
+    ] {
+        assert!(said.contains(lack), "{lack}: {said}");
+    }
+    let said = scene.run(&["doctor", "--for", "nobody"]).fails(1);
+    assert!(said.contains("there is no agent nobody") && said.contains("claude"), "{said}");
+}
+
+#[test]
 fn doctor_outside_of_a_repository_still_looks_at_the_machine() {
     let scene = Scene::new();
     let home = scene.outside("home");

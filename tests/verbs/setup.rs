@@ -46,6 +46,34 @@ fn init_brings_back_no_example_that_was_deleted_while_there_are_others() {
 }
 
 #[test]
+fn init_tells_agents_once_how_to_work_here_and_leaves_what_people_wrote() {
+    let scene = Scene::new();
+    scene.write("AGENTS.md", "# Shop\n\nUse tabs.\n");
+    let said = scene.run(&["init"]).ok();
+    assert!(!said.contains("AGENTS.md"), "{said}");
+    let said = scene.run(&["init", "--agents"]).ok();
+    assert!(said.contains("git add AGENTS.md"), "{said}");
+    let text = scene.read("AGENTS.md");
+    assert!(text.starts_with("# Shop\n\nUse tabs.\n\n<!-- reconciler: begin -->\n"), "{text}");
+    // Every command that agents are told of is one.
+    let commands = text.split('`').filter_map(|words| words.strip_prefix("reconciler "));
+    let verbs: std::collections::BTreeSet<_> =
+        commands.filter_map(|words| words.split_whitespace().next()).collect();
+    assert!(verbs.len() >= 8, "{verbs:?}");
+    for verb in verbs {
+        scene.run(&[verb, "--help"]).ok();
+    }
+    let said = scene.run(&["init", "--agents"]).ok();
+    assert!(said.contains("there    AGENTS.md") && said.contains("nothing to do"), "{said}");
+    assert_eq!(scene.read("AGENTS.md"), text);
+    std::fs::rename(scene.root.join("AGENTS.md"), scene.root.join("CLAUDE.md")).unwrap();
+    std::os::unix::fs::symlink("CLAUDE.md", scene.root.join("AGENTS.md")).unwrap();
+    let said = scene.run(&["init", "--agents"]);
+    assert!(said.err.contains("AGENTS.md is a link"), "{said:?}");
+    assert!(scene.root.join("AGENTS.md").symlink_metadata().unwrap().is_symlink());
+}
+
+#[test]
 fn init_on_a_detached_head_asks_for_the_ref() {
     let scene = Scene::new();
     scene.write("a", "a");

@@ -145,6 +145,7 @@ impl Client {
         person: &Seat,
         force: Option<&str>,
     ) -> Result<Taken, Error> {
+        self.refuse_worker("a worker takes no task but its own", "do other work, and say so")?;
         let desired = self.wanted().await?;
         let spec = desired.tasks.get(task).ok_or_else(|| no_task(task, &desired))?;
         let spec = spec.spec.as_ref().ok_or_else(|| Error::Refused {
@@ -207,6 +208,8 @@ impl Client {
         person: &Seat,
         how: &Release,
     ) -> Result<Freed, Error> {
+        let instead = "say how yours ended: reconciler complete, or fail";
+        self.refuse_worker("a worker gives no task back", instead)?;
         let mut turn = self.turn().await?;
         let held = match (turn.held(task), how) {
             (Err(OwnershipError::Damaged(_)), Release::Forced { reason }) => {
@@ -311,7 +314,7 @@ impl Client {
         Ok(self.ownership().turn().await?)
     }
 
-    async fn wanted(&self) -> Result<Arc<Desired>, Error> {
+    pub(super) async fn wanted(&self) -> Result<Arc<Desired>, Error> {
         match self.visitor.desired().await {
             Sighting::Known(desired) => Ok(desired),
             Sighting::Unknown(why) => Err(Error::Unknown(why)),

@@ -58,6 +58,8 @@ impl Client {
             all.extend(paths.into_iter().filter(|one| !own.locked_files.contains(one)));
             return self.change(turn, (&place, &own), (all, desired.as_deref()), reason).await;
         }
+        let what = "a worker holds paths only in the worktree of its task";
+        self.refuse_worker(what, "go there: cd \"$RECONCILER_WORKTREE\"")?;
         let person = self.person(named).await?;
         let turn = self.turn().await?;
         let wanted = grant::with_shared(&paths, grant::policy(desired.as_deref()));

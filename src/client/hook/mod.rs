@@ -13,8 +13,9 @@ use super::beyond::{refuse_beyond_link, top_of};
 use super::check::Checked;
 use super::hooks::HookName;
 use super::{Environment, Error};
+use crate::api::attempt::OWNER_VARIABLE;
 use crate::api::event::{Event, EventKind};
-use crate::api::name::{Seat, TaskName};
+use crate::api::name::{Owner, Seat, TaskName};
 use crate::api::path::{Case, PathPattern};
 use crate::git::{HookPlace, Operation};
 use crate::locks::Claims;
@@ -28,7 +29,7 @@ use own::without_own;
 use presumed::presumed;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The variable by which a person says why a lock is to be passed over, this once.
 pub const BYPASS: &str = "RECONCILER_BYPASS";
@@ -113,6 +114,13 @@ pub enum Objection {
         /// The generation of the lock of now; none when the task has no lock.
         now: Option<u64>,
     },
+    /// A worker commits in a work tree that is not its own.
+    Elsewhere {
+        /// Its task.
+        task: TaskName,
+        /// Where it is to work; nothing when it is to change nothing.
+        worktree: Option<PathBuf>,
+    },
     /// A lock cannot be understood, and may hold the path.
     Damaged {
         /// The path; none when nothing says what it holds, so that it may be anything.
@@ -140,6 +148,9 @@ pub async fn judge_hook(
     let place = HookPlace::of(directory).await?;
     let root = lock_root(&place)?;
     let (locks, author) = (Claims::at(&root), author_of(&place)?);
+    if let Some(refused) = elsewhere((call, &place), &author, (&root, &environment)) {
+        return Ok(Ruling::Refused(refused));
+    }
     let may_hold_state = matches!(call.hook, HookName::PreCommit | HookName::PreMergeCommit);
     if !may_hold_state && author == Author::Person && locks.is_empty()? {
         return Ok(Ruling::Passed);
@@ -178,6 +189,34 @@ pub async fn judge_hook(
     };
     note_bypass(&root, &refused, reason)?;
     Ok(Ruling::Bypassed(refused))
+}
+
+/// Returns the refusal for a worker that commits where no task is worked on, as in the main checkout.
+/// Its environment says who it is; that takes rights away and never gives any.
+fn elsewhere(
+    (call, place): (&HookCall, &HookPlace),
+    author: &Author,
+    (root, environment): (&Path, &Environment),
+) -> Option<Refused> {
+    let variable = |name: &str| environment.variables.get(name);
+    let owner = Owner::parse(variable(OWNER_VARIABLE)?)?;
+    let is_here = variable("RECONCILER_REPO").is_some_and(|repo| Path::new(repo) == root);
+    if *author != Author::Person || !is_here || call.hook == HookName::PrePush {
+        return None;
+    }
+    let is_decision = variable("RECONCILER_CLASS").is_some_and(|class| class == "decision");
+    let worktree = variable("RECONCILER_WORKTREE").filter(|_| !is_decision).map(PathBuf::from);
+    let task = owner.task;
+    Some(Refused {
+        action: action(call.hook, place.operation().ok()?).0,
+        way_out: None,
+        task: Some(task.clone()),
+        worker: variable("RECONCILER_WORKER").and_then(|seat| seat.clone().try_into().ok()),
+        objections: vec![Objection::Elsewhere { task, worktree }],
+        changed: 0,
+        free: Vec::new(),
+        now: clock::now(),
+    })
 }
 
 /// Judges whether whoever works in a directory may change these paths; they are meant from there.
@@ -352,7 +391,9 @@ fn note_bypass(root: &Path, refused: &Refused, reason: &str) -> Result<(), Error
     for objection in &refused.objections {
         let task = match objection {
             Objection::Held { task, .. } | Objection::Damaged { task, .. } => task,
-            Objection::Outside { .. } | Objection::Fenced { .. } => continue,
+            Objection::Outside { .. } | Objection::Fenced { .. } | Objection::Elsewhere { .. } => {
+                continue;
+            }
         };
         if told.insert(task) {
             Records::at(root).append(&Event {

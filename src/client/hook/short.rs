@@ -3,6 +3,7 @@
 
 use super::gather::{author_of, is_state, lock_root};
 use super::renew;
+use crate::api::attempt::OWNER_VARIABLE;
 use crate::api::path::Case;
 use crate::client::Environment;
 use crate::client::hooks::HookName;
@@ -27,6 +28,9 @@ fn look(hook: HookName, directory: &Path, environment: &Environment) -> Option<b
     let variables = &environment.variables;
     let place = HookPlace::at_once(directory, variables)?;
     let (locks, author) = (Claims::at(&lock_root(&place).ok()?), author_of(&place).ok()?);
+    if author == Author::Person && variables.contains_key(OWNER_VARIABLE) {
+        return None;
+    }
     if !is_first && author == Author::Person && locks.is_empty().ok()? {
         return Some(true);
     }

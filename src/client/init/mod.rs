@@ -1,10 +1,11 @@
 //! Init: prepares a repository. What would change is a value that is shown first; it writes only
 //! what is missing, and commits nothing.
 
+mod agents_md;
 mod examples;
 
 use super::{Client, Error, HookStep, HooksMode, REF_KEY};
-use crate::agents;
+use crate::agents::{self, PLAIN};
 use crate::api::key::{Key, STATE_FOLDER};
 use crate::api::name::BranchName;
 use crate::api::{Kind, Policy, schema};
@@ -23,6 +24,8 @@ pub struct InitOptions {
     pub state_ref: Option<String>,
     /// Which hooks are installed.
     pub hooks: InitHooks,
+    /// Whether agents are told in AGENTS.md how to work here.
+    pub tells_agents: bool,
 }
 
 /// Which hooks are installed.
@@ -55,7 +58,7 @@ pub struct InitPlan {
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Writes a file that is missing, or a schema of an older version.
+    /// Writes a file that is missing, a schema of an older version, or our section of AGENTS.md.
     Write {
         /// From the root of the repository.
         path: String,
@@ -103,6 +106,9 @@ impl Client {
             plan.notes.push(note.to_owned());
         } else {
             self.plan_files(&mut plan)?;
+            if options.tells_agents {
+                plan_agents_md(&mut plan)?;
+            }
             let here = self.repository.work_tree_of(directory).await?;
             if let Some(here) = here.filter(|here| *here != plan.root) {
                 plan.notes.push(format!(
@@ -228,8 +234,10 @@ impl Client {
     }
 
     fn plan_approval(&self, plan: &mut InitPlan) -> Result<(), Error> {
+        // The others are handed secrets: `reconciler trust` shows them first.
+        let harmless = agents::built_in().iter().filter(|(name, _)| PLAIN.contains(&name.as_str()));
         let digest = |(name, spec): &(_, _)| Desired::trust_digest(name, spec);
-        let digests: Vec<String> = agents::built_in().iter().map(digest).collect();
+        let digests: Vec<String> = harmless.map(digest).collect();
         let approved = self.visitor.trust().read()?;
         if self.environment.state_home().is_none() {
             return Err(crate::store::TrustError::NoPlace.into());
@@ -245,6 +253,24 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Plans our section of AGENTS.md; a file that we do not understand is left to people.
+fn plan_agents_md(plan: &mut InitPlan) -> Result<(), Error> {
+    let file = plan.root.join(agents_md::PATH);
+    let is_link = file.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    let bytes = disk::read(&file, disk::RECORD_MAX)?.unwrap_or_default();
+    let text = String::from_utf8(bytes).ok().filter(|_| !is_link);
+    let path = agents_md::PATH.to_owned();
+    match text.as_deref().and_then(|before| Some((before, agents_md::with_section(before)?))) {
+        Some((before, after)) if before == after => plan.there.push(path),
+        Some((_, text)) => plan.steps.push(Step::Write { path, text }),
+        None => plan.notes.push(format!(
+            "{path} is a link, no text, or has one mark of our section alone: mend that, and run this \
+             again"
+        )),
+    }
+    Ok(())
 }
 
 fn set_mode(path: &Path, mode: std::fs::Permissions) -> Result<(), disk::Error> {

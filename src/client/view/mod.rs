@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod attempt;
+pub mod eta;
 pub mod lock;
 pub mod policy;
 pub mod status;

@@ -2,11 +2,13 @@
 //! attempts beside it.
 
 use super::attempt::{AttemptView, attempts_of};
+use super::eta::{self, Eta};
 use super::{Snapshot, View};
 use crate::api::Kind;
 use crate::api::claim::Claim;
 use crate::api::condition::Condition;
 use crate::api::name::TaskName;
+use crate::api::report::Progress;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::report::{Reason, TaskReport};
 use jiff::Timestamp;
@@ -38,6 +40,10 @@ pub struct TaskStatus {
     pub attempt: Option<u32>,
     /// Its attempts, oldest first.
     pub attempts: Vec<AttemptView>,
+    /// How far its running or last attempt is, if it said so.
+    pub progress: Option<Progress>,
+    /// How long its running attempt will still take, if that can be told.
+    pub eta: Option<Eta>,
     /// Its branch.
     pub branch: Option<String>,
     /// Where its worktree is, if it has one.
@@ -179,6 +185,7 @@ fn status(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> TaskStat
     let mut worktrees = observed.worktrees.known().into_iter().flatten();
     let mut sessions = observed.sessions.known().into_iter().flatten();
     let claim = observed.claims.known().and_then(|claims| claims.get(name));
+    let last = observed.tasks.known().and_then(|tasks| tasks.get(name)?.attempts.last());
     TaskStatus {
         state: report.state,
         reason: report.reason,
@@ -189,6 +196,8 @@ fn status(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> TaskStat
         worker: report.seat.as_ref().map(ToString::to_string),
         attempt: report.attempt,
         attempts: attempts_of(snapshot, name),
+        progress: last.and_then(|last| last.said.progress.clone()),
+        eta: last.and_then(|last| eta::of(snapshot, last)),
         branch: report.branch.as_ref().map(ToString::to_string),
         worktree: worktrees
             .find(|one| is_its(one.owner.as_ref()))

@@ -1,6 +1,10 @@
 //! Doctor: everything that keeps tasks from running, each with what mends it. It changes nothing
 //! but a file it writes to see whether it can, and removes at once.
 
+mod agent;
+
+pub use agent::examine_agent;
+
 use super::check::judge;
 use super::{
     Client, Environment, Error, HookState, HooksMode, LoopState, REF_KEY, Snapshot, Version,
@@ -251,6 +255,7 @@ impl Client {
         };
         for agent in agents.iter().filter(|one| !one.workers.is_empty()) {
             let name = &agent.name;
+            agent::program(found, (MACHINE, &agent.spec), &self.environment);
             if agent.approved {
                 found.ok(MACHINE, format!("agent {name} is approved"));
                 continue;
