@@ -8,6 +8,7 @@ use reconciler::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, Failure, ProcessId, Program, TaskRecord,
 };
 use reconciler::api::claim::{BootTime, Claim, Heartbeat};
+use reconciler::api::hold::Holds;
 use reconciler::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
 use reconciler::api::path::PathPattern;
 use reconciler::api::task::Class;
@@ -461,7 +462,7 @@ fn lines(seen: &Observed) -> Vec<String> {
     let rescues = known("rescues", &seen.rescues, &mut more).into_iter().flatten();
     lines.extend(rescues.map(|name| format!("rescue {name}")));
     let holds = known("holds", &seen.holds, &mut more).into_iter();
-    lines.extend(holds.flat_map(|holds| holds.iter()).map(|(target, hold)| match hold {
+    lines.extend(holds.flat_map(Holds::iter).map(|(target, hold)| match hold {
         Ok(hold) => format!("{target} is {hold}"),
         Err(_) => format!("{target} is held, damaged"),
     }));
