@@ -120,6 +120,15 @@ impl Holds {
         }
     }
 
+    /// Takes the hold on this away.
+    pub fn remove(&mut self, target: &Target) {
+        match target {
+            Target::All => self.all = None,
+            Target::Task(name) => drop(self.tasks.remove(name)),
+            Target::Worker(name) => drop(self.workers.remove(name)),
+        }
+    }
+
     /// Returns every hold, with what it is on.
     pub fn iter(&self) -> impl Iterator<Item = (Target, &HoldSighting)> {
         let tasks = self.tasks.iter().map(|(name, hold)| (Target::Task(name.clone()), hold));

@@ -3,6 +3,7 @@
 
 use crate::common::{TestEnvironment, is_there, poll};
 use reconciler::api::attempt::AttemptId;
+use reconciler::api::hold::Target;
 use reconciler::api::name::{CommitId, Owner};
 use reconciler::git::Repository;
 use reconciler::plan::observed::EmptyState;
@@ -86,6 +87,20 @@ impl Host {
                 while identity::is_alive(&shim).unwrap() {
                     poll();
                 }
+            }
+            Deed::HoldBack(target, hold) => self.world.records().set_hold(target, hold).unwrap(),
+            Deed::DamageHold(target) => {
+                self.world.records().hold(target).unwrap().unwrap();
+                let file = match target {
+                    Target::All => "all.json".to_owned(),
+                    Target::Task(name) => format!("task.{name}.json"),
+                    Target::Worker(name) => format!("worker.{name}.json"),
+                };
+                fs::write(self.env.path(".reconciler/holds").join(file), "{").unwrap();
+            }
+            Deed::Lift(target) => self.world.records().lift_hold(target).unwrap(),
+            Deed::LetTryAnew(task, retrial) => {
+                self.world.records().set_retrial(task, retrial).unwrap();
             }
             Deed::DamageClaim(task) => {
                 let claims = self.env.path(".task-locks");

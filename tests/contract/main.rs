@@ -45,7 +45,9 @@ contract! {
         a_claim_is_renewed_and_released_by_its_holder_only,
         a_claim_after_a_release_is_of_the_next_generation,
         a_damaged_claim_is_neither_replaced_nor_released,
-        a_failure_is_noted_and_cleared;
+        a_failure_is_noted_and_cleared,
+        a_hold_stands_until_it_is_lifted_also_as_half_a_file,
+        a_word_that_a_task_may_try_anew_goes_with_its_record;
     worktrees:
         a_branch_is_made_once,
         a_branch_that_is_elsewhere_is_left_there,
@@ -73,6 +75,7 @@ contract! {
         an_attempt_is_closed_once,
         an_attempt_that_is_not_there_is_neither_closed_nor_stopped,
         the_first_reason_to_stop_stands,
+        an_attempt_is_drained_while_its_worker_is,
         records_are_swept;
     sessions:
         a_session_is_made_of_a_prepared_attempt_only,

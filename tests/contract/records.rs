@@ -2,6 +2,7 @@
 
 use crate::scene::{AlreadySo, Done, Failed, Refused, Stage, failure, name, time};
 use reconciler::api::attempt::{Exit, ExitReason};
+use reconciler::api::hold::{Hold, HoldKind, Retrial, Target};
 use reconciler::api::path::PathPattern;
 use reconciler::api::worker::WorkerType;
 use reconciler::plan::action::Action;
@@ -145,4 +146,36 @@ pub(crate) fn a_failure_is_noted_and_cleared(on: &Stage) {
     on.act(&Action::ClearFailure(name("alpha")), Done);
     on.act(&Action::ClearFailure(name("alpha")), Done);
     on.sees_not("failure alpha: 2");
+}
+
+pub(crate) fn hold(kind: HoldKind) -> Hold {
+    let (by, reason) = ("ada".to_owned(), "quota".to_owned());
+    Hold { kind, by, since: time(0), until: Some(time(60)), reason }
+}
+
+pub(crate) fn a_hold_stands_until_it_is_lifted_also_as_half_a_file(on: &Stage) {
+    let (task, all) = (Target::Task(name("alpha")), Target::All);
+    on.deed(&Deed::HoldBack(task.clone(), hold(HoldKind::Pause)));
+    on.deed(&Deed::HoldBack(all.clone(), hold(HoldKind::Pause)));
+    let paused = "paused by ada since 2023-11-14T22:13:20Z until 2023-11-14T22:14:20Z: quota";
+    on.sees(&format!("task alpha is {paused}"));
+    on.deed(&Deed::DamageHold(all.clone()));
+    on.sees("everything is held, damaged");
+    on.deed(&Deed::Lift(all));
+    on.sees_not("everything is held, damaged");
+    on.sees(&format!("task alpha is {paused}"));
+    on.deed(&Deed::Lift(task));
+    on.sees_not(&format!("task alpha is {paused}"));
+}
+
+pub(crate) fn a_word_that_a_task_may_try_anew_goes_with_its_record(on: &Stage) {
+    on.act(&on.record("alpha", 1), Done);
+    let owner = on.owner("alpha", 1);
+    let (by, reason) = ("ada".to_owned(), String::new());
+    let retrial = Retrial { uid: owner.uid.clone(), after: 3, by, at: time(0), reason };
+    on.deed(&Deed::LetTryAnew(name("alpha"), retrial));
+    on.sees("retrial alpha: after 3");
+    on.act(&Action::Forget(owner), Done);
+    on.act(&on.record("alpha", 1), Done);
+    on.sees_not("retrial alpha: after 3");
 }

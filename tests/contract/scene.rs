@@ -8,6 +8,7 @@ use reconciler::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, Failure, ProcessId, Program, TaskRecord,
 };
 use reconciler::api::claim::{BootTime, Claim, Heartbeat};
+use reconciler::api::hold::Holds;
 use reconciler::api::name::{BranchName, CommitId, Owner, TaskName, Uid};
 use reconciler::api::path::PathPattern;
 use reconciler::api::task::Class;
@@ -427,6 +428,8 @@ fn lines(seen: &Observed) -> Vec<String> {
         }
         let failure = task.failure.as_ref();
         lines.extend(failure.map(|one| format!("failure {name}: {}", one.count)));
+        let retrial = task.retrial.as_ref();
+        lines.extend(retrial.map(|one| format!("retrial {name}: after {}", one.after)));
     }
     for (name, claim) in known("claims", &seen.claims, &mut more).into_iter().flatten() {
         lines.push(match claim {
@@ -458,6 +461,11 @@ fn lines(seen: &Observed) -> Vec<String> {
     lines.extend(tasks.map(|(name, _)| format!("branch {name}")));
     let rescues = known("rescues", &seen.rescues, &mut more).into_iter().flatten();
     lines.extend(rescues.map(|name| format!("rescue {name}")));
+    let holds = known("holds", &seen.holds, &mut more).into_iter();
+    lines.extend(holds.flat_map(Holds::iter).map(|(target, hold)| match hold {
+        Ok(hold) => format!("{target} is {hold}"),
+        Err(_) => format!("{target} is held, damaged"),
+    }));
     if let Some(left) = known("leftovers", &seen.leftovers, &mut more) {
         lines.extend(left.trash.iter().map(|(name, _)| format!("trash {name}")));
         lines.extend(left.attempts.iter().map(|(name, _)| format!("attempts {name}")));

@@ -2,7 +2,9 @@
 //! output. Real programs on a real terminal.
 
 use crate::scene::{Scene, scene, send, wait_for};
+use jiff::SignedDuration;
 use reconciler::api::attempt::{ExitReason, FailureClass};
+use reconciler::api::hold::{Hold, HoldKind, Target};
 use reconciler::api::report::{Message, Outcome, Report, Source};
 use reconciler::disk::Published;
 use reconciler::process::clock;
@@ -74,6 +76,26 @@ fn messages_are_typed_in_order_and_once() {
     send(&shim, "USR1");
     scene.wait_for_log("got third[201~");
     assert_eq!(scene.log().matches("got first").count(), 1);
+    send(&shim, "HUP");
+    scene.end_of(shim);
+}
+
+#[test]
+fn a_message_waits_while_the_task_is_paused() {
+    let script = "stty -echo; echo ready; while read -r line; do echo \"got $line\"; done";
+    let scene = talking(script, json!({ "listens": true }));
+    let (by, reason) = ("ada".to_owned(), String::new());
+    let (since, until) = (clock::now(), clock::now() + SignedDuration::from_secs(2));
+    let hold = Hold { kind: HoldKind::Pause, by, since, until: Some(until), reason };
+    scene.records.set_hold(&Target::All, &hold).unwrap();
+    let shim = scene.start();
+    scene.wait_for_log("ready");
+    scene.records.send(&scene.attempt.id, &message("first")).unwrap();
+    wait_for("the message to be typed", || {
+        send(&shim, "USR1");
+        scene.log().contains("got first").then_some(())
+    });
+    assert!(clock::now() >= until, "it was typed before the pause was over");
     send(&shim, "HUP");
     scene.end_of(shim);
 }

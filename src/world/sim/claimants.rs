@@ -42,6 +42,12 @@ impl State {
         if self.strikes(Fault::PersonClaims) {
             let mut names: Vec<TaskName> = self.desired.tasks.keys().cloned().collect();
             names.push("lock-1".parse().expect("a name"));
+            let by_person = self.claims.iter().filter(|(_, claim)| claim.content.is_by_person());
+            let theirs: Vec<TaskName> = by_person.map(|(name, _)| name.clone()).collect();
+            // Who has something does something about it more often than others ask for it.
+            if !theirs.is_empty() && !self.rng.one_in(3) {
+                names = theirs;
+            }
             let Some(name) = self.rng.pick(&names).cloned() else { return };
             let what = self.rng.below(6);
             self.meddle_with_claim(&name, what);

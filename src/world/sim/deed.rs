@@ -3,6 +3,7 @@
 
 use super::{File, SimWorktree, State};
 use crate::api::attempt::{AttemptId, ExitReason};
+use crate::api::hold::{Hold, Retrial, Target};
 use crate::api::name::{BranchName, Owner};
 use crate::plan::observed::{Session, WorktreeState};
 use std::collections::BTreeSet;
@@ -40,6 +41,14 @@ pub enum Deed {
     KillShim(AttemptId),
     /// Half of the file of a claim is gone.
     DamageClaim(crate::api::name::TaskName),
+    /// A person holds something back.
+    HoldBack(Target, Hold),
+    /// Half of the file of a hold is gone.
+    DamageHold(Target),
+    /// A person lifts a hold.
+    Lift(Target),
+    /// A person lets a task try anew.
+    LetTryAnew(crate::api::name::TaskName, Retrial),
 }
 
 impl State {
@@ -79,6 +88,14 @@ impl State {
                     shim.alive = false;
                 }
                 self.close_terminal(id);
+            }
+            Deed::HoldBack(target, hold) => self.holds.insert(target.clone(), Ok(hold.clone())),
+            Deed::DamageHold(target) => {
+                self.holds.insert(target.clone(), Err("half a file".to_owned()));
+            }
+            Deed::Lift(target) => self.holds.remove(target),
+            Deed::LetTryAnew(task, retrial) => {
+                self.retrials.insert(task.clone(), retrial.clone());
             }
             Deed::DamageClaim(task) => {
                 self.claims.entry(task.clone()).and_modify(|one: &mut File<_>| one.damaged = true);

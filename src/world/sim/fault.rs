@@ -78,11 +78,13 @@ pub enum Fault {
     ShimPaused,
     /// The machine sleeps.
     Suspended,
+    /// A person pauses, cordons or drains something, lifts what they held, or lets a task try anew.
+    HeldBack,
 }
 
 impl Fault {
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::CrashBefore,
         Self::CrashAfter,
         Self::ErrorBefore,
@@ -118,6 +120,7 @@ impl Fault {
         Self::PersonClaims,
         Self::ShimPaused,
         Self::Suspended,
+        Self::HeldBack,
     ];
 }
 

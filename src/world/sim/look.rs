@@ -109,6 +109,7 @@ impl State {
             attempts: folders.collect(),
             trash: self.trash.iter().map(|(name, (at, _))| (name.clone(), *at)).collect(),
         };
+        let holds = self.holds.clone();
         let mut observed = Observed {
             now: self.now,
             nonce,
@@ -125,7 +126,7 @@ impl State {
             rescues: self.seen(rescues),
             trusted: self.seen(trusted),
             leftovers: self.seen(leftovers),
-            holds: Sighting::Known(crate::api::hold::Holds::default()),
+            holds: self.seen(holds),
             machine: crate::plan::observed::Machine::idle(),
             empty_state: EmptyState::Doubted,
         };
@@ -146,6 +147,7 @@ impl State {
         self.put_back(&mut observed.rescues, old.map(|old| &old.rescues));
         self.put_back(&mut observed.trusted, old.map(|old| &old.trusted));
         self.put_back(&mut observed.leftovers, old.map(|old| &old.leftovers));
+        self.put_back(&mut observed.holds, old.map(|old| &old.holds));
         self.earlier = earlier;
     }
 
@@ -182,7 +184,8 @@ impl State {
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();
-            found.insert(name.clone(), TaskSighting { record, attempts, failure, retrial: None });
+            let retrial = self.retrials.get(name).cloned();
+            found.insert(name.clone(), TaskSighting { record, attempts, failure, retrial });
         }
         found
     }

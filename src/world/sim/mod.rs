@@ -6,6 +6,7 @@ mod check;
 mod claimants;
 mod deed;
 mod fault;
+mod held;
 mod look;
 mod people;
 mod perform;
@@ -25,6 +26,7 @@ pub use tape::Tape;
 use super::{ActionError, Look, Outcome, World};
 use crate::api::attempt::{Attempt, Exit, ExitReason, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
+use crate::api::hold::{Holds, Retrial};
 use crate::api::name::{BranchName, CommitId, Owner, TaskName};
 use crate::api::task::TaskSpec;
 use crate::plan::action::{Action, Subject};
@@ -80,6 +82,9 @@ struct State {
     crashed: bool,
     full_until: Option<Timestamp>,
     untrusted: bool,
+    /// What people hold back, and what they let try anew.
+    holds: Holds,
+    retrials: BTreeMap<TaskName, Retrial>,
     poisoned: Option<TaskName>,
     earlier: Option<Look>,
     seen: Arc<Seen>,
@@ -199,6 +204,8 @@ impl SimWorld {
             crashed: false,
             full_until: None,
             untrusted: false,
+            holds: Holds::default(),
+            retrials: BTreeMap::new(),
             poisoned,
             earlier: None,
             seen: Arc::default(),
@@ -484,6 +491,7 @@ impl State {
         self.crashed = false;
         self.full_until = None;
         self.untrusted = false;
+        self.holds = Holds::default();
         self.rival = None;
         self.earlier = None;
         self.refusing = None;

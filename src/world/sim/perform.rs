@@ -87,6 +87,7 @@ impl State {
             return Ok(Outcome::AlreadySo);
         }
         self.failures.remove(&owner.task);
+        self.retrials.remove(&owner.task);
         if self.tears() {
             return died();
         }
@@ -251,7 +252,7 @@ impl State {
     fn ask_to_stop(&mut self, id: &AttemptId, why: StopReason, at: Timestamp) -> Answer {
         let torn = self.tears();
         let held = self.held(&id.owner.task)?.cloned();
-        let (now, boot) = (self.now, self.boot_time());
+        let (now, boot, drained) = (self.now, self.boot_time(), self.drained());
         let Some(one) = self.attempt(&id.owner, id.number) else {
             return Ok(refused("there is no such attempt"));
         };
@@ -260,11 +261,11 @@ impl State {
                 held.is_some_and(|held| !held.time_left(now, &boot).is_positive())
             }
             StopReason::TakenOver => held.is_some_and(|held| held.seat != one.attempt.seat),
+            StopReason::Drained => drained.contains(&one.attempt.seat.worker),
             StopReason::Suspended
             | StopReason::Deleted
             | StopReason::SpecChanged
             | StopReason::WorkerGone
-            | StopReason::Drained
             | StopReason::Restarted => true,
         };
         if !stands {

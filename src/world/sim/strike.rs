@@ -12,6 +12,7 @@ impl State {
         self.shake();
         self.people();
         self.claimants();
+        self.hold_back();
     }
 
     fn kill_something(&mut self) {

@@ -116,8 +116,11 @@ impl State {
     fn may_try_again(&self, name: &TaskName) -> Option<&'static str> {
         let spec = self.desired.tasks.get(name)?.spec.as_ref()?;
         let hash = run_hash(spec);
-        let of_this = |one: &&SimAttempt| one.attempt.run_hash == hash;
         let owner = self.records.get(name)?.content.owner();
+        let retrial = self.retrials.get(name).filter(|one| one.uid == owner.uid);
+        let after = retrial.map_or(0, |one| one.after);
+        let of_this =
+            |one: &&SimAttempt| one.attempt.run_hash == hash && one.attempt.id.number > after;
         let attempts = self.attempts_of(&owner).filter(of_this);
         let ends = attempts.filter_map(|one| one.exit.as_ref());
         let failures = ends.filter(|exit| exit.reason.is_failure()).count();
