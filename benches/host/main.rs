@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod agents;
 mod claims;
 mod scale;
 mod scene;
@@ -28,11 +29,12 @@ const IDLE: Duration = Duration::from_secs(30);
 fn main() {
     // `ONLY=create` measures one group of rows.
     let only = std::env::var("ONLY").unwrap_or_default();
-    let groups: [(&str, fn()); 7] = [
+    let groups: [(&str, fn()); 8] = [
         ("plan", scale::report),
         ("create", create),
         ("retire", retire),
         ("many", many),
+        ("agents", agents::report),
         ("commit", commit),
         ("claims", claims::report),
         ("forecast", forecast),

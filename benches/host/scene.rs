@@ -8,6 +8,7 @@ use reconciler::engine;
 use reconciler::git::Repository;
 use reconciler::plan::desired::Desired;
 use reconciler::plan::observed::EmptyState;
+use reconciler::records::Records;
 use reconciler::store::Trust;
 use reconciler::world::host::{HostWorld, Role, Setting, socket_name};
 use std::collections::BTreeMap;
@@ -278,6 +279,41 @@ impl Scene {
     /// Commits a task; returns how long after the ref began to move its command ran.
     pub(crate) fn ours(&self, name: &str) -> f64 {
         self.ours_at_once(&[name.to_owned()])
+    }
+
+    /// Commits tasks at once.
+    pub(crate) fn commit_tasks(&self, tasks: &[(&str, serde_json::Value)]) {
+        for (name, spec) in tasks {
+            self.write(&format!("tasks/{name}.json"), &object("Task", name, &spec.to_string()));
+        }
+        self.git(&["add", "state"]);
+        self.git(&["commit", "--quiet", "--message=tasks"]);
+    }
+
+    /// Returns where a task can write something down.
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
+        self.path("out").join(name)
+    }
+
+    /// Returns the number that a task wrote down, once it did.
+    pub(crate) fn number_in(&self, name: &str) -> u128 {
+        self.starts(name, 1)[0][0]
+    }
+
+    /// Returns when the first attempt of a task ended, in nanoseconds since 1970, once it did.
+    pub(crate) fn ended_at(&self, name: &str) -> u128 {
+        let records = Records::at(&self.repo());
+        let start = Instant::now();
+        loop {
+            let tasks = records.tasks().unwrap();
+            let owner = tasks[&name.parse().unwrap()].as_ref().unwrap().owner();
+            let exit = records.attempts_of(&owner).unwrap()[0].exit.clone();
+            if let Some(exit) = exit {
+                return u128::try_from(exit.unwrap().ended_at.as_nanosecond()).unwrap();
+            }
+            assert!(start.elapsed() < DEADLINE, "{name} did not end");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Commits tasks at once; returns how long after the ref began to move the last command ran.
