@@ -125,9 +125,16 @@ async fn the_index_and_head_of_a_person_and_worktrees_of_others_are_left() {
     let (index, head) = (lock(&scratch, "index.lock"), lock(&scratch, "HEAD.lock"));
     let (mut seen, now) = (SeenLocks::default(), clock::since_boot());
     assert_eq!(scratch.repository.sweep_locks(&mut seen, now).unwrap(), []);
-    let left = scratch.repository.sweep_locks(&mut seen, now + PATIENCE).unwrap();
+    let mut left = Vec::new();
+    let mut looks = 0;
+    // Between its fork and its exec a process of another test has open what this one wrote.
+    while left.len() < 2 && looks < 50 {
+        looks += 1;
+        left.extend(scratch.repository.sweep_locks(&mut seen, now + PATIENCE * looks).unwrap());
+    }
+    left.sort_by_key(|one| format!("{one:?}"));
     assert_eq!(left, [Stale::Left(head.clone()), Stale::Left(index.clone())]);
-    let again = scratch.repository.sweep_locks(&mut seen, now + PATIENCE * 2).unwrap();
+    let again = scratch.repository.sweep_locks(&mut seen, now + PATIENCE * (looks + 1)).unwrap();
     assert_eq!(again, [], "it is told once");
     assert!([theirs, index, head].iter().all(|path| is_there(path)));
 }
