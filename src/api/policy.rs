@@ -100,7 +100,7 @@ impl Default for Limits {
             max_concurrent_tasks: 50,
             max_load_percent: 0,
             min_free_memory_megabytes: 0,
-            min_free_disk_megabytes: 500,
+            min_free_disk_megabytes: 0,
         }
     }
 }

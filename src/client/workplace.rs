@@ -27,10 +27,7 @@ impl Client {
             what,
             help: format!("see where it is: reconciler describe task {task}"),
         };
-        let tasks = self.records().tasks()?;
-        let record = tasks.get(task).ok_or_else(|| refused(format!("no task {task} was seen")))?;
-        let record = record.as_ref().map_err(|damage| refused(damage.to_string()))?;
-        let attempts = self.records().attempts_of(&record.owner())?;
+        let attempts = self.records().attempts_of(&self.record_of(task)?.owner())?;
         let attempt = attempts.last().and_then(|last| last.attempt.as_ref().ok());
         let attempt = attempt.ok_or_else(|| refused(format!("{task} was never started")))?;
         let directory = attempt.directory.clone();

@@ -56,6 +56,10 @@ fn a_mask_that_lets_everybody_in_lets_nobody_into_what_is_ours() {
                 continue;
             }
             let meta = path.symlink_metadata().unwrap();
+            // The mode of a link lets nobody do anything.
+            if meta.is_symlink() {
+                continue;
+            }
             assert_eq!(meta.permissions().mode() & 0o022, 0, "{}", path.display());
             if meta.is_dir() {
                 folders.push(path);

@@ -222,7 +222,8 @@ fn nothing_starts_on_a_machine_without_room_and_it_is_looked_at_again_soon() {
         "pending MachineBusy: this machine has no room: its free memory is 999 MB, and 1000 MB is \
          the least",
     );
-    let full = scene().task("login", json!({})).registered("login", 9);
+    let limits = json!({ "limits": { "minFreeDiskMegabytes": 500 } });
+    let full = scene().policy(limits).task("login", json!({})).registered("login", 9);
     full.with(|_, observed| observed.machine.free_disk_megabytes = Sighting::Known(499)).says(
         "login",
         "pending MachineBusy: this machine has no room: its free disk is 499 MB, and 500 MB is the \
