@@ -73,7 +73,9 @@ mod tests {
             let folder = root.path().join("ours");
             fs::create_dir(&folder).unwrap();
             fs::write(folder.join("record"), "kept").unwrap();
-            private.map(|name| fs::create_dir(root.path().join(name)).unwrap());
+            if let Some(name) = private {
+                fs::create_dir(root.path().join(name)).unwrap();
+            }
             make_ignored_folder(&folder).unwrap();
             assert_eq!(fs::read(folder.join("record")).unwrap(), b"kept");
             assert_eq!(fs::read(folder.join(".gitignore")).unwrap(), b"*\n");
