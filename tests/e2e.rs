@@ -25,6 +25,8 @@ mod idle;
 mod kills;
 #[path = "e2e/ledger.rs"]
 mod ledger;
+#[path = "e2e/lives.rs"]
+mod lives;
 #[path = "e2e/places.rs"]
 mod places;
 #[path = "e2e/queue.rs"]

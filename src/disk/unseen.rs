@@ -53,13 +53,13 @@ mod tests {
         fs::create_dir(&private).unwrap();
         // No pid is so high.
         fs::create_dir(private.join(".tmp-2000000000-x")).unwrap();
+        let make = &|n: u32| {
+            make_ignored_folder(&folder).unwrap();
+            fs::write(folder.join(n.to_string()), "record").unwrap();
+        };
         std::thread::scope(|scope| {
             for n in 0..8 {
-                let folder = &folder;
-                scope.spawn(move || {
-                    make_ignored_folder(folder).unwrap();
-                    fs::write(folder.join(n.to_string()), "record").unwrap();
-                });
+                scope.spawn(move || make(n));
             }
         });
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 9);
