@@ -31,6 +31,8 @@ mod lives;
 mod places;
 #[path = "e2e/queue.rs"]
 mod queue;
+#[path = "e2e/restarts.rs"]
+mod restarts;
 #[path = "e2e/start.rs"]
 mod start;
 #[path = "e2e/state.rs"]

@@ -24,15 +24,27 @@ pub(super) fn of(
     if can_resume(scene, seat, (attempt, end)) && attempt.run_hash == run_hash(spec) {
         let named = last.said.conversation.clone();
         let conversation = named.unwrap_or_else(|| attempt.beginning.conversation.clone());
-        return Beginning { conversation, resumes: true, history: String::new() };
+        return Beginning { conversation, resumes: true, history: open(last).unwrap_or_default() };
     }
     let how = end.map_or_else(|| "vanished".to_owned(), ToString::to_string);
-    let history = format!(
+    let mut history = format!(
         "This is attempt {} of this task. Attempt {} {how}. What it committed is on this branch, and \
          what it did not commit is still in this directory: look at both before you begin.",
         id.number, last.number,
     );
+    if let Some(open) = open(last) {
+        history = format!("{history} {open}");
+    }
     Beginning { history, ..fresh }
+}
+
+/// Returns what is told of a question that nobody answered: who asked it waits no longer.
+fn open(last: &AttemptSighting) -> Option<String> {
+    let question = last.said.question.as_ref()?;
+    Some(format!(
+        "A question is still open, for nobody has answered it yet: {question}\n\
+         If that must still be known, ask again."
+    ))
 }
 
 /// Returns an attempt whose program was started, and its end as far as it is recorded.

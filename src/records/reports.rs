@@ -119,7 +119,7 @@ impl Records {
     /// # Errors
     /// When it cannot be made durable; then it was not said.
     pub fn report(&self, id: &AttemptId, report: &Report) -> Result<Published, Error> {
-        self.create(&self.said(id, REPORT), report)
+        self.say(&self.said(id, REPORT), report)
     }
 
     /// Returns the worker's last word on an attempt.
@@ -148,7 +148,7 @@ impl Records {
         number: u32,
         answer: &Message,
     ) -> Result<Published, Error> {
-        self.create(&self.said(id, &numbered(ANSWER, number)), answer)
+        self.say(&self.said(id, &numbered(ANSWER, number)), answer)
     }
 
     /// Returns what an attempt asked, with the answers, oldest first.
@@ -179,13 +179,17 @@ impl Records {
     /// When the folder or a message cannot be read.
     pub fn queued(&self, id: &AttemptId) -> Result<Vec<(u32, Message)>, Error> {
         let delivered = self.numbers(id, DELIVERED)?;
+        let mut messages = self.messages(id)?;
+        messages.retain(|(number, _)| delivered.binary_search(number).is_err());
+        Ok(messages)
+    }
+
+    /// Returns the messages to an attempt, oldest first.
+    pub(super) fn messages(&self, id: &AttemptId) -> Result<Vec<(u32, Message)>, Error> {
         let mut found = Vec::new();
         for number in self.numbers(id, MESSAGE)? {
-            if delivered.binary_search(&number).is_err()
-                && let Some(message) = self.heard(id, &numbered(MESSAGE, number))?
-            {
-                found.push((number, message));
-            }
+            let message = self.heard(id, &numbered(MESSAGE, number))?;
+            found.extend(message.map(|message| (number, message)));
         }
         Ok(found)
     }
@@ -195,7 +199,10 @@ impl Records {
     /// # Errors
     /// When it cannot be made durable; then it is not to be typed.
     pub fn deliver(&self, id: &AttemptId, number: u32) -> Result<Published, Error> {
-        Ok(disk::create(&self.said(id, &numbered(DELIVERED, number)), b"{}\n")?)
+        let path = self.said(id, &numbered(DELIVERED, number));
+        let published = disk::create(&path, b"{}\n")?;
+        disk::sync_folder_of(&path)?;
+        Ok(published)
     }
 
     /// Returns whether a message was typed.
@@ -256,6 +263,13 @@ impl Records {
         self.folder(id).join(name)
     }
 
+    /// Writes what is not said again: not even a power cut may take it away.
+    fn say(&self, path: &Path, record: &impl Serialize) -> Result<Published, Error> {
+        let published = self.create(path, record)?;
+        disk::sync_folder_of(path)?;
+        Ok(published)
+    }
+
     fn heard<T: DeserializeOwned>(&self, id: &AttemptId, name: &str) -> Result<Option<T>, Error> {
         Ok(file::read(&self.said(id, name)).transpose()?)
     }
@@ -270,7 +284,7 @@ impl Records {
                 return Err(super::Damage { path, message }.into());
             }
             // Somebody else may have taken the number since.
-            match self.create(&path, record)? {
+            match self.say(&path, record)? {
                 Published::New => return Ok(number),
                 Published::Existed => number += 1,
             }
