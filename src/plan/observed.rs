@@ -177,8 +177,8 @@ pub struct TaskSighting {
     pub attempts: Vec<AttemptSighting>,
     /// The effect that failed last, if its success has not been seen since.
     pub failure: Option<Failure>,
-    /// That it may try anew, if a person said so.
-    pub retrial: Option<Retrial>,
+    /// That it may try anew, if a person said so, or what is wrong with that record.
+    pub retrial: Option<Result<Retrial, String>>,
 }
 
 /// One attempt.

@@ -91,7 +91,8 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
     let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
     // One of an earlier task of this name is released, unless it is a person's.
     let claim = claim.filter(|claim| claim.uid == record.uid || claim.is_by_person());
-    let retrial = sighting.retrial.as_ref().filter(|retrial| retrial.uid == record.uid);
+    let retrial = sighting.retrial.as_ref().and_then(|one| one.as_ref().ok());
+    let retrial = retrial.filter(|retrial| retrial.uid == record.uid);
     Life { scene, want, record, attempts, sessions, claim, retrial }.settle(report)
 }
 

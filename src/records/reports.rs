@@ -6,7 +6,8 @@ use crate::api::attempt::AttemptId;
 use crate::api::name::TaskName;
 use crate::api::report::{Exchange, Message, Progress, Question, Report};
 use crate::disk::{self, Published};
-use jiff::Timestamp;
+use crate::process::clock;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -23,10 +24,21 @@ const DELIVERED: &str = "delivered";
 const PROPOSAL: &str = "proposal";
 const CONVERSATION: &str = "conversation.json";
 const STALLED: &str = "stalled.json";
+const DENIED: &str = "denied.json";
+
+/// How long the same denial is no news, and any.
+const SAME_DENIAL: SignedDuration = SignedDuration::from_mins(1);
+const ANY_DENIAL: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Stalled {
     since: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Denied {
+    at: Timestamp,
+    what: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -224,6 +236,23 @@ impl Records {
             None => disk::remove(&path)?,
         }
         Ok(())
+    }
+
+    /// Returns whether it is news that this was denied to an attempt, and remembers that it was.
+    ///
+    /// # Errors
+    /// When that cannot be seen or written: do not tell it, lest it be told without end.
+    pub fn is_new_denial(&self, id: &AttemptId, what: &str) -> Result<bool, Error> {
+        let (now, last) = (clock::now(), self.heard::<Denied>(id, DENIED)?);
+        let is_old_news = last.is_some_and(|last| {
+            let age = now.duration_since(last.at);
+            age < ANY_DENIAL || (last.what == what && age < SAME_DENIAL)
+        });
+        if !is_old_news {
+            let denied = Denied { at: now, what: what.to_owned() };
+            disk::replace_unsynced(&self.said(id, DENIED), &file::bytes(&denied))?;
+        }
+        Ok(!is_old_news)
     }
 
     /// Writes down how the agent calls its conversation; the first name stands.

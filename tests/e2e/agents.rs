@@ -59,6 +59,8 @@ fn an_agent_says_how_far_it_is_asks_a_person_and_completes() {
     let said = command(&env, &["send", "a", "spaces"]);
     assert_eq!(said.stdout, "task/a  answered: tabs or spaces?\n", "{said:?}");
     env.wait_until("the progress", || message(&env, "a").contains("2/2 committed"));
+    let id = env.attempts("a").pop().unwrap().id;
+    assert_eq!(env.records().queued(&id).unwrap(), [], "it has its answer");
     // It sleeps on after its last word; a person who is in a hurry ends it.
     let said = command(&env, &["send", "a", "more"]);
     assert_eq!(said.stdout, "task/a  queued\n", "{said:?}");
@@ -70,6 +72,22 @@ fn an_agent_says_how_far_it_is_asks_a_person_and_completes() {
     assert_eq!(env.ends("a"), [ExitReason::Succeeded]);
     let events = command(&env, &["events"]);
     assert!(events.stdout.contains("Asked") && events.stdout.contains("Answered"), "{events:?}");
+    drop(running);
+}
+
+#[test]
+fn who_says_its_progress_without_end_is_slowed_down_and_its_last_word_stands() {
+    let script = "date +%s%N > \"$HOME/times\"; for n in 1 2 3 4 5 6 7 8 9; do \
+        reconciler progress $n/9 working; done; date +%s%N >> \"$HOME/times\"; sleep 600";
+    let env = with_agent(script, &json!({}));
+    let running = started(&env, "a", &json!({ "prompt": "x" }));
+    env.wait_until("the progress", || message(&env, "a").contains("9/9 working"));
+    let times = env.wait_for("the end of it", || {
+        let text = fs::read_to_string(env.home().join("times")).unwrap();
+        let times: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
+        (times.len() == 2).then_some(times)
+    });
+    assert!(times[1] - times[0] >= 800_000_000, "{times:?}");
     drop(running);
 }
 

@@ -5,7 +5,7 @@ use crate::scene::{Scene, scene, send, wait_for};
 use jiff::SignedDuration;
 use reconciler::api::attempt::{ExitReason, FailureClass};
 use reconciler::api::hold::{Hold, HoldKind, Target};
-use reconciler::api::report::{Message, Outcome, Report, Source};
+use reconciler::api::report::{Message, Outcome, Question, Report, Source};
 use reconciler::disk::Published;
 use reconciler::process::clock;
 use serde_json::{Value, json};
@@ -96,6 +96,37 @@ fn a_message_waits_while_the_task_is_paused() {
         scene.log().contains("got first").then_some(())
     });
     assert!(clock::now() >= until, "it was typed before the pause was over");
+    send(&shim, "HUP");
+    scene.end_of(shim);
+}
+
+#[test]
+fn an_answer_is_typed_when_its_asker_waits_no_longer_and_what_came_after_it_then() {
+    let script = "stty -echo; echo ready; while read -r line; do echo \"got $line\"; done";
+    let scene = talking(script, json!({ "listens": true }));
+    let shim = scene.start();
+    scene.wait_for_log("ready");
+    let (id, records) = (&scene.attempt.id, &scene.records);
+    let question = Question { at: clock::now(), text: "which?".to_owned(), options: Vec::new() };
+    for (number, text) in [(1, "heard"), (2, "this one")] {
+        let answer = message(text);
+        assert_eq!(records.ask(id, &question).unwrap(), number);
+        assert_eq!(records.answer(id, number, &answer).unwrap(), Published::New);
+        assert_eq!(records.send(id, &answer).unwrap(), number);
+    }
+    records.send(id, &message("later")).unwrap();
+    let said = records.queued(id).unwrap()[1].1.at;
+    send(&shim, "USR1");
+    // The command that asked first still waits, and has its answer.
+    assert_eq!(records.deliver(id, 1).unwrap(), Published::New);
+    wait_for("the rest to be typed", || {
+        send(&shim, "USR1");
+        scene.log().contains("got later").then_some(())
+    });
+    assert!(clock::now() >= said + SignedDuration::from_secs(2), "it was typed at once");
+    let log = scene.log();
+    assert!(!log.contains("got heard"), "{log}");
+    assert!(log.find("got this one") < log.find("got later"), "{log}");
     send(&shim, "HUP");
     scene.end_of(shim);
 }

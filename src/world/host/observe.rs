@@ -256,7 +256,8 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
         let mut found = BTreeMap::new();
         for (name, record) in records.tasks()? {
             let failure = failures.get(&name).and_then(|one| one.as_ref().ok()).cloned();
-            let retrial = retrials.get(&name).and_then(|one| one.as_ref().ok()).cloned();
+            let retrial =
+                retrials.get(&name).cloned().map(|one| one.map_err(|damage| damage.to_string()));
             let sighting = match record {
                 Err(damage) => TaskSighting {
                     record: Err(damage.to_string()),

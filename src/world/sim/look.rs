@@ -184,7 +184,7 @@ impl State {
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();
-            let retrial = self.retrials.get(name).cloned();
+            let retrial = self.retrials.get(name).cloned().map(Ok);
             found.insert(name.clone(), TaskSighting { record, attempts, failure, retrial });
         }
         found
