@@ -37,6 +37,7 @@ test: TOOLS += git-lfs
 test: tools ## Run everything that must pass: format, lints, tests, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
 	$(CARGO) test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@echo "make test: all passed"

@@ -60,7 +60,9 @@ fn an_edit_of_what_others_hold_is_denied_before_it_happens() {
     let brief: Value = serde_json::from_str(&brief).unwrap();
     let brief = brief["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
     assert_eq!(status, "0");
-    assert!(brief.contains("task/a, attempt 1") && brief.contains("held.txt"), "{brief}");
+    assert!(brief.contains("on task/a, attempt 1. You work in"), "{brief}");
+    assert!(brief.contains("\nOthers hold now:\n- task/lock-"), "{brief}");
+    assert!(brief.contains(" (ada-1): held.txt\nStart: `reconciler context`"), "{brief}");
     for passes in ["free", "words", "new"] {
         assert_eq!(answer(&env, passes), ("0".to_owned(), String::new()), "{passes}");
     }

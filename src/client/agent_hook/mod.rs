@@ -1,7 +1,6 @@
 //! Agent hook: may the agent do what it is about to do, and what is it told when it begins and ends?
 //! It changes nothing in the repository, and takes what cannot be seen for a refusal.
 
-mod brief;
 mod command;
 mod place;
 
@@ -87,7 +86,7 @@ pub async fn judge_agent(call: &AgentCall, environment: Environment) -> Result<A
     let client = Client::open(&worktree, environment).await?;
     let own = client.own_attempt()?;
     match call.event {
-        AgentEvent::SessionStart => Ok(AgentAnswer::Context(brief::of(&client, &own)?)),
+        AgentEvent::SessionStart => Ok(AgentAnswer::Context(client.brief_in_short(&own)?)),
         AgentEvent::PreToolUse => {
             let answer = client.before_tool(call, &own.attempt).await?;
             client.note_denial(&own, &answer);
