@@ -100,13 +100,15 @@ impl Client {
             steps_completed: done,
             total_steps: total,
         };
-        let said = || self.records().progress(&own.id).ok().flatten().map(|one| one.last_updated);
-        if let Some(last) = said() {
-            let age = Duration::try_from(progress.last_updated.duration_since(last));
+        if let Some(written) = self.records().progress_written_at(&own.id)? {
+            // A clock that was set back makes nobody wait longer.
+            let age = Duration::try_from(clock::now().duration_since(written));
             tokio::time::sleep(PROGRESS_PAUSE.saturating_sub(age.unwrap_or_default())).await;
         }
         // Whoever spoke later while this one waited has said it.
-        if said().is_none_or(|last| last <= progress.last_updated) {
+        let said = self.records().progress(&own.id).ok().flatten();
+        let later = progress.last_updated..=clock::now();
+        if said.is_none_or(|said| said == progress || !later.contains(&said.last_updated)) {
             self.records().set_progress(&own.id, &progress)?;
         }
         Ok(progress)

@@ -201,6 +201,8 @@ pub struct Said {
     pub conversation: Option<String>,
     /// How it ended, in its worker's own word.
     pub outcome: Option<Outcome>,
+    /// What the worker said of that.
+    pub summary: String,
     /// The question that waits for a person.
     pub question: Option<String>,
     /// How far it is.

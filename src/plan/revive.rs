@@ -291,11 +291,15 @@ impl<'a> Life<'a, '_> {
                 format!("attempt {} lost its shim; what outlived it is killed", attempt.id.number);
             return Settled { actions: vec![kill], ..wait(report, Reason::Stopping, message) };
         }
-        let outcome = self.attempts.last().and_then(|last| last.said.outcome);
-        let reason = match (outcome, asked) {
+        let said = self.attempts.last().map(|last| &last.said);
+        let reason = match (said.and_then(|said| said.outcome), asked) {
             // Its word stands when nothing is left to be verified.
             (Some(Outcome::Completed), _) if attempt.program.verify.is_none() => {
                 ExitReason::Succeeded
+            }
+            (Some(Outcome::Failed { retryable }), _) => {
+                let message = said.map(|said| said.summary.clone()).unwrap_or_default();
+                ExitReason::SaidFailed { message, retryable }
             }
             (_, Some(request)) => ExitReason::Stopped { why: request.why },
             (_, None) => ExitReason::Lost,

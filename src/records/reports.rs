@@ -126,6 +126,14 @@ impl Records {
         self.heard(id, PROGRESS)
     }
 
+    /// Returns when it was written how far an attempt is; `None` when it never was.
+    ///
+    /// # Errors
+    /// When that cannot be seen.
+    pub fn progress_written_at(&self, id: &AttemptId) -> Result<Option<Timestamp>, Error> {
+        Ok(super::attempts::modified(&self.said(id, PROGRESS))?)
+    }
+
     /// Writes the worker's last word on an attempt; the first one stands.
     ///
     /// # Errors

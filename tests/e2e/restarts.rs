@@ -18,18 +18,19 @@ fails) exit 3 ;;
 asks) reconciler ask 'which one?' > answer && git add answer && git commit -qm answer && reconciler complete ;;
 waits) stty -echo; echo ready; read -r line; echo "$line" > got; git add got; git commit -qm got ;;
 says) reconciler complete 'all of it'; touch "$OUT/said"; sleep 600 ;;
+gives-up) reconciler fail 'no such API'; touch "$OUT/gave-up"; sleep 600 ;;
 ends) true ;;
 esac"#;
 
-const TASKS: [&str; 5] = ["fails", "asks", "waits", "says", "ends"];
+const TASKS: [&str; 6] = ["fails", "asks", "waits", "says", "gives-up", "ends"];
 
-/// A world with one task in backoff, one that asks, one with a message that waits, one that has just
-/// said that it is done, and one that is done. It is looked at by its files alone, for its programs
-/// may believe to be in another boot than this one.
+/// A world with one task in backoff, one that asks, one with a message that waits, two that have just
+/// said how they end, and one that is done. It is looked at by its files alone, for its programs may
+/// believe to be in another boot than this one.
 fn in_the_midst_of_it(starter: &[String]) -> (TestEnvironment, Loop) {
     let mut env = with_agent(LIVES, &json!({ "listens": true }));
     starter.clone_into(&mut env.starter);
-    env.write_object("workers/robots", "Worker", &json!({"agent": "robot", "replicas": 5}));
+    env.write_object("workers/robots", "Worker", &json!({"agent": "robot", "replicas": 6}));
     let policy = json!({ "retry": { "baseSeconds": 3600, "capSeconds": 3600 } });
     env.write_object("policy", "Policy", &policy);
     for task in TASKS {
@@ -41,7 +42,8 @@ fn in_the_midst_of_it(starter: &[String]) -> (TestEnvironment, Loop) {
     env.wait_until("the question", || {
         files(&env, "asks").is_some_and(|one| one.words.question.is_some())
     });
-    env.wait_until("the last word", || is_there(&env.out("said")));
+    let said = || is_there(&env.out("said")) && is_there(&env.out("gave-up"));
+    env.wait_until("two last words", said);
     env.wait_until("the done task to be done", || !is_there(&env.worktree("ends")));
     env.wait_until("the one that waits", || {
         log(&env, "waits").is_some_and(|text| text.contains("ready"))
@@ -104,13 +106,16 @@ fn nothing_was_lost(env: &TestEnvironment) {
     assert_eq!(env.git(&["show", &format!("{}:got", env.branch("waits"))]), "hello");
 
     // Who has said it may take a minute for its last words; a person who is in a hurry ends it.
-    if env.ends("says").is_empty()
-        && let Some(shim) = env.shim("says").filter(|_| env.sessions().contains(&"says".to_owned()))
-    {
-        send(shim, "HUP");
+    for task in ["says", "gives-up"] {
+        if let Some(shim) = env.shim(task).filter(|pid| TestEnvironment::is_alive(*pid)) {
+            send(shim, "HUP");
+        }
     }
     env.wait_for_completed(&["says", "ends"]);
-    for task in ["fails", "says", "ends"] {
+    env.wait_for_reason("gives-up", Reason::AttemptsUsedUp);
+    let gave_up = env.report("gives-up").unwrap().message;
+    assert!(gave_up.contains("said that it failed: no such API"), "{gave_up}");
+    for task in ["fails", "says", "gives-up", "ends"] {
         assert_eq!(prompts(env, task).len(), 1, "{task} was started again\n{}", env.tell());
     }
     assert_eq!(files(env, "says").unwrap().words.report.unwrap().summary, "all of it");

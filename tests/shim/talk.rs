@@ -148,12 +148,16 @@ fn messages_to_a_program_that_does_not_listen_wait() {
 #[test]
 fn the_end_marker_ends_a_program_and_its_text_does_not() {
     let script = format!(
-        "echo 'I shall print {MARKER} when done'; echo MARKER={MARKER}; echo working; read -r go; \
-         echo '{MARKER}'; sleep 600"
+        "echo 'I shall print {MARKER} when done'; echo MARKER={MARKER}; echo working; read -r on; \
+         echo on; read -r go; echo '{MARKER}'; sleep 600"
     );
     let scene = talking(&script, json!({ "marker": MARKER, "listens": true, "mustReport": true }));
     let shim = scene.start();
     scene.wait_for_log("working");
+    // What it types shows that it looked again since, and took none of that for a word.
+    scene.records.send(&scene.attempt.id, &message("onward")).unwrap();
+    send(&shim, "USR1");
+    scene.wait_for_log("onward");
     assert_eq!(scene.records.reported(&scene.attempt.id).unwrap(), None);
     scene.records.send(&scene.attempt.id, &message("go")).unwrap();
     send(&shim, "USR1");
