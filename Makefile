@@ -3,7 +3,7 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim leases model mutants sweep chaos races clients fuzz bench schemas clean tools
+.PHONY: help demo run test check sim leases model mutants sweep chaos races lives clients fuzz bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -37,6 +37,7 @@ test: TOOLS += git-lfs
 test: tools ## Run everything that must pass: format, lints, tests, documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
 	$(CARGO) test --locked --no-fail-fast
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	@echo "make test: all passed"
@@ -66,6 +67,9 @@ leases: ## Simulate LEASES=100000 half hours of leases: clocks, pauses and takeo
 
 races: tools ## Let up to 16 processes contend for claims, some killed, RACES=500 times, from SEED=1
 	RACES=$(RACES) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --test races -- --exact all_races --ignored --nocapture
+
+lives: tools ## Let an agent write a gigabyte while others behave badly in all ways we know (3 minutes)
+	$(CARGO) test --locked --test e2e lives:: -- --ignored --nocapture
 
 clients: tools ## Try the real Claude Code, Codex and opencode against a stand-in for their models (needs npm)
 	@command -v npm >/dev/null || echo "no npm: what is not installed is skipped" >&2

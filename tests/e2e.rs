@@ -29,12 +29,16 @@ mod kills;
 mod ledger;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/lives.rs"]
+mod lives;
 #[path = "e2e/merges.rs"]
 mod merges;
 #[path = "e2e/places.rs"]
 mod places;
 #[path = "e2e/queue.rs"]
 mod queue;
+#[path = "e2e/restarts.rs"]
+mod restarts;
 #[path = "e2e/start.rs"]
 mod start;
 #[path = "e2e/state.rs"]

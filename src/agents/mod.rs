@@ -27,10 +27,34 @@ pub const PLAIN: [&str; 2] = ["shell", "exec"];
 static PARSED: LazyLock<Vec<(AgentName, AgentSpec)>> = LazyLock::new(|| {
     let parse = |(name, spec): &(&str, &str)| {
         let name = name.parse().expect("built-in names are names");
-        (name, serde_json::from_str(spec).expect("built-in specs are specs"))
+        let spec: Value = serde_json::from_str(spec).expect("built-in specs are JSON");
+        let spec = if cfg!(feature = "mcp") { spec } else { without_server(&spec) };
+        (name, serde_json::from_value(spec).expect("built-in specs are specs"))
     };
     BUILT_IN.iter().map(parse).collect()
 });
+
+/// Returns a spec without all that names our MCP server, for a program that was built without it: words
+/// of an argv, with the `-c` before them, files, and variables.
+fn without_server(json: &Value) -> Value {
+    let names = |text: &str| text.contains("mcp");
+    let is_named = |json: &Value| json.as_str().is_some_and(names);
+    match json {
+        Value::Array(items) => {
+            let next = items.iter().skip(1).map(Some).chain([None]);
+            let before_it = |(item, next): &(&Value, Option<&Value>)| {
+                item.as_str() == Some("-c") && next.is_some_and(is_named)
+            };
+            let kept = items.iter().zip(next).filter(|one| !is_named(one.0) && !before_it(one));
+            kept.map(|(item, _)| without_server(item)).collect()
+        }
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(key, field)| !names(key) && !is_named(field));
+            kept.map(|(key, field)| (key.clone(), without_server(field))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => json.clone(),
+    }
+}
 
 /// Returns the built-in agents.
 pub fn built_in() -> &'static [(AgentName, AgentSpec)] {
@@ -55,7 +79,7 @@ pub struct Occasion<'a> {
 }
 
 /// What an agent that goes on with a conversation is told first.
-const GO_ON: &str = "You were interrupted. Go on with your task where you stopped.";
+const GO_ON: &str = "Go on with your task where you stopped.";
 
 /// What an agent that must report is told last.
 const RULES: &str = "\
@@ -146,8 +170,7 @@ fn prompt(agent: &AgentSpec, task: &TaskSpec, beginning: &Beginning) -> String {
     let prompt = task.prompt.as_deref().unwrap_or_default();
     // Who goes on with its task was told the rules when it began.
     let goes_on = beginning.resumes && !beginning.is_carried;
-    let go_on = if beginning.history.is_empty() { GO_ON } else { "" };
-    let (what, rules) = if goes_on { (go_on, "") } else { (prompt, rules) };
+    let (what, rules) = if goes_on { (GO_ON, "") } else { (prompt, rules) };
     let parts = [what, &beginning.history, rules].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("\n\n")
 }
@@ -211,6 +234,22 @@ mod tests {
         let agent = agent(&["sh", "-c", "{command}; echo {attempt} {other} {", "{task}"]);
         let expected = ["sh", "-c", "echo {task} {x}; echo 2 {other} {", "fix-login"];
         assert_eq!(argv(&agent, &task), expected);
+    }
+
+    #[test]
+    fn without_its_server_no_agent_names_it_and_all_else_stays() {
+        for (name, spec) in BUILT_IN {
+            let whole: Value = serde_json::from_str(spec).unwrap();
+            let without = without_server(&whole);
+            assert!(!without.to_string().contains("mcp"), "{without}");
+            let parsed: AgentSpec = serde_json::from_value(without.clone()).unwrap();
+            let flags = |argv: &[String]| argv.iter().filter(|word| *word == "-c").count();
+            let values = |argv: &[String]| {
+                argv.windows(2).filter(|two| two[0] == "-c" && two[1] != "-c").count()
+            };
+            assert_eq!(flags(&parsed.argv), values(&parsed.argv), "{name}");
+            assert_eq!(spec.contains("mcp"), without != whole, "{name}");
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Progress {
     pub(super) async fn run(self, context: &Context) -> Done {
         let (client, own) = own(context).await?;
         let (done, all) = self.steps;
-        let said = client.say_progress(&own, (Some(done), Some(all)), &self.step)?;
+        let said = client.say_progress(&own, (Some(done), Some(all)), &self.step).await?;
         match context.output {
             Output::Json => say::out(to_json(&said).trim_end())?,
             Output::Table | Output::Wide | Output::Name => {

@@ -1,14 +1,15 @@
-//! What a worker has to know of its own attempt, at one look. It reads alone: what is shown here
+//! What a worker has to know of its own attempt, at one look or in a few lines. It reads alone: what is shown here
 //! counts as unread still.
 
 use super::view::attempt::{AttemptView, attempts_of};
-use super::view::lock::{LockView, locks};
+use super::view::lock::{Holder, LockView, lock, locks};
 use super::view::task::tasks;
 use super::{Client, Error, OwnAttempt};
 use crate::api::attempt::AttemptId;
 use crate::api::name::Seat;
 use crate::api::report::{Exchange, Message, Progress};
 use crate::api::task::{Class, TaskSpec};
+use crate::locks::Claims;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -29,6 +30,9 @@ pub const RULES: [&str; 8] = [
     "Finish with `reconciler complete \"summary\" --evidence \"command: result\"`, or \
      `reconciler fail \"why\"`.",
 ];
+
+/// So many locks of others, and patterns of one, are named in a few lines.
+const SHOWN: usize = 20;
 
 /// What a worker has to know of its own attempt.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -116,4 +120,64 @@ impl Client {
             rules: RULES.to_vec(),
         })
     }
+
+    /// Returns the same in a few lines, for an agent that begins: its place, its lock, those of the
+    /// others, and the rules; of the locks alone, for somebody waits. What the prompt says is left out.
+    ///
+    /// # Errors
+    /// When the locks cannot be read.
+    pub(super) fn brief_in_short(&self, own: &OwnAttempt) -> Result<String, Error> {
+        let (task, attempt) = (&own.id.owner.task, &own.attempt);
+        let mut lines = vec![format!(
+            "You are {} of reconciler on task/{task}, attempt {}. You work in {}.",
+            attempt.seat,
+            own.id.number,
+            attempt.directory.display(),
+        )];
+        let branch = attempt.program.env.get("RECONCILER_BRANCH");
+        lines.extend(
+            branch.filter(|one| !one.is_empty()).map(|one| format!("Your branch is {one}.")),
+        );
+        let claims = Claims::at(self.root()).list()?;
+        let all = claims.iter().map(|(task, claim)| lock(task, claim));
+        let (own_lock, others): (Vec<_>, Vec<_>) = all.partition(|one| one.task == task.as_str());
+        lines.push(own_words(own_lock.first()));
+        let others: Vec<String> = others.iter().filter_map(words).collect();
+        lines.extend((!others.is_empty()).then(|| "Others hold now:".to_owned()));
+        lines.extend(others.iter().take(SHOWN).cloned());
+        if let Some(more) = others.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            lines.push(format!("- and {more} more: reconciler locks"));
+        }
+        lines.extend(RULES.map(str::to_owned));
+        Ok(lines.join("\n"))
+    }
+}
+
+fn own_words(own: Option<&LockView>) -> String {
+    let paths = own.and_then(|lock| lock.holder.as_ref()).map(|holder| &holder.paths);
+    match paths.filter(|paths| !paths.is_empty()) {
+        Some(paths) => format!(
+            "You may change {} and nothing else; more by: reconciler locks acquire PATH",
+            patterns(paths),
+        ),
+        None => "You may change what nobody else holds.".to_owned(),
+    }
+}
+
+/// Returns what another holds; `None` when that is nothing.
+fn words(lock: &LockView) -> Option<String> {
+    let task = &lock.task;
+    match &lock.holder {
+        Some(Holder { paths, .. }) if paths.is_empty() => None,
+        Some(Holder { worker, paths, .. }) => {
+            Some(format!("- task/{task} ({worker}): {}", patterns(paths)))
+        }
+        None => Some(format!("- task/{task}: its lock cannot be read, and may hold anything")),
+    }
+}
+
+fn patterns(all: &[String]) -> String {
+    let shown: Vec<&str> = all.iter().take(SHOWN).map(String::as_str).collect();
+    let more = if all.len() > SHOWN { " and more" } else { "" };
+    format!("{}{more}", shown.join(" "))
 }

@@ -20,6 +20,8 @@ const TEXT_MAX: usize = 100_000;
 /// How long to wait for the shim to say that a message was typed, and how often to look.
 const DELIVERY: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
+/// How often progress is written at most.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// How often to look for what a person says.
 const WAITING: Duration = Duration::from_millis(500);
 
@@ -88,11 +90,12 @@ impl Client {
         Ok(OwnAttempt { id, attempt, shim: files.shim.and_then(Result::ok) })
     }
 
-    /// Writes how far an attempt is.
+    /// Writes how far an attempt is. Who says it more often than ten times a second waits meanwhile:
+    /// the last word stands, and the disk is left in peace.
     ///
     /// # Errors
     /// When it cannot be written; what was said before still stands.
-    pub fn say_progress(
+    pub async fn say_progress(
         &self,
         own: &OwnAttempt,
         (done, total): (Option<u32>, Option<u32>),
@@ -104,7 +107,17 @@ impl Client {
             steps_completed: done,
             total_steps: total,
         };
-        self.records().set_progress(&own.id, &progress)?;
+        if let Some(written) = self.records().progress_written_at(&own.id)? {
+            // A clock that was set back makes nobody wait longer.
+            let age = Duration::try_from(clock::now().duration_since(written));
+            tokio::time::sleep(PROGRESS_PAUSE.saturating_sub(age.unwrap_or_default())).await;
+        }
+        // Whoever spoke later while this one waited has said it.
+        let said = self.records().progress(&own.id).ok().flatten();
+        let later = progress.last_updated..=clock::now();
+        if said.is_none_or(|said| said == progress || !later.contains(&said.last_updated)) {
+            self.records().set_progress(&own.id, &progress)?;
+        }
         Ok(progress)
     }
 
@@ -180,7 +193,23 @@ impl Client {
         number: u32,
         limit: Duration,
     ) -> Result<Option<Message>, Error> {
-        within(limit, || self.answer_to(own, number)).await
+        let answer = within(limit, || self.answer_to(own, number)).await?;
+        if let Some(answer) = &answer {
+            self.count_as_heard(own, answer)?;
+        }
+        Ok(answer)
+    }
+
+    /// Takes an answer that its asker has from the messages that wait.
+    fn count_as_heard(&self, own: &OwnAttempt, answer: &Message) -> Result<(), Error> {
+        for (number, message) in self.records().queued(&own.id)? {
+            if message == *answer {
+                // Whoever else took it did so first.
+                let (Published::New | Published::Existed) =
+                    self.records().deliver(&own.id, number)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes what was said to a worker, and waits for it if there is nothing yet; nothing when the

@@ -2,10 +2,12 @@
 //! format; it never deletes what it did not make.
 
 mod publish;
+mod unseen;
 
 pub use publish::{
     Published, create, nameless, replace, replace_from, replace_unsynced, sync_folder_of,
 };
+pub use unseen::make_ignored_folder;
 
 use crate::fault;
 use std::fs::{DirBuilder, File};
@@ -90,12 +92,18 @@ pub fn list_records(folder: &Path) -> Result<Vec<String>, Error> {
     names.retain(|name| {
         let Some(rest) = name.strip_prefix(TEMPORARY) else { return true };
         if is_of_the_dead(rest) {
+            let path = folder.join(name);
             // The next look tries again.
-            std::fs::remove_file(folder.join(name)).ok();
+            std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path)).ok();
         }
         false
     });
     Ok(names)
+}
+
+/// Returns how the name of a temporary file of this process begins: what a dead one left can be told.
+fn temporary() -> String {
+    format!("{TEMPORARY}{}-", std::process::id())
 }
 
 /// Returns whether the pid with which a name begins is nobody's. A pid that was given away again
@@ -125,23 +133,6 @@ pub fn make_folder(folder: &Path) -> Result<(), Error> {
     }
     fault::effect("make folder", || DirBuilder::new().recursive(true).mode(0o700).create(folder))
         .map_err(|source| Error::new("make", folder, source))
-}
-
-/// Makes a folder that git does not see: its `.gitignore` ignores everything, itself included.
-///
-/// # Errors
-/// When it cannot be made.
-pub fn make_ignored_folder(folder: &Path) -> Result<(), Error> {
-    make_folder(folder)?;
-    let path = folder.join(".gitignore");
-    if is_there(&path)? {
-        return Ok(());
-    }
-    // What a writer before us left when it died.
-    list_records(folder)?;
-    match create(&path, b"*\n")? {
-        Published::New | Published::Existed => Ok(()),
-    }
 }
 
 /// Makes a symbolic link, and its folder, in place of what may stand there.
@@ -204,7 +195,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), Error> {
 /// When no file can be made there.
 pub fn now_at(folder: &Path) -> Result<(i64, i64), Error> {
     let fail = |source| Error::new("write in", folder, source);
-    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let prefix = temporary();
     let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(fail)?;
     let meta = file.as_file().metadata().map_err(fail)?;
     Ok((meta.ctime(), meta.ctime_nsec()))

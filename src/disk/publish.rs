@@ -2,7 +2,7 @@
 //! new one, also after a power cut; never a half or an empty one. Which of the two is certain after
 //! a power cut only once the folder is synced too.
 
-use super::{Error, TEMPORARY, make_folder};
+use super::{Error, make_folder, temporary};
 use crate::fault::{self, Verdict};
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
@@ -95,8 +95,7 @@ fn write_in(folder: &Path, path: &Path, bytes: &[u8]) -> Result<tempfile::NamedT
     let fail = |source| Error::new("write", path, source);
     // A lie about writing is a lie about publishing.
     let (Verdict::Do | Verdict::Pretend) = fault::before("write").map_err(fail)?;
-    // It bears the pid of its writer, so that what a dead one left can be told.
-    let prefix = format!("{TEMPORARY}{}-", std::process::id());
+    let prefix = temporary();
     let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(fail)?;
     fault::during("write");
     file.write_all(bytes).map_err(fail)?;

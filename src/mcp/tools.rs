@@ -89,7 +89,7 @@ impl Server {
     #[tool]
     async fn report_progress(&self, Parameters(said): Parameters<Progress>) -> Answer {
         let steps = (said.done, said.total);
-        Ok(say(&self.client.say_progress(&self.own()?, steps, &said.note)?))
+        Ok(say(&self.client.say_progress(&self.own()?, steps, &said.note).await?))
     }
 
     /// Asks a person. If you can go on without the answer, do not block: it comes as a message, which

@@ -35,19 +35,29 @@ pub(super) fn of(
     let end = refused.as_ref().or(end);
     if can_resume(scene, seat, (attempt, end)) && attempt.run_hash == run_hash(spec) {
         let conversation = conversation(last, attempt);
-        let history = end.map(|exit| &exit.reason).and_then(|why| to_land(scene, why));
-        let history = history.unwrap_or_default();
+        let to_land = end.map(|exit| &exit.reason).and_then(|why| to_land(scene, why));
+        let history = to_land.or_else(|| open(last)).unwrap_or_default();
         return Beginning { conversation, resumes: true, history, ..fresh };
     }
     let how = end.map_or_else(|| "vanished".to_owned(), ToString::to_string);
-    let history = format!(
+    let mut history = format!(
         "This is attempt {} of this task. Attempt {} {how}. What it committed is on this branch, and \
          what it did not commit is still in this directory: look at both before you begin.",
         id.number, last.number,
     );
     let to_land = end.and_then(|exit| to_land(scene, &exit.reason));
-    let history = [history].into_iter().chain(to_land).collect::<Vec<_>>().join("\n\n");
+    let more = to_land.into_iter().chain(open(last));
+    history = [history].into_iter().chain(more).collect::<Vec<_>>().join("\n\n");
     Beginning { history, ..fresh }
+}
+
+/// Returns what is told of a question that nobody answered: who asked it waits no longer.
+fn open(last: &AttemptSighting) -> Option<String> {
+    let question = last.said.question.as_ref()?;
+    Some(format!(
+        "A question is still open, for nobody has answered it yet: {question}\n\
+         If that must still be known, ask again."
+    ))
 }
 
 /// Returns what is to be done about work that could not land.

@@ -131,7 +131,8 @@ pub(super) fn spent<'a>(facts: &Facts<'a>) -> Option<&'a CommitId> {
 /// Returns the last attempt that counts, did what is committed now, and ended; it is no verification.
 fn work_of<'a>(task: &'a TaskSighting, spec: &TaskSpec) -> Option<(u32, &'a Exit)> {
     let record = task.record.as_ref().ok()?;
-    let retrial = task.retrial.as_ref().filter(|one| one.uid == record.uid);
+    let retrial = task.retrial.as_ref().and_then(|one| one.as_ref().ok());
+    let retrial = retrial.filter(|one| one.uid == record.uid);
     let after = retrial.map_or(0, |one| one.after);
     let hash = run_hash(spec);
     task.attempts.iter().rev().filter(|one| one.number > after).find_map(|one| {

@@ -220,6 +220,10 @@ fn notices(scene: Scene<'_>, tasks: &BTreeMap<TaskName, TaskSighting>) -> Vec<St
     }
     found.extend(wrong_ref(scene));
     found.extend(hold::notices(scene));
+    found.extend(tasks.iter().filter_map(|(name, task)| {
+        let damage = task.retrial.as_ref()?.as_ref().err()?;
+        Some(format!("that {name} may try anew is not in effect, say it again by `reconciler retry {name}`: {damage}"))
+    }));
     let sections = [
         ("tmux sessions", scene.observed.sessions.why_unknown()),
         ("worktrees", scene.observed.worktrees.why_unknown()),

@@ -183,8 +183,8 @@ pub struct TaskSighting {
     pub attempts: Vec<AttemptSighting>,
     /// The effect that failed last, if its success has not been seen since.
     pub failure: Option<Failure>,
-    /// That it may try anew, if a person said so.
-    pub retrial: Option<Retrial>,
+    /// That it may try anew, if a person said so, or what is wrong with that record.
+    pub retrial: Option<Result<Retrial, String>>,
     /// How far its work is on its way to the target branch, or what is wrong with that record.
     pub landing: Option<Result<Landing, String>>,
 }
@@ -209,6 +209,8 @@ pub struct Said {
     pub conversation: Option<String>,
     /// How it ended, in its worker's own word.
     pub outcome: Option<Outcome>,
+    /// What the worker said of that.
+    pub summary: String,
     /// The question that waits for a person.
     pub question: Option<String>,
     /// How far it is.

@@ -272,7 +272,8 @@ impl Records {
     }
 }
 
-fn modified(path: &Path) -> Result<Option<Timestamp>, disk::Error> {
+/// Returns when a file or folder was changed last; `None` when there is none.
+pub(super) fn modified(path: &Path) -> Result<Option<Timestamp>, disk::Error> {
     let fail = |source| disk::Error::new("look at", path, source);
     match path.symlink_metadata().and_then(|metadata| metadata.modified()) {
         Ok(time) => Timestamp::try_from(time).map(Some).map_err(|e| fail(io::Error::other(e))),

@@ -81,7 +81,9 @@ impl Records {
     /// When it cannot be made durable; say it again.
     pub fn set_retrial(&self, task: &TaskName, retrial: &Retrial) -> Result<(), Error> {
         self.make_root()?;
-        Ok(disk::replace(&self.of_task(RETRIES, task), &file::bytes(retrial))?)
+        let path = self.of_task(RETRIES, task);
+        disk::replace(&path, &file::bytes(retrial))?;
+        Ok(disk::sync_folder_of(&path)?)
     }
 
     /// Removes the word that a task may try anew.

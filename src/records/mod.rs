@@ -3,6 +3,7 @@
 
 mod attempts;
 mod file;
+mod handover;
 mod holds;
 mod journal;
 mod landings;

@@ -7,6 +7,8 @@ use crate::api::errand::{self, Errand};
 use crate::api::name::TaskName;
 use crate::api::report::{Exchange, Message, Progress, Question, Report, Silence};
 use crate::disk::{self, Published};
+use crate::process::clock;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -26,10 +28,21 @@ const SILENCE: &str = "silence.json";
 const LACKS: &str = "lacks.json";
 const ERRAND: &str = "errand";
 const OUTCOME: &str = "errand-outcome";
+const DENIED: &str = "denied.json";
+
+/// How long the same denial is no news, and any.
+const SAME_DENIAL: SignedDuration = SignedDuration::from_mins(1);
+const ANY_DENIAL: SignedDuration = SignedDuration::from_secs(1);
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Lacks {
     what: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Denied {
+    at: Timestamp,
+    what: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,12 +133,20 @@ impl Records {
         self.heard(id, PROGRESS)
     }
 
+    /// Returns when it was written how far an attempt is; `None` when it never was.
+    ///
+    /// # Errors
+    /// When that cannot be seen.
+    pub fn progress_written_at(&self, id: &AttemptId) -> Result<Option<Timestamp>, Error> {
+        Ok(super::attempts::modified(&self.said(id, PROGRESS))?)
+    }
+
     /// Writes the worker's last word on an attempt; the first one stands.
     ///
     /// # Errors
     /// When it cannot be made durable; then it was not said.
     pub fn report(&self, id: &AttemptId, report: &Report) -> Result<Published, Error> {
-        self.create(&self.said(id, REPORT), report)
+        self.say(&self.said(id, REPORT), report)
     }
 
     /// Returns the worker's last word on an attempt.
@@ -154,7 +175,7 @@ impl Records {
         number: u32,
         answer: &Message,
     ) -> Result<Published, Error> {
-        self.create(&self.said(id, &numbered(ANSWER, number)), answer)
+        self.say(&self.said(id, &numbered(ANSWER, number)), answer)
     }
 
     /// Returns what an attempt asked, with the answers, oldest first.
@@ -185,13 +206,17 @@ impl Records {
     /// When the folder or a message cannot be read.
     pub fn queued(&self, id: &AttemptId) -> Result<Vec<(u32, Message)>, Error> {
         let delivered = self.numbers(id, DELIVERED)?;
+        let mut messages = self.messages(id)?;
+        messages.retain(|(number, _)| delivered.binary_search(number).is_err());
+        Ok(messages)
+    }
+
+    /// Returns the messages to an attempt, oldest first.
+    pub(super) fn messages(&self, id: &AttemptId) -> Result<Vec<(u32, Message)>, Error> {
         let mut found = Vec::new();
         for number in self.numbers(id, MESSAGE)? {
-            if delivered.binary_search(&number).is_err()
-                && let Some(message) = self.heard(id, &numbered(MESSAGE, number))?
-            {
-                found.push((number, message));
-            }
+            let message = self.heard(id, &numbered(MESSAGE, number))?;
+            found.extend(message.map(|message| (number, message)));
         }
         Ok(found)
     }
@@ -201,7 +226,10 @@ impl Records {
     /// # Errors
     /// When it cannot be made durable; then it is not to be typed.
     pub fn deliver(&self, id: &AttemptId, number: u32) -> Result<Published, Error> {
-        Ok(disk::create(&self.said(id, &numbered(DELIVERED, number)), b"{}\n")?)
+        let path = self.said(id, &numbered(DELIVERED, number));
+        let published = disk::create(&path, b"{}\n")?;
+        disk::sync_folder_of(&path)?;
+        Ok(published)
     }
 
     /// Returns whether a message was typed.
@@ -281,6 +309,23 @@ impl Records {
         self.heard(id, &numbered(OUTCOME, number))
     }
 
+    /// Returns whether it is news that this was denied to an attempt, and remembers that it was.
+    ///
+    /// # Errors
+    /// When that cannot be seen or written: do not tell it, lest it be told without end.
+    pub fn is_new_denial(&self, id: &AttemptId, what: &str) -> Result<bool, Error> {
+        let (now, last) = (clock::now(), self.heard::<Denied>(id, DENIED)?);
+        let is_old_news = last.is_some_and(|last| {
+            let age = now.duration_since(last.at);
+            age < ANY_DENIAL || (last.what == what && age < SAME_DENIAL)
+        });
+        if !is_old_news {
+            let denied = Denied { at: now, what: what.to_owned() };
+            disk::replace_unsynced(&self.said(id, DENIED), &file::bytes(&denied))?;
+        }
+        Ok(!is_old_news)
+    }
+
     /// Writes down how the agent calls its conversation; the first name stands.
     ///
     /// # Errors
@@ -318,6 +363,13 @@ impl Records {
         self.folder(id).join(name)
     }
 
+    /// Writes what is not said again: not even a power cut may take it away.
+    fn say(&self, path: &Path, record: &impl Serialize) -> Result<Published, Error> {
+        let published = self.create(path, record)?;
+        disk::sync_folder_of(path)?;
+        Ok(published)
+    }
+
     fn heard<T: DeserializeOwned>(&self, id: &AttemptId, name: &str) -> Result<Option<T>, Error> {
         Ok(file::read(&self.said(id, name)).transpose()?)
     }
@@ -332,7 +384,7 @@ impl Records {
                 return Err(super::Damage { path, message }.into());
             }
             // Somebody else may have taken the number since.
-            match self.create(&path, record)? {
+            match self.say(&path, record)? {
                 Published::New => return Ok(number),
                 Published::Existed => number += 1,
             }

@@ -7,6 +7,7 @@ use crate::api::attempt::{
 use crate::api::event::{Event, EventKind};
 use crate::api::hold::{Hold, HoldKind, Retrial, Target};
 use crate::api::name::Uid;
+use crate::api::report::{Message, Question};
 use crate::api::task::Class;
 use crate::process::{clock, identity};
 use std::fs;
@@ -368,4 +369,54 @@ fn that_a_task_may_try_anew_goes_with_its_record() {
     assert_eq!(records.retrials().unwrap()[&name], Ok(retrial));
     assert!(records.forget(&owner(1)).unwrap());
     assert!(records.retrials().unwrap().is_empty());
+}
+
+fn said(text: &str) -> Message {
+    Message { at: clock::now(), by: "ada".to_owned(), text: text.to_owned() }
+}
+
+fn texts(records: &Records, number: u32) -> Vec<String> {
+    let queued = records.queued(&attempt(number).id).unwrap();
+    queued.into_iter().map(|(_, message)| message.text).collect()
+}
+
+#[test]
+fn what_no_attempt_has_heard_the_next_one_gets_once_and_in_order() {
+    let Scene { folder: _folder, records } = scene();
+    for number in 1..=4 {
+        assert_eq!(records.prepare(&attempt(number)).unwrap(), Published::New);
+    }
+    let [one, two, three, four] = [1, 2, 3, 4].map(|number| attempt(number).id);
+    let question = Question { at: clock::now(), text: "which?".to_owned(), options: Vec::new() };
+    assert_eq!(records.ask(&one, &question).unwrap(), 1);
+    let (heard, answer, late) = (said("heard"), said("this one"), said("late"));
+    assert_eq!(records.answer(&one, 1, &answer).unwrap(), Published::New);
+    for message in [&heard, &answer] {
+        records.send(&one, message).unwrap();
+    }
+    assert_eq!(records.deliver(&one, 1).unwrap(), Published::New);
+    // The second attempt began nothing.
+    records.send(&two, &late).unwrap();
+    records.take_over(&three).unwrap();
+    let all = ["You had asked: which?\nThe answer: this one", "late"];
+    assert_eq!(texts(&records, 3), all);
+    records.take_over(&three).unwrap();
+    assert_eq!(texts(&records, 3), all);
+    assert_eq!(records.deliver(&three, 1).unwrap(), Published::New);
+    records.take_over(&four).unwrap();
+    assert_eq!(texts(&records, 4), ["late"]);
+    assert_eq!(texts(&records, 2), ["late"], "nothing is taken away");
+}
+
+#[test]
+fn what_was_said_before_a_success_is_history() {
+    let Scene { folder: _folder, records } = scene();
+    for number in 1..=2 {
+        assert_eq!(records.prepare(&attempt(number)).unwrap(), Published::New);
+    }
+    records.send(&attempt(1).id, &said("too late")).unwrap();
+    let closed = records.close(&attempt(1).id, &exit(ExitReason::Succeeded)).unwrap();
+    assert_eq!(closed, Published::New);
+    records.take_over(&attempt(2).id).unwrap();
+    assert_eq!(texts(&records, 2), Vec::<String>::new());
 }

@@ -244,6 +244,10 @@ impl<'a> Shim<'a> {
             return (ExitReason::NotStarted { message }, None);
         }
         self.scope = confine::prepare(self).await;
+        if let Err(error) = self.records.take_over(&attempt.id) {
+            self.say(&format!("what was said to the attempts before is not all here: {error}"))
+                .await;
+        }
         let (ended, class) = program::work(self).await;
         let reason = match &attempt.program.verify {
             Some(verify) if ended == Ended::Exited(0) => {

@@ -6,7 +6,8 @@ use super::errand;
 use super::pulse::Pulse;
 use super::stall::Stall;
 use crate::api::attempt::{Attempt, Dialogue};
-use crate::api::report::{self, Outcome, Report, Source};
+use crate::api::report::{self, Message, Outcome, Report, Source};
+use crate::disk::Published;
 use crate::process::clock;
 use crate::records::Records;
 use regex::Regex;
@@ -22,6 +23,8 @@ use tokio::time::Instant;
 const QUIET: Duration = Duration::from_secs(1);
 /// How often to look for what a lost signal should have told.
 const LOOK: Duration = Duration::from_secs(5);
+/// An answer belongs so long to the command that asked, if that still waits; then it is typed.
+const FOR_ITS_ASKER: Duration = Duration::from_secs(2);
 /// Between a text and the key that sends it: terminal programs take a fast return for pasted text.
 const BEFORE_RETURN: Duration = Duration::from_millis(150);
 
@@ -48,9 +51,10 @@ impl Talk<'_> {
         let mut stall = Stall::watch(self.attempt);
         let mut prompt = self.dialogue.paste.as_ref();
         loop {
+            let mut pause = LOOK;
             // Nothing is said before the prompt.
             if prompt.is_none() && self.dialogue.listens && !self.records.is_paused(self.attempt) {
-                self.type_messages().await;
+                pause = self.type_messages().await;
             }
             if self.report().is_some() {
                 on_word.notify_one();
@@ -66,7 +70,7 @@ impl Talk<'_> {
                         self.type_in(prompt).await;
                     }
                 }
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -115,14 +119,24 @@ impl Talk<'_> {
         }
     }
 
-    async fn type_messages(&self) {
-        let Ok(messages) = self.records.queued(&self.attempt.id) else { return };
+    /// Types what waits, and returns how long to wait before the next look.
+    async fn type_messages(&self) -> Duration {
+        let (records, id) = (self.records, &self.attempt.id);
+        let Ok(messages) = records.queued(id) else { return LOOK };
+        let answers = records.exchanges(id).unwrap_or_default().into_iter();
+        let answers: Vec<Message> = answers.filter_map(|one| one.answer).collect();
         for (number, message) in messages {
+            let age = Duration::try_from(clock::now().duration_since(message.at));
+            if answers.contains(&message) && age.is_ok_and(|age| age < FOR_ITS_ASKER) {
+                // What came after it is typed after it.
+                return FOR_ITS_ASKER;
+            }
             // Marked first: what may have been typed is not typed again.
-            if self.records.deliver(&self.attempt.id, number).is_ok() {
+            if matches!(records.deliver(id, number), Ok(Published::New)) {
                 self.type_in(&message.text).await;
             }
         }
+        LOOK
     }
 
     fn take_marker(&self) {

@@ -161,10 +161,7 @@ impl TestEnvironment {
     }
 
     pub(crate) fn commit(&self, message: &str) {
-        // Where `.reconciler` is just being made, git may meet a file in it that is gone at once.
-        if self.try_git(&["add", "-A"]).is_none() {
-            self.git(&["add", "-A"]);
-        }
+        self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", message]);
     }
 

@@ -439,7 +439,7 @@ fn lines(seen: &Observed) -> Vec<String> {
         }
         let failure = task.failure.as_ref();
         lines.extend(failure.map(|one| format!("failure {name}: {}", one.count)));
-        let retrial = task.retrial.as_ref();
+        let retrial = task.retrial.as_ref().map(|one| one.as_ref().unwrap());
         lines.extend(retrial.map(|one| format!("retrial {name}: after {}", one.after)));
     }
     for (name, claim) in known("claims", &seen.claims, &mut more).into_iter().flatten() {

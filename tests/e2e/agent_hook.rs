@@ -30,7 +30,7 @@ fn edit(path: &Path) -> Value {
 #[test]
 fn an_edit_of_what_others_hold_is_denied_before_it_happens() {
     let script = format!(
-        "{HOOK} for one in begin free held main locks patch bypass words new; do hook $one; done; \
+        "{HOOK} for one in begin free held held main locks patch bypass words new; do hook $one; done; \
          echo x > new && git add new && git commit -qm new && reconciler complete"
     );
     let env = with_agent(&script, &json!({ "mustReport": true }));
@@ -60,7 +60,9 @@ fn an_edit_of_what_others_hold_is_denied_before_it_happens() {
     let brief: Value = serde_json::from_str(&brief).unwrap();
     let brief = brief["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
     assert_eq!(status, "0");
-    assert!(brief.contains("task/a, attempt 1") && brief.contains("held.txt"), "{brief}");
+    assert!(brief.contains("on task/a, attempt 1. You work in"), "{brief}");
+    assert!(brief.contains("\nOthers hold now:\n- task/lock-"), "{brief}");
+    assert!(brief.contains(" (ada-1): held.txt\nStart: `reconciler context`"), "{brief}");
     for passes in ["free", "words", "new"] {
         assert_eq!(answer(&env, passes), ("0".to_owned(), String::new()), "{passes}");
     }
@@ -76,6 +78,28 @@ fn an_edit_of_what_others_hold_is_denied_before_it_happens() {
         assert_eq!(status, "2", "{denied}: {said}");
         assert!(said.contains(why), "{denied}: {said}");
     }
+    let events = env.events().into_iter().filter(|event| event.reason == "EditDenied");
+    let events: Vec<String> = events.map(|event| event.message).collect();
+    let held = events.iter().filter(|text| text.starts_with("edit denied: held.txt held by lock-"));
+    assert_eq!(held.count(), 1, "it is told once a minute: {events:?}");
+    drop(running);
+}
+
+#[test]
+fn what_git_ignores_may_be_edited_whatever_the_files_of_the_task_are() {
+    let script = format!("{HOOK} for one in own ignored other; do hook $one; done; sleep 600");
+    let env = with_agent(&script, &json!({}));
+    let place = env.worktree("a");
+    asks(&env, "own", &edit(&place.join("src/a.rs")));
+    asks(&env, "ignored", &edit(&place.join("build/:(top)x.ignored")));
+    asks(&env, "other", &edit(&place.join("tracked.txt")));
+    let running = started(&env, "a", &json!({ "prompt": "x", "files": ["src/"] }));
+    env.wait_until("the answers", || !answer(&env, "other").0.is_empty());
+    for passes in ["own", "ignored"] {
+        assert_eq!(answer(&env, passes), ("0".to_owned(), String::new()), "{passes}");
+    }
+    let (status, said) = answer(&env, "other");
+    assert!(status == "2" && said.contains("tracked.txt"), "{said}");
     drop(running);
 }
 

@@ -234,6 +234,20 @@ async fn done_is_refused_while_something_is_not_committed_and_the_first_word_sta
 }
 
 #[tokio::test]
+async fn who_says_its_progress_without_end_is_slowed_down_and_its_last_word_stands() {
+    let world = World::new();
+    let agent = world.agent().await;
+    let start = clock::now();
+    for done in 1..=9 {
+        agent.ok("report_progress", json!({ "done": done, "total": 9, "note": "on" })).await;
+    }
+    let took = clock::now().duration_since(start).as_millis();
+    assert!(took >= 800, "{took} ms");
+    let progress = world.records.progress(&world.attempt.id).unwrap().unwrap();
+    assert_eq!(progress.steps_completed, Some(9));
+}
+
+#[tokio::test]
 async fn a_person_reads_by_it_and_says_nothing() {
     let world = World::new();
     let person = world.person().await;

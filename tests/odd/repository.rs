@@ -324,3 +324,20 @@ fn what_people_have_among_our_worktrees_is_left_alone() {
     assert_eq!(read(&folder.join("README")), "read me");
     assert!(is_there(&folder.join("link")));
 }
+
+#[test]
+fn who_adds_everything_while_our_folders_are_made_meets_nothing_of_them() {
+    let env = TestEnvironment::new();
+    std::thread::scope(|scope| {
+        let made = scope.spawn(|| {
+            for n in 0..300 {
+                reconciler::disk::make_ignored_folder(&env.path(&format!("ours-{n}"))).unwrap();
+            }
+        });
+        while !made.is_finished() {
+            env.git(&["add", "-A"]);
+        }
+        made.join().unwrap();
+    });
+    assert_eq!(env.git(&["status", "--porcelain"]), "");
+}

@@ -5,7 +5,7 @@ use crate::scene::{Scene, scene, send, wait_for};
 use jiff::SignedDuration;
 use reconciler::api::attempt::{ExitReason, FailureClass};
 use reconciler::api::hold::{Hold, HoldKind, Target};
-use reconciler::api::report::{Message, Outcome, Report, SilenceKind, Source};
+use reconciler::api::report::{Message, Outcome, Question, Report, SilenceKind, Source};
 use reconciler::disk::Published;
 use reconciler::process::clock;
 use serde_json::{Value, json};
@@ -101,6 +101,37 @@ fn a_message_waits_while_the_task_is_paused() {
 }
 
 #[test]
+fn an_answer_is_typed_when_its_asker_waits_no_longer_and_what_came_after_it_then() {
+    let script = "stty -echo; echo ready; while read -r line; do echo \"got $line\"; done";
+    let scene = talking(script, json!({ "listens": true }));
+    let shim = scene.start();
+    scene.wait_for_log("ready");
+    let (id, records) = (&scene.attempt.id, &scene.records);
+    let question = Question { at: clock::now(), text: "which?".to_owned(), options: Vec::new() };
+    for (number, text) in [(1, "heard"), (2, "this one")] {
+        let answer = message(text);
+        assert_eq!(records.ask(id, &question).unwrap(), number);
+        assert_eq!(records.answer(id, number, &answer).unwrap(), Published::New);
+        assert_eq!(records.send(id, &answer).unwrap(), number);
+    }
+    records.send(id, &message("later")).unwrap();
+    let said = records.queued(id).unwrap()[1].1.at;
+    send(&shim, "USR1");
+    // The command that asked first still waits, and has its answer.
+    assert_eq!(records.deliver(id, 1).unwrap(), Published::New);
+    wait_for("the rest to be typed", || {
+        send(&shim, "USR1");
+        scene.log().contains("got later").then_some(())
+    });
+    assert!(clock::now() >= said + SignedDuration::from_secs(2), "it was typed at once");
+    let log = scene.log();
+    assert!(!log.contains("got heard"), "{log}");
+    assert!(log.find("got this one") < log.find("got later"), "{log}");
+    send(&shim, "HUP");
+    scene.end_of(shim);
+}
+
+#[test]
 fn messages_to_a_program_that_does_not_listen_wait() {
     let scene = talking("echo ready; sleep 60", json!({}));
     let shim = scene.start();
@@ -117,12 +148,16 @@ fn messages_to_a_program_that_does_not_listen_wait() {
 #[test]
 fn the_end_marker_ends_a_program_and_its_text_does_not() {
     let script = format!(
-        "echo 'I shall print {MARKER} when done'; echo MARKER={MARKER}; echo working; read -r go; \
-         echo '{MARKER}'; sleep 600"
+        "echo 'I shall print {MARKER} when done'; echo MARKER={MARKER}; echo working; read -r on; \
+         echo on; read -r go; echo '{MARKER}'; sleep 600"
     );
     let scene = talking(&script, json!({ "marker": MARKER, "listens": true, "mustReport": true }));
     let shim = scene.start();
     scene.wait_for_log("working");
+    // What it types shows that it looked again since, and took none of that for a word.
+    scene.records.send(&scene.attempt.id, &message("onward")).unwrap();
+    send(&shim, "USR1");
+    scene.wait_for_log("onward");
     assert_eq!(scene.records.reported(&scene.attempt.id).unwrap(), None);
     scene.records.send(&scene.attempt.id, &message("go")).unwrap();
     send(&shim, "USR1");

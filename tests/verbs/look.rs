@@ -76,6 +76,14 @@ fn diff_of_an_invalid_file_says_that_the_last_good_version_stays() {
 }
 
 #[test]
+fn doctor_looks_for_the_program_that_a_shell_is_only_to_start() {
+    let scene = Scene::prepared();
+    let said = scene.run(&["doctor", "--for", "aider"]).fails(1);
+    assert!(said.contains("there is no program `aider` on the PATH"), "{said}");
+    assert!(!said.contains("/bin/sh"), "{said}");
+}
+
+#[test]
 fn doctor_names_what_is_wrong_and_what_mends_it() {
     let outside = Scene::new();
     let unborn = outside.run(&["doctor"]).fails(1);

@@ -1,14 +1,14 @@
 //! Agent hook: may the agent do what it is about to do, and what is it told when it begins and ends?
 //! It changes nothing in the repository, and takes what cannot be seen for a refusal.
 
-mod brief;
 mod command;
 mod place;
 
-use super::hook::{Refused, Ruling, judge_paths};
+use super::hook::{Objection, Refused, Ruling, judge_paths};
 use super::{Client, Environment, Error, OwnAttempt};
 use crate::api::attempt::Attempt;
 use crate::api::task::Class;
+use crate::git::HookPlace;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -86,8 +86,12 @@ pub async fn judge_agent(call: &AgentCall, environment: Environment) -> Result<A
     let client = Client::open(&worktree, environment).await?;
     let own = client.own_attempt()?;
     match call.event {
-        AgentEvent::SessionStart => Ok(AgentAnswer::Context(brief::of(&client, &own)?)),
-        AgentEvent::PreToolUse => client.before_tool(call, &own.attempt).await,
+        AgentEvent::SessionStart => Ok(AgentAnswer::Context(client.brief_in_short(&own)?)),
+        AgentEvent::PreToolUse => {
+            let answer = client.before_tool(call, &own.attempt).await?;
+            client.note_denial(&own, &answer);
+            Ok(answer)
+        }
         AgentEvent::Stop => client.before_end(call, &own).await,
         AgentEvent::Notification | AgentEvent::PermissionRequest => client.pass_on(call, &own),
         AgentEvent::Other => Ok(AgentAnswer::Nothing),
@@ -123,12 +127,34 @@ impl Client {
         if inside.is_empty() {
             return Ok(AgentAnswer::Nothing);
         }
-        let ruling = judge_paths(&inside, &attempt.directory, &self.environment).await?;
+        let mut ruling = judge_paths(&inside, &attempt.directory, &self.environment).await?;
+        if matches!(ruling, Ruling::Refused(_)) {
+            // What git ignores is in this worktree alone, and no commit brings it to others.
+            let ignored = HookPlace::of(&attempt.directory).await?.ignored(&inside).await?;
+            inside.retain(|path| !ignored.contains(path));
+            ruling = judge_paths(&inside, &attempt.directory, &self.environment).await?;
+        }
         Ok(match ruling {
             Ruling::Passed | Ruling::Bypassed(_) => AgentAnswer::Nothing,
             Ruling::Refused(refused) => AgentAnswer::Refused(refused),
             Ruling::Invalid(_) => AgentAnswer::Denied("its state would not be valid".to_owned()),
         })
+    }
+
+    /// Notes in the journal what an agent was kept from; not each time that it tries again.
+    fn note_denial(&self, own: &OwnAttempt, answer: &AgentAnswer) {
+        let what = match answer {
+            AgentAnswer::Refused(refused) => refused.objections.first().map(told),
+            AgentAnswer::Denied(why) => Some(why.clone()),
+            AgentAnswer::Nothing | AgentAnswer::Context(_) | AgentAnswer::GoOn(_) => None,
+        };
+        let text = what.and_then(|what| self.own_text(own, &format!("edit denied: {what}")).ok());
+        // It is history: what cannot be noted is denied all the same.
+        if let Some(text) = text
+            && self.records().is_new_denial(&own.id, &text).unwrap_or(false)
+        {
+            self.note_words(&own.id.owner.task, "EditDenied", &text);
+        }
     }
 
     /// Keeps an agent that ends from leaving what was said to it unread, what it did uncommitted,
@@ -179,5 +205,19 @@ impl Client {
             self.ask_person(own, &text, &[])?;
         }
         Ok(AgentAnswer::Nothing)
+    }
+}
+
+/// Says in a few words what stands in the way of an edit.
+fn told(objection: &Objection) -> String {
+    match objection {
+        Objection::Held { path, task, .. } => format!("{path} held by {task}"),
+        Objection::Outside { path, .. } => format!("{path} is not among the files of its task"),
+        Objection::Fenced { .. } => "its worktree works under an earlier lock".to_owned(),
+        Objection::Elsewhere { task, .. } => format!("this is not the worktree of {task}"),
+        Objection::Damaged { path, task, .. } => {
+            let path = path.as_deref().unwrap_or("any file");
+            format!("{path} may be held by {task}, whose lock is damaged")
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Client {
                 format!("these are there: {}; others: state/agents/NAME.json", names.join(" "));
             return found.fail(AGENT, format!("there is no agent {name}"), fix);
         };
-        program(found, (AGENT, spec), &self.environment);
+        program(found, AGENT, (name, spec), &self.environment);
         key(found, spec, &self.environment);
         match self.visitor.trust().read() {
             Ok(approved) if approved.contains(&Desired::trust_digest(name, spec)) => {
@@ -77,10 +77,13 @@ impl Client {
 /// Looks for the program of an agent.
 pub(super) fn program(
     found: &mut Findings,
-    (section, spec): (&'static str, &AgentSpec),
+    section: &'static str,
+    (name, spec): (&AgentName, &AgentSpec),
     environment: &Environment,
 ) {
-    let Some(program) = spec.argv.first().filter(|program| !program.contains('{')) else { return };
+    let Some(program) = started(name, spec).filter(|program| !program.contains('{')) else {
+        return;
+    };
     match on_path(program, environment) {
         Some(path) => found.ok(section, format!("{program} is {}", path.display())),
         None => found.fail(
@@ -89,6 +92,18 @@ pub(super) fn program(
             "install it, or mend the PATH where `reconciler run` starts",
         ),
     }
+}
+
+/// Returns the program that an agent needs: the first word of its argv, or, where that is a shell with
+/// a script, what in it is called as the agent is.
+fn started<'a>(name: &'a AgentName, spec: &'a AgentSpec) -> Option<&'a str> {
+    let first = spec.argv.first()?.as_str();
+    let script = match spec.argv.get(1..3) {
+        Some([flag, script]) if flag == "-c" => script.as_str(),
+        Some(_) | None => return Some(first),
+    };
+    let is_named = script.split_whitespace().any(|word| word == name.as_str());
+    Some(if is_named { name.as_str() } else { first })
 }
 
 fn key(found: &mut Findings, spec: &AgentSpec, environment: &Environment) {

@@ -258,7 +258,7 @@ impl Client {
         };
         for agent in agents.iter().filter(|one| !one.workers.is_empty()) {
             let name = &agent.name;
-            agent::program(found, (MACHINE, &agent.spec), &self.environment);
+            agent::program(found, MACHINE, (name, &agent.spec), &self.environment);
             if agent.approved {
                 found.ok(MACHINE, format!("agent {name} is approved"));
                 continue;
@@ -269,7 +269,8 @@ impl Client {
     }
 
     fn disk_health(&self, found: &mut Findings) {
-        let probe = tempfile::Builder::new().prefix(".reconciler-probe-").tempfile_in(self.root());
+        // Without a name: git may be looking.
+        let probe = tempfile::tempfile_in(self.root());
         if let Err(error) = probe {
             let text = format!("{} cannot be written: {error}", self.root().display());
             found.fail(MACHINE, text, "give yourself the permission, or mount it writable");

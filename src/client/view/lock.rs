@@ -50,7 +50,8 @@ pub fn locks(snapshot: &Snapshot) -> Vec<LockView> {
     claims.map(|(task, claim)| lock(task, claim)).collect()
 }
 
-fn lock(task: &TaskName, claim: &ClaimSighting) -> LockView {
+/// Returns one lock.
+pub fn lock(task: &TaskName, claim: &ClaimSighting) -> LockView {
     let holder = claim.as_ref().ok().map(|claim| Holder {
         worker: claim.seat.to_string(),
         worker_type: claim.worker_type,

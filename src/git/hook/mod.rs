@@ -12,6 +12,7 @@ use super::{Error, command};
 use crate::api::name::Owner;
 use crate::disk;
 use crate::process::spawn::Call;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,32 @@ impl HookPlace {
     pub async fn prefix(&self) -> Result<String, Error> {
         let answer = call(&self.directory).args(["rev-parse", "--show-prefix"]).run().await?;
         Ok(String::from_utf8_lossy(&answer).trim_end_matches('\n').to_owned())
+    }
+
+    /// Returns those of these paths, from this directory, that git ignores and does not track.
+    ///
+    /// # Errors
+    /// When git cannot say: take none of them for ignored.
+    pub async fn ignored(&self, paths: &[String]) -> Result<BTreeSet<String>, Error> {
+        // A path that begins so is never read as pathspec magic; it is said as it was asked.
+        let asked = |path: &String| format!("./{path}\0").into_bytes();
+        let input = paths.iter().flat_map(asked).collect();
+        let ask = call(&self.directory).input(input);
+        let said = ask.args(["check-ignore", "-z", "--stdin"]).output().await?;
+        match said.status.code() {
+            // 1 is none of them.
+            Some(0 | 1) => {
+                let names = String::from_utf8_lossy(&said.stdout).into_owned();
+                Ok(names
+                    .split('\0')
+                    .filter_map(|name| name.strip_prefix("./"))
+                    .map(str::to_owned)
+                    .collect())
+            }
+            Some(_) | None => {
+                Err(Error::unreadable("what is ignored", String::from_utf8_lossy(&said.stderr)))
+            }
+        }
     }
 
     /// Returns whose worktree this is, by its mark; `None` when it bears none of ours.

@@ -46,7 +46,7 @@ fn ends(case: Case<'_>, task: &TaskName, spec: &TaskSpec) -> Vec<Option<Exit>> {
     let hash = run_hash(spec);
     let task = case.observed.tasks.known().and_then(|tasks| tasks.get(task));
     let uid = task.and_then(|task| Some(&task.record.as_ref().ok()?.uid));
-    let retrial = task.and_then(|task| task.retrial.as_ref());
+    let retrial = task.and_then(|task| task.retrial.as_ref()?.as_ref().ok());
     let after = retrial.filter(|one| Some(&one.uid) == uid).map_or(0, |one| one.after);
     let of_this =
         task.into_iter().flat_map(|task| &task.attempts).filter(|one| one.number > after).filter(

@@ -95,7 +95,8 @@ fn settle<'a>(scene: Scene<'a>, facts: &Facts<'a>) -> Settled<'a> {
     let claim = facts.claim.and_then(|claim| claim.as_ref().ok());
     // One of an earlier task of this name is released, unless it is a person's.
     let claim = claim.filter(|claim| claim.uid == record.uid || claim.is_by_person());
-    let retrial = sighting.retrial.as_ref().filter(|retrial| retrial.uid == record.uid);
+    let retrial = sighting.retrial.as_ref().and_then(|one| one.as_ref().ok());
+    let retrial = retrial.filter(|retrial| retrial.uid == record.uid);
     Life { scene, want, record, task, attempts, sessions, claim, retrial }.settle(report)
 }
 
@@ -295,11 +296,15 @@ impl<'a> Life<'a, '_> {
                 format!("attempt {} lost its shim; what outlived it is killed", attempt.id.number);
             return Settled { actions: vec![kill], ..wait(report, Reason::Stopping, message) };
         }
-        let outcome = self.attempts.last().and_then(|last| last.said.outcome);
-        let reason = match (outcome, asked) {
+        let said = self.attempts.last().map(|last| &last.said);
+        let reason = match (said.and_then(|said| said.outcome), asked) {
             // Its word stands when nothing is left to be verified.
             (Some(Outcome::Completed), _) if attempt.program.verify.is_none() => {
                 ExitReason::Succeeded
+            }
+            (Some(Outcome::Failed { retryable }), _) => {
+                let message = said.map(|said| said.summary.clone()).unwrap_or_default();
+                ExitReason::SaidFailed { message, retryable }
             }
             (_, Some(request)) => ExitReason::Stopped { why: request.why },
             (_, None) => ExitReason::Lost,

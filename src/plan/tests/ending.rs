@@ -2,6 +2,7 @@
 
 use super::scene::{NOW, Scene, at, scene};
 use crate::api::attempt::ExitReason;
+use crate::api::report::Outcome;
 use crate::plan::action::Action;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{EmptyState, Leftovers, Observed, Sighting, WorktreeState};
@@ -160,4 +161,26 @@ fn a_claim_that_no_shim_renews_is_renewed_after_a_third_of_its_time() {
     waits().later(1200).plans(&["renew the claim of login"]);
     let running = scene().task("login", json!({})).registered("login", 60).running("login");
     running.worktree("login").claim("login", &[]).later(1200).plans(&[]);
+}
+
+#[test]
+fn the_last_word_of_a_worker_whose_shim_could_not_record_it_stands() {
+    let lost = |outcome: Outcome| {
+        scene()
+            .task("login", json!({ "retries": 9 }))
+            .registered("login", 60)
+            .lost("login", Sighting::Known(Vec::new()))
+            .with(|_, observed| {
+                let Sighting::Known(tasks) = &mut observed.tasks else { return };
+                let last = tasks.values_mut().find_map(|task| task.attempts.last_mut()).unwrap();
+                last.said.outcome = Some(outcome);
+                "no such API".clone_into(&mut last.said.summary);
+            })
+    };
+    lost(Outcome::Completed)
+        .says("login", "completed Succeeded: done; its work is on branch fix/login");
+    lost(Outcome::Failed { retryable: false }).says(
+        "login",
+        "failed AttemptsUsedUp: 1 of 1 attempts failed; the last one said that it failed: no such API",
+    );
 }

@@ -33,7 +33,7 @@ impl Scene {
         };
         self.with(|_, observed| match &mut observed.tasks {
             Sighting::Known(tasks) => {
-                tasks.get_mut(&super::scene::name(task)).unwrap().retrial = Some(retrial);
+                tasks.get_mut(&super::scene::name(task)).unwrap().retrial = Some(Ok(retrial));
             }
             Sighting::Unknown(why) => panic!("{why}"),
         })
@@ -199,10 +199,28 @@ fn that_a_task_may_try_anew_is_not_said_of_a_later_one_of_its_name() {
         .with(|_, observed| {
             let Sighting::Known(tasks) = &mut observed.tasks else { return };
             let retrial = tasks.values_mut().find_map(|task| task.retrial.as_mut());
-            retrial.unwrap().uid = crate::api::name::Uid::derive(1, "earlier");
+            retrial.unwrap().as_mut().unwrap().uid = crate::api::name::Uid::derive(1, "earlier");
         });
     scene
         .says("login", "failed AttemptsUsedUp: 1 of 1 attempts failed; the last one exited with 1");
+}
+
+#[test]
+fn a_word_that_it_may_try_anew_which_is_damaged_is_told_and_counts_as_not_said() {
+    let scene = scene()
+        .task("login", json!({ "retries": 0 }))
+        .registered("login", 9)
+        .ended("login", 1, ExitReason::Failed { status: 1 })
+        .tried_anew("login", 1)
+        .with(|_, observed| {
+            let Sighting::Known(tasks) = &mut observed.tasks else { return };
+            let task = tasks.values_mut().next().unwrap();
+            task.retrial = Some(Err("half a file".to_owned()));
+        });
+    scene
+        .says("login", "failed AttemptsUsedUp: 1 of 1 attempts failed; the last one exited with 1");
+    let notices = scene.plan().report.notices;
+    assert!(notices.iter().any(|one| one.contains("`reconciler retry login`")), "{notices:?}");
 }
 
 #[test]

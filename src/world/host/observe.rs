@@ -257,7 +257,8 @@ fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, Tas
         let mut found = BTreeMap::new();
         for (name, record) in records.tasks()? {
             let failure = failures.get(&name).and_then(|one| one.as_ref().ok()).cloned();
-            let retrial = retrials.get(&name).and_then(|one| one.as_ref().ok()).cloned();
+            let retrial =
+                retrials.get(&name).cloned().map(|one| one.map_err(|damage| damage.to_string()));
             let landing = landings.remove(&name);
             let landing = landing.map(|one| one.map_err(|damage| damage.to_string()));
             let sighting = match record {
@@ -303,28 +304,37 @@ fn find_survivors(tasks: &mut BTreeMap<crate::api::name::TaskName, TaskSighting>
     }
 }
 
+/// So much of a worker's last word is kept in the record of an end, in characters.
+const SUMMARY_MAX: usize = 300;
+
 fn attempt_seen(records: &Records, record: &TaskRecord, files: &AttemptFiles) -> AttemptSighting {
     let attempt = files.attempt.as_ref().cloned().map_err(ToString::to_string);
     let seen = |files: &AttemptFiles| state_of(files).unwrap_or_else(|unseen| unseen);
-    let mut state = seen(files);
+    let (mut state, mut words) = (seen(files), files.words.clone());
     if matches!(state, AttemptState::Lost { .. }) {
         // Its last deed, after its records were read and before it was looked for, is the exit
         // record: only what is read after its end tells that there is none.
         let id = AttemptId { owner: record.owner(), number: files.number };
         state = match records.attempt(&id) {
-            Ok(Some(files)) => seen(&files),
+            Ok(Some(files)) => {
+                let state = seen(&files);
+                // Its last word may have come between as well.
+                words = files.words;
+                state
+            }
             Ok(None) => AttemptState::Unknown("its records are just being removed".to_owned()),
             Err(error) => AttemptState::Unknown(error.to_string()),
         };
     }
-    let words = &files.words;
+    let summary = words.report.iter().flat_map(|report| report.summary.chars());
     let said = Said {
-        conversation: words.conversation.clone(),
         outcome: words.report.as_ref().map(|report| report.outcome),
-        progress: words.progress.clone(),
-        silence: words.silence.clone(),
-        lacks: words.lacks.clone(),
-        question: words.question.as_ref().map(|one| one.question.text.clone()),
+        summary: summary.take(SUMMARY_MAX).collect(),
+        conversation: words.conversation,
+        progress: words.progress,
+        silence: words.silence,
+        lacks: words.lacks,
+        question: words.question.map(|one| one.question.text),
     };
     AttemptSighting { number: files.number, attempt, state, said }
 }

@@ -186,7 +186,7 @@ impl State {
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();
-            let retrial = self.retrials.get(name).cloned();
+            let retrial = self.retrials.get(name).cloned().map(Ok);
             let landing = self.landings.get(name).cloned().map(Ok);
             let task = TaskSighting { record, attempts, failure, retrial, landing };
             found.insert(name.clone(), task);
