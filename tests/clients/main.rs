@@ -212,7 +212,7 @@ fn goes_on_when_killed(client: &'static str) {
     scene.wait_for_completed();
     let turns = scene.model.steps();
     assert_eq!(turns.iter().filter(|turn| **turn == 0).count(), 1, "it began anew: {turns:?}");
-    assert!(scene.model.was_told("You were interrupted."), "it was not told");
+    assert!(scene.model.was_told("Go on with your task where you stopped."), "it was not told");
     assert_eq!(scene.committed("b.txt").as_deref(), Some("by an agent"));
     let ends = scene.env.ends("t");
     assert_eq!(ends, [ExitReason::Signalled { signal: 9 }, ExitReason::Succeeded]);
