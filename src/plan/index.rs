@@ -44,9 +44,7 @@ static NOTHING: Found<'static> =
 impl<'a> Index<'a> {
     pub(super) fn of(desired: &'a Desired, observed: &'a Observed, policy: &PolicySpec) -> Self {
         let mut found: BTreeMap<&str, Found<'a>> = BTreeMap::new();
-        let mut kept = BTreeMap::new();
         for session in observed.sessions.known().into_iter().flatten() {
-            kept.extend(session.seat.as_ref().map(|seat| (seat, session)));
             if session.waits_for().is_some() {
                 continue;
             }
@@ -73,6 +71,7 @@ impl<'a> Index<'a> {
         let mut workers = desired.workers.values().filter_map(|entry| entry.spec.as_ref());
         let keeps = workers.any(|worker| worker.session == SessionOf::Worker);
         let last = if keeps { beginning::last(observed) } else { BTreeMap::new() };
+        let kept = kept(observed);
         Self { found, kept, last, trusted: trusted(desired, observed), shared }
     }
 
@@ -124,6 +123,18 @@ impl<'m, 'a> Walk<'m, &'a str, Found<'a>> {
     pub(super) fn of(&mut self, task: &'a TaskName) -> &'m Found<'a> {
         self.at(&task.as_str()).unwrap_or(&NOTHING)
     }
+}
+
+/// Returns the sessions that seats keep; of several of one seat one in which something runs.
+fn kept(observed: &Observed) -> BTreeMap<&Seat, &Session> {
+    let mut kept: BTreeMap<&Seat, &Session> = BTreeMap::new();
+    for session in observed.sessions.known().into_iter().flatten() {
+        let Some(seat) = &session.seat else { continue };
+        if kept.get(seat).is_none_or(|known| known.is_idle) {
+            kept.insert(seat, session);
+        }
+    }
+    kept
 }
 
 /// Returns the agents of workers that the user approved.

@@ -108,7 +108,8 @@ fn an_interrupted_conversation_goes_on_and_a_failed_one_begins_anew() {
     send(env.shim("a").unwrap(), "KILL");
     let second = told(2)[1].clone();
     assert!(
-        second.starts_with(&format!("again {conversation}: Go on with your task where you stopped.")),
+        second
+            .starts_with(&format!("again {conversation}: Go on with your task where you stopped.")),
         "{second}"
     );
     fs::write(env.out("fail"), "").unwrap();

@@ -87,7 +87,8 @@ fn three_tasks_are_done_in_one_session_whatever_is_killed_between_them() {
 
     // The tmux server is killed: the task goes on in a new session of the same name.
     send(env.tmux_server().unwrap(), "KILL");
-    let word = format!("b goes on with {conversation} in b: Go on with your task where you stopped.");
+    let word =
+        format!("b goes on with {conversation} in b: Go on with your task where you stopped.");
     assert!(told(&env, 3).starts_with(&word), "{}", told(&env, 3));
     env.let_go("b");
     env.wait_for_completed(&["b"]);

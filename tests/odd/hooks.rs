@@ -60,8 +60,8 @@ fn a_hook_that_forbids_the_branch_is_told_and_nothing_starts() {
         "[ $1 = prepared ] && grep -q refs/heads/ && echo 'ask Bob first' >&2 && exit 1; exit 0";
     hook(&env, "reference-transaction", text);
     let _running = env.start_loop();
-    env.wait_for_reason("a", Reason::EffectFailed);
-    let said = env.report("a").unwrap().message;
+    let failed = || env.report("a").filter(|one| one.reason == Reason::EffectFailed);
+    let said = env.wait_for("the effect to fail", failed).message;
     assert!(said.contains("ask Bob first") || said.contains("hook"), "{said}");
     assert!(env.starts("a").is_empty());
 }

@@ -1,8 +1,10 @@
-//! No plan runs more attempts, over all or of a class, than the policy, or more on a seat than its worker, allows.
+//! No plan runs more attempts, over all or of a class, than the policy, or more on a seat than its
+//! worker, allows; or begins one in a kept session where something runs.
 
 use super::Case;
 use crate::api::name::Seat;
 use crate::api::task::Class;
+use crate::api::worker::SessionOf;
 use crate::plan::action::Action;
 use crate::plan::observed::AttemptState;
 use std::collections::BTreeMap;
@@ -45,7 +47,7 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             taken.entry(&attempt.seat).and_modify(|count| *count += 1);
         }
     }
-    let mut found = Vec::new();
+    let mut found = busy(case);
     let limits = case.desired.policy().limits;
     let all: u32 = running.values().sum();
     if !starts.is_empty() && all > limits.max_concurrent_tasks {
@@ -62,6 +64,23 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
         let limit = worker.map_or(0, |worker| worker.max_concurrent_tasks);
         if count > limit {
             found.push(format!("{seat} would run {count} attempts, it may run {limit}"));
+        }
+    }
+    found
+}
+
+/// Returns the attempts that begin in a session where something runs.
+fn busy(case: Case<'_>) -> Vec<String> {
+    let sessions = case.observed.sessions.known();
+    let runs = |seat: &Seat| {
+        let mut sessions = sessions.into_iter().flatten();
+        sessions.any(|one| one.seat.as_ref() == Some(seat) && !one.is_idle)
+    };
+    let mut found = Vec::new();
+    for action in &case.plan.actions {
+        let Action::PrepareAttempt(attempt) = action else { continue };
+        if attempt.session == SessionOf::Worker && runs(&attempt.seat) {
+            found.push(format!("{} begins where something runs", attempt.id));
         }
     }
     found

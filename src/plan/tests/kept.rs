@@ -184,6 +184,9 @@ fn the_laws_know_sessions_that_wait() {
     assert!(unwanted.breaks(other).contains(&"nothing foreign is touched"));
     let kill = Action::KillSession { session: "$1".to_owned(), owner: Scene::owner("login") };
     assert_eq!(finished("login").breaks(kill), ["nothing foreign is touched"]);
+    let busy = finished("login").kept_busy("other").task("logout", json!({}));
+    let attempt = next(ExitReason::Succeeded).prepares();
+    assert!(busy.breaks(Action::PrepareAttempt(attempt)).contains(&"limits hold"));
     let live = keeping().with(|desired, _| desired.workers.clear()).kept_busy("login");
     assert!(live.breaks(end()).contains(&"nothing alive is removed"));
     let unseen = finished("login").with(|desired, observed| {
