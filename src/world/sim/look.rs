@@ -3,6 +3,7 @@
 use super::{Fault, Part, SimAttempt, State, places};
 use crate::api::attempt::{AttemptId, Failure};
 use crate::api::name::{CommitId, TaskName};
+use crate::api::report::Outcome;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{
     AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Said, Sighting, TaskSighting,
@@ -180,7 +181,10 @@ impl State {
                     Some(Part::Flag) | None => Ok(one.attempt.clone()),
                 },
                 state: one.state(&shims, &survivors),
-                said: Said::default(),
+                said: Said {
+                    outcome: one.completed.then_some(Outcome::Completed),
+                    ..Said::default()
+                },
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();

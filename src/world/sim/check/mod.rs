@@ -10,6 +10,7 @@ mod disjoint_claims;
 mod fail_closed;
 mod generations;
 mod isolation;
+mod last_word;
 mod monotone;
 mod no_lost_work;
 mod orphans;
@@ -31,7 +32,7 @@ const ALWAYS: [fn(&State) -> Vec<String>; 3] =
     [single_worker::broken, disjoint_claims::broken, no_lost_work::broken];
 
 /// What holds for every effect.
-const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 7] = [
+const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 8] = [
     generations::broken,
     unknown_is_not_absent::broken,
     ownership::broken,
@@ -39,6 +40,7 @@ const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 7] = [
     monotone::broken,
     fail_closed::broken,
     patience::broken,
+    last_word::broken,
 ];
 
 /// One effect that was tried.
