@@ -200,6 +200,10 @@ fn a_full_disk_costs_no_record_and_all_goes_on_when_there_is_room() {
     });
     assert!(command(&env, &["unpause", "late"]).status.success());
     env.wait_until("the loop to be refused room for a task", loop_is_refused);
+    env.wait_until("status to say why", || {
+        let said = command(&env, &["status"]);
+        format!("{}{}", said.stdout, said.stderr).contains("is full: nothing can be recorded")
+    });
     running.kill();
     let _running = env.start_loop_when_free();
     env.wait_until("the next loop to be refused it as well", loop_is_refused);
