@@ -158,6 +158,10 @@ impl State {
         let lingers = self.strikes(Fault::Lingering);
         let Some(attempts) = self.attempts.get_mut(owner) else { return };
         let Some(one) = attempts.all.get_mut(&number) else { return };
+        // It may be told to end twice in one moment.
+        if one.shim.as_ref().is_some_and(|shim| !shim.alive) {
+            return;
+        }
         one.agents.clear();
         // Its word counts more than its end.
         let reason = if one.completed { ExitReason::Succeeded } else { reason };
