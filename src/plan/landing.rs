@@ -235,9 +235,19 @@ fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
         wake(rows, member, until);
         return false;
     }
-    if let Some(why) = hold::holds_back(scene, facts.name) {
-        tell(rows, member, Reason::Paused, why);
-        return false;
+    match hold::holds_back(scene, facts.name) {
+        Ok(None) => {}
+        Ok(Some(held)) => {
+            tell(rows, member, Reason::Paused, held.message);
+            if let Some(until) = held.until {
+                wake(rows, member, until);
+            }
+            return false;
+        }
+        Err(why) => {
+            tell(rows, member, Reason::Unknown, why);
+            return false;
+        }
     }
     match facts.claim {
         Some(Ok(claim)) if claim.uid == member.record.uid => true,

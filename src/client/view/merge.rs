@@ -2,6 +2,7 @@
 //! could not land.
 
 use super::Snapshot;
+use super::attempt::landing_of;
 use crate::api::name::TaskName;
 use crate::api::policy::Method;
 use crate::plan::merge_target;
@@ -62,7 +63,7 @@ pub fn merges(snapshot: &Snapshot) -> Option<MergesView> {
     });
     let tasks = snapshot.observed.tasks.known().into_iter().flatten();
     let refused = tasks.filter_map(|(task, seen)| {
-        let landing = seen.landing.as_ref()?.as_ref().ok()?;
+        let landing = landing_of(seen)?;
         let why = landing.refused.get(&landing.attempt)?.clone();
         let (priority, since) = (priority(task), Some(landing.at));
         Some(MergeView { task: task.to_string(), priority, since, message: why })
