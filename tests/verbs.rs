@@ -9,6 +9,10 @@ mod claim;
 mod forecast;
 #[path = "verbs/look.rs"]
 mod look;
+#[path = "verbs/merge.rs"]
+mod merge;
+#[path = "verbs/rescue.rs"]
+mod rescue;
 #[path = "verbs/scene.rs"]
 mod scene;
 #[path = "verbs/setup.rs"]

@@ -84,6 +84,7 @@ impl Merge {
             Some(What::Eject { task, reason }) => {
                 client.eject(&task, reason.as_deref()).await?;
                 say::out(format!("task/{task}  is out of the merge queue"))?;
+                context.note(&format!("to let it land after all: reconciler merge retry {task}"));
             }
         }
         if client.loop_state() == LoopState::NotRunning {
@@ -107,6 +108,12 @@ async fn queue(client: &Client, context: &Context) -> Done {
         }
         Output::Table | Output::Wide => {
             print::out(&draw(&view, snapshot.now(), context))?;
+            if let Some(first) = view.refused.first() {
+                context.note(&format!(
+                    "what cannot land stays on its branch; when that is mended: reconciler merge retry {}",
+                    first.task
+                ));
+            }
             if client.loop_state() == LoopState::NotRunning {
                 context.note("reconciler is not running: nothing is merged until it does");
             }
@@ -131,7 +138,7 @@ fn draw(view: &MergesView, now: Timestamp, context: &Context) -> String {
         }
     };
     if let Some(held) = &view.held {
-        text += &format!("HELD  {}; `reconciler merge resume`\n", printable(held));
+        text = format!("{text}HELD  {}; `reconciler merge resume`\n", printable(held));
     }
     text += "\n";
     let row = |tone, place: String, one: &MergeView| {

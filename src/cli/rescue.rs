@@ -5,7 +5,7 @@ use super::exit::{Code, Failure};
 use super::print::{self, Long, Row, Table, Tone, ago, printable};
 use super::say::{self, Done};
 use crate::api::name::BranchName;
-use crate::client::{Client, Rescues};
+use crate::client::{Client, Rescue as Saved, Rescues};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
@@ -31,11 +31,13 @@ enum What {
     /// Show the files and the changes of one.
     Show {
         /// TASK/ATTEMPT, as listed.
+        #[arg(value_parser = rescue)]
         name: String,
     },
     /// Make a branch of one; no work tree is touched.
     Restore {
         /// TASK/ATTEMPT, as listed.
+        #[arg(value_parser = rescue)]
         name: String,
         /// The branch to make; rescue/TASK-ATTEMPT without it.
         #[arg(long, value_name = "NAME", value_parser = branch)]
@@ -44,6 +46,7 @@ enum What {
     /// Drop one for good.
     Drop {
         /// TASK/ATTEMPT, as listed.
+        #[arg(value_parser = rescue)]
         name: String,
         /// Do it without asking.
         #[arg(short, long)]
@@ -51,8 +54,18 @@ enum What {
     },
 }
 
+/// Takes the name that git knows as well.
+fn rescue(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("refs/reconciler/rescue/").unwrap_or(text);
+    if printable(name) == name {
+        Ok(name.to_owned())
+    } else {
+        Err("no name of rescued work has such characters".to_owned())
+    }
+}
+
 fn branch(text: &str) -> Result<BranchName, String> {
-    BranchName::try_from(text.to_owned()).map_err(|why| why.to_string())
+    BranchName::try_from(text.to_owned())
 }
 
 impl Rescue {
@@ -60,36 +73,7 @@ impl Rescue {
     pub(super) async fn run(self, context: &Context) -> Done {
         let client = context.client().await?;
         match self.what {
-            None | Some(What::List) => {
-                let Rescues { now, all: found } = client.rescues().await?;
-                match context.output {
-                    Output::Json => print::out(&print::json(&found)?)?,
-                    Output::Name => {
-                        print::out(
-                            &found.iter().map(|one| format!("{}\n", one.name)).collect::<String>(),
-                        )?;
-                    }
-                    Output::Table | Output::Wide if found.is_empty() => {
-                        say::out("nothing had to be rescued")?;
-                    }
-                    Output::Table | Output::Wide => {
-                        let row = |one: &crate::client::Rescue| {
-                            let subject = printable(&one.subject);
-                            let commit = one.commit.chars().take(7).collect();
-                            let cells = vec![
-                                one.name.clone(),
-                                ago(Some(one.saved_at), now),
-                                commit,
-                                subject,
-                            ];
-                            Row { tone: Tone::Plain, cells }
-                        };
-                        let header = vec!["NAME", "SAVED", "COMMIT", "WHAT"];
-                        let table = Table { header, rows: found.iter().map(row).collect() };
-                        print::out(&table.draw(context.look, Long::Cut, 0))?;
-                    }
-                }
-            }
+            None | Some(What::List) => list(&client, context).await?,
             Some(What::Show { name }) => {
                 let shown = client.show_rescue(&name).await?;
                 let text = String::from_utf8_lossy(&shown);
@@ -109,6 +93,34 @@ impl Rescue {
         }
         Ok(Code::Success.into())
     }
+}
+
+async fn list(client: &Client, context: &Context) -> Result<(), Failure> {
+    let Rescues { now, all: found } = client.rescues().await?;
+    match (context.output, found.as_slice()) {
+        (Output::Json, found) => print::out(&print::json(&found)?)?,
+        (Output::Name, found) => {
+            let names: Vec<String> = found.iter().map(|one| format!("{}\n", one.name)).collect();
+            print::out(&names.concat())?;
+        }
+        (Output::Table | Output::Wide, []) => say::out("nothing had to be rescued")?,
+        (Output::Table | Output::Wide, [first, ..]) => {
+            let row = |one: &Saved| {
+                let commit = one.commit.chars().take(7).collect();
+                let (subject, saved) = (printable(&one.subject), ago(Some(one.saved_at), now));
+                let cells = vec![one.name.clone(), saved, commit, subject];
+                Row { tone: Tone::Plain, cells }
+            };
+            let header = vec!["NAME", "SAVED", "COMMIT", "WHAT"];
+            let table = Table { header, rows: found.iter().map(row).collect() };
+            print::out(&table.draw(context.look, Long::Cut, 0))?;
+            let name = &first.name;
+            context.note(&format!(
+                "its changes: reconciler rescue show {name}; a branch of it: reconciler rescue restore {name}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 async fn drop_one(client: &Client, name: &str, (yes, context): (bool, &Context)) -> Done {

@@ -1,9 +1,11 @@
 //! Merges: a person lets work that could not land try again, or takes it out of the queue. Nothing is
 //! merged here: the loop does.
 
-use super::{Client, Error};
+use super::{Client, Error, Snapshot};
 use crate::api::landing::{Landing, Obstacle, Stage};
 use crate::api::name::TaskName;
+use crate::plan::merge_target;
+use crate::plan::observed::AttemptSighting;
 use crate::process::clock;
 
 impl Client {
@@ -32,7 +34,13 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] when it is not in the queue.
     pub async fn eject(&self, task: &TaskName, reason: Option<&str>) -> Result<(), Error> {
-        let mut landing = self.landing(task)?;
+        let snapshot = self.snapshot().await;
+        // What nothing was done about yet has no record.
+        let recorded = self.landing(task);
+        let mut landing = match queued(&snapshot, task, recorded.as_ref().ok()) {
+            Some(landing) => landing,
+            None => recorded?,
+        };
         match landing.stage {
             Stage::Candidate { .. } | Stage::Waiting { .. } => {}
             Stage::Nothing | Stage::Refused | Stage::Landed { .. } => {
@@ -60,4 +68,29 @@ impl Client {
             help: "see the queue: reconciler merge".to_owned(),
         })
     }
+}
+
+/// Returns the landing of work that waits in the queue and is in no record yet, as it would begin.
+fn queued(snapshot: &Snapshot, task: &TaskName, recorded: Option<&Landing>) -> Option<Landing> {
+    let seen = snapshot.observed.tasks.known()?.get(task)?;
+    let record = seen.record.as_ref().ok()?;
+    let did_work =
+        |one: &&AttemptSighting| one.attempt.as_ref().is_ok_and(|one| one.verifies.is_none());
+    let attempt = seen.attempts.iter().rfind(did_work)?.number;
+    let is_recorded = recorded.is_some_and(|one| one.attempt == attempt);
+    if is_recorded || !snapshot.plan.report.merges.contains(task) {
+        return None;
+    }
+    let branches = snapshot.observed.branches.known()?;
+    let target = merge_target(snapshot.desired.known()?)?;
+    Some(Landing {
+        uid: record.uid.clone(),
+        attempt,
+        tip: branches.get(record.branch.as_ref()?)?.clone(),
+        onto: branches.get(&target)?.clone(),
+        target,
+        stage: Stage::Waiting { paths: Vec::new() },
+        at: clock::now(),
+        refused: recorded.map(|one| one.refused.clone()).unwrap_or_default(),
+    })
 }

@@ -100,11 +100,16 @@ impl Client {
 
     async fn rescue(&self, name: &str) -> Result<CommitId, Error> {
         let found = self.repository.rescued(RESCUES).await?;
-        found.into_iter().find(|one| one.name == name).map(|one| one.commit).ok_or_else(|| {
-            Error::Refused {
-                what: format!("no rescued work is called `{name}`"),
-                help: "see what there is: reconciler rescue list".to_owned(),
-            }
-        })
+        if let Some(one) = found.iter().find(|one| one.name == name) {
+            return Ok(one.commit.clone());
+        }
+        let task = name.split('/').next().unwrap_or(name);
+        let of_task = found.iter().filter(|one| one.name.split('/').next() == Some(task));
+        let near: Vec<&str> = of_task.map(|one| one.name.as_str()).collect();
+        let help = match near.as_slice() {
+            [] => "see what there is: reconciler rescue list".to_owned(),
+            near => format!("of task {task} there is {}", near.join(", ")),
+        };
+        Err(Error::Refused { what: format!("no rescued work is called `{name}`"), help })
     }
 }

@@ -17,11 +17,11 @@ use std::path::Path;
 
 /// Plans the end of every task that is at its end, and the renewal of the claims of the others.
 pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
-    for Row { facts, settled, .. } in rows {
+    for Row { facts, settled, renew_at, .. } in rows {
         let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref()) else { continue };
         match settled.next {
             Next::Wait | Next::Start { .. } | Next::Land => {
-                keep_claim(scene, settled, record, facts)
+                *renew_at = keep_claim(scene, settled, record, facts);
             }
             Next::Person(_) => {}
             Next::Rest => settled.actions.extend(release(record, facts.claim)),
@@ -36,20 +36,26 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
     }
 }
 
-/// Renews the claim of a task that keeps it and has no shim that does.
-fn keep_claim(scene: Scene<'_>, step: &mut Settled<'_>, record: &TaskRecord, facts: &Facts<'_>) {
-    let Some(Ok(claim)) = facts.claim else { return };
+/// Renews the claim of a task that keeps it and has no shim that does. Returns when that is due.
+fn keep_claim(
+    scene: Scene<'_>,
+    step: &mut Settled<'_>,
+    record: &TaskRecord,
+    facts: &Facts<'_>,
+) -> Option<Timestamp> {
+    let claim = facts.claim?.as_ref().ok()?;
     let last = facts.task.and_then(|task| task.attempts.last());
     let by_shim = last.is_some_and(|one| matches!(one.state, AttemptState::Running { .. }));
     let replaced = step.actions.iter().any(|action| matches!(action, Action::Claim(_)));
     if claim.uid != record.uid || claim.is_by_person() || by_shim || replaced {
-        return;
+        return None;
     }
     match claim::renew(scene, claim) {
-        Ok(renew) => step.actions.push(renew),
-        Err(due) => {
-            step.report.wake_at = [step.report.wake_at, due].into_iter().flatten().min();
+        Ok(renew) => {
+            step.actions.push(renew);
+            None
         }
+        Err(due) => due,
     }
 }
 

@@ -50,15 +50,18 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
     }
 }
 
-/// Returns why nothing of a task is to land for now, if a person holds it back or nobody can tell.
-pub(super) fn holds_back(scene: Scene<'_>, task: &TaskName) -> Option<String> {
+/// Returns what keeps the work of a task from landing for now, if a person holds it back.
+///
+/// # Errors
+/// A sentence, when nobody can tell.
+pub(super) fn holds_back(scene: Scene<'_>, task: &TaskName) -> Result<Option<Held>, String> {
     let holds = match &scene.observed.holds {
         Sighting::Known(holds) => holds,
-        Sighting::Unknown(why) => return Some(format!("what is held cannot be seen: {why}")),
+        Sighting::Unknown(why) => return Err(format!("what is held cannot be seen: {why}")),
     };
     let now = scene.observed.now;
     let queue = || Some(of(&Target::Merges, holds.merges.as_ref()?, now)?.0);
-    Some(of_task(holds, task, now).or_else(queue)?.message)
+    Ok(of_task(holds, task, now).or_else(queue))
 }
 
 /// Returns what keeps a task from starting, whatever worker is free.

@@ -57,7 +57,7 @@ pub fn target(desired: &Desired) -> Option<BranchName> {
 }
 
 /// Returns what is recorded of the landing of an attempt.
-fn landing<'a>(task: &'a TaskSighting, attempt: u32) -> Option<&'a Landing> {
+fn landing(task: &TaskSighting, attempt: u32) -> Option<&Landing> {
     let record = task.record.as_ref().ok()?;
     let landing = task.landing.as_ref()?.as_ref().ok()?;
     (landing.uid == record.uid && landing.attempt == attempt).then_some(landing)
@@ -199,7 +199,8 @@ fn member<'a>(
     let last = task.attempts.last()?;
     // Its row waits while a verification runs.
     let verifies = last.attempt.as_ref().ok()?.verifies.is_some();
-    if !matches!(next, Next::Land) && !(verifies && matches!(next, Next::Wait)) {
+    let waits = verifies && matches!(next, Next::Wait);
+    if !waits && !matches!(next, Next::Land) {
         return None;
     }
     let (attempt, exit) = work_of(task, spec)?;
@@ -235,9 +236,19 @@ fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
         wake(rows, member, until);
         return false;
     }
-    if let Some(why) = hold::holds_back(scene, facts.name) {
-        tell(rows, member, Reason::Paused, why);
-        return false;
+    match hold::holds_back(scene, facts.name) {
+        Ok(None) => {}
+        Ok(Some(held)) => {
+            tell(rows, member, Reason::Paused, held.message);
+            if let Some(until) = held.until {
+                wake(rows, member, until);
+            }
+            return false;
+        }
+        Err(why) => {
+            tell(rows, member, Reason::Unknown, why);
+            return false;
+        }
     }
     match facts.claim {
         Some(Ok(claim)) if claim.uid == member.record.uid => true,

@@ -72,6 +72,8 @@ struct Row<'a> {
     settled: Settled<'a>,
     /// The seat and the paths with which its next attempt starts now.
     start: Option<(Seat, Vec<&'a PathPattern>)>,
+    /// When its claim is to be renewed: nothing of the task changes by that.
+    renew_at: Option<Timestamp>,
 }
 
 /// Decides what to do next. Same values in, same plan out; cannot fail.
@@ -122,7 +124,7 @@ impl Plan {
     fn gather(rows: Vec<Row<'_>>, leftovers: (Vec<Action>, Vec<String>)) -> Self {
         let mut plan = Self::default();
         let mut told = Vec::with_capacity(rows.len());
-        for Row { facts, settled: Settled { actions, report, .. }, .. } in rows {
+        for Row { facts, settled: Settled { actions, report, .. }, renew_at, .. } in rows {
             let is_recorded = facts.task.is_some_and(|task| task.record.is_ok());
             if !is_recorded && actions.is_empty() && !facts.is_wanted() {
                 continue;
@@ -133,7 +135,7 @@ impl Plan {
             {
                 plan.report.seats.entry(seat.clone()).or_default().push(facts.name.clone());
             }
-            plan.wake_at = [plan.wake_at, report.wake_at].into_iter().flatten().min();
+            plan.wake_at = [plan.wake_at, report.wake_at, renew_at].into_iter().flatten().min();
             told.push((facts.name.clone(), report));
         }
         plan.report.tasks = told.into_iter().collect();

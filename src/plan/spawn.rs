@@ -27,7 +27,7 @@ const DESCRIPTION_MAX: usize = 40;
 
 /// Plans the start of every task that has a seat.
 pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) {
-    for Row { facts, settled, start } in rows {
+    for Row { facts, settled, start, .. } in rows {
         if let Next::Person(spec) = settled.next
             && let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref())
         {

@@ -2,8 +2,9 @@
 
 use super::Snapshot;
 use crate::api::attempt::{Exit, ExitReason};
+use crate::api::landing::Landing;
 use crate::api::name::TaskName;
-use crate::plan::observed::{AttemptSighting, AttemptState};
+use crate::plan::observed::{AttemptSighting, AttemptState, TaskSighting};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,7 +26,7 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
     /// How it ended, for programs.
     pub result: Option<ExitReason>,
-    /// The commit that it verified before that landed, if it did no work of its task's worker.
+    /// The commit that it verified; `None` for one that did work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifies: Option<String>,
     /// Whether its program could answer, for one that runs and may be typed to.
@@ -95,20 +96,22 @@ impl std::fmt::Display for Phase {
 pub fn attempts_of(snapshot: &Snapshot, task: &TaskName) -> Vec<AttemptView> {
     let sighting = snapshot.observed.tasks.known().and_then(|tasks| tasks.get(task));
     let attempts = sighting.map(|one| one.attempts.as_slice()).unwrap_or_default();
-    let landing = sighting.and_then(|one| one.landing.as_ref()?.as_ref().ok());
-    let uid = sighting.and_then(|one| Some(&one.record.as_ref().ok()?.uid));
-    let refused = landing.filter(|one| Some(&one.uid) == uid).map(|one| &one.refused);
-    let view = |one: &AttemptSighting| {
-        let mut view = attempt(task, one);
-        if let Some(commit) = one.attempt.as_ref().ok().and_then(|one| one.verifies.as_ref()) {
-            view.verifies = Some(commit.to_string());
+    let mut views: Vec<AttemptView> = attempts.iter().map(|one| attempt(task, one)).collect();
+    let landing = sighting.and_then(landing_of);
+    for view in views.iter_mut().filter(|view| view.result == Some(ExitReason::Succeeded)) {
+        if let Some(why) = landing.and_then(|landing| landing.refused.get(&view.number)) {
+            let reason = ExitReason::NotLanded { message: why.clone() };
+            view.message = reason.to_string();
+            view.result = Some(reason);
         }
-        if let Some(why) = refused.and_then(|refused| refused.get(&one.number)) {
-            view.message = format!("done, and could not land: {why}");
-        }
-        view
-    };
-    attempts.iter().map(view).collect()
+    }
+    views
+}
+
+/// Returns what is known of the landing of a task as it is now.
+pub(super) fn landing_of(task: &TaskSighting) -> Option<&Landing> {
+    let record = task.record.as_ref().ok()?;
+    task.landing.as_ref()?.as_ref().ok().filter(|one| one.uid == record.uid)
 }
 
 /// Returns the attempts of all tasks, by task and number.
@@ -118,6 +121,7 @@ pub fn attempts(snapshot: &Snapshot) -> Vec<AttemptView> {
 }
 
 fn attempt(task: &TaskName, one: &AttemptSighting) -> AttemptView {
+    let verified = one.attempt.as_ref().ok().and_then(|attempt| attempt.verifies.as_ref());
     let view = AttemptView {
         task: task.to_string(),
         number: one.number,
@@ -126,7 +130,7 @@ fn attempt(task: &TaskName, one: &AttemptSighting) -> AttemptView {
         started_at: None,
         ended_at: None,
         result: None,
-        verifies: None,
+        verifies: verified.map(ToString::to_string),
         responds: None,
         message: String::new(),
     };

@@ -2,6 +2,7 @@
 //! could not land.
 
 use super::Snapshot;
+use super::attempt::landing_of;
 use crate::api::name::TaskName;
 use crate::api::policy::Method;
 use crate::plan::merge_target;
@@ -62,14 +63,14 @@ pub fn merges(snapshot: &Snapshot) -> Option<MergesView> {
     });
     let tasks = snapshot.observed.tasks.known().into_iter().flatten();
     let refused = tasks.filter_map(|(task, seen)| {
-        let landing = seen.landing.as_ref()?.as_ref().ok()?;
+        let landing = landing_of(seen)?;
         let why = landing.refused.get(&landing.attempt)?.clone();
         let (priority, since) = (priority(task), Some(landing.at));
         Some(MergeView { task: task.to_string(), priority, since, message: why })
     });
     let held = snapshot.observed.holds.known().and_then(|holds| holds.merges.as_ref());
     let held = held.and_then(|hold| match hold {
-        Ok(hold) => hold.holds_at(snapshot.now()).then(|| hold.to_string()),
+        Ok(one) => one.holds_at(snapshot.now()).then(|| one.to_string()),
         Err(damage) => Some(format!("its record is damaged: {damage}")),
     });
     Some(MergesView {

@@ -5,6 +5,7 @@ use super::attempt::{AttemptView, attempts_of};
 use super::eta::{self, Eta};
 use super::{Snapshot, View};
 use crate::api::Kind;
+use crate::api::attempt::ExitReason;
 use crate::api::claim::Claim;
 use crate::api::condition::Condition;
 use crate::api::name::TaskName;
@@ -99,12 +100,21 @@ impl TaskStatus {
         plain(&self.state.to_string()) == word || plain(&self.reason.to_string()) == word
     }
 
+    /// Returns whether its last attempt did its work, and that could not land.
+    fn could_not_land(&self) -> bool {
+        let last = self.attempts.iter().rfind(|one| one.verifies.is_none());
+        last.is_some_and(|one| matches!(one.result, Some(ExitReason::NotLanded { .. })))
+    }
+
     /// Returns the next command of a person who wants to see or end the trouble of a task.
     pub fn next_command(&self, name: &str) -> String {
         if !self.problems.is_empty() {
             return "reconciler check".to_owned();
         }
         match self.reason {
+            Reason::AttemptsUsedUp if self.could_not_land() => {
+                format!("reconciler merge retry {name}, when its branch is mended")
+            }
             Reason::AttemptsUsedUp
             | Reason::CrashLoop
             | Reason::AgentMissing

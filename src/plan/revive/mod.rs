@@ -63,7 +63,8 @@ pub(super) enum Next<'a> {
 
 /// Looks at the last attempt of every task.
 pub(super) fn decide<'a>(scene: Scene<'a>, tasks: Vec<Facts<'a>>) -> Vec<Row<'a>> {
-    let settled = |facts| Row { settled: settle(scene, &facts), facts, start: None };
+    let settled =
+        |facts| Row { settled: settle(scene, &facts), facts, start: None, renew_at: None };
     tasks.into_iter().map(settled).collect()
 }
 

@@ -106,7 +106,9 @@ impl<'a> Life<'a, '_> {
             report.message = landing::told(self.task, spec).unwrap_or(report.message);
             if let Some(saved) = self.saved() {
                 let before = report.message;
-                report.message = format!("{before}; what it did not commit is saved at {saved}");
+                report.message = format!(
+                    "{before}; what it did not commit is saved: `reconciler rescue show {saved}`"
+                );
             }
         }
         Settled { actions, report, next }
@@ -147,13 +149,17 @@ impl<'a> Life<'a, '_> {
         Settled { actions, ..wait(report, Reason::Ending, message) }
     }
 
-    /// Returns the rescue ref of the last attempt, the newest if there are several.
-    fn saved(&self) -> Option<String> {
+    /// Returns the name of the last attempt's rescued work, the newest if there is more.
+    fn saved(&self) -> Option<&'a str> {
         let last = self.attempts.last()?.number;
         let name = format!("{}/{last}", self.record.task);
         let rescues = self.scene.observed.rescues.known()?;
-        let of_it = |one: &&String| **one == name || one.starts_with(&format!("{name}-"));
-        rescues.iter().rfind(of_it).map(|one| format!("refs/reconciler/rescue/{one}"))
+        let count = |one: &str| match one.strip_prefix(&name)? {
+            "" => Some(1),
+            more => more.strip_prefix('-')?.parse::<u32>().ok(),
+        };
+        let of_it = rescues.iter().filter_map(|one| Some((count(one)?, one.as_str())));
+        of_it.max().map(|(_, one)| one)
     }
 
     /// Returns the ends of the attempts that count and ran what is committed now, oldest first. A

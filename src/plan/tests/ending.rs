@@ -37,7 +37,7 @@ fn what_a_finished_task_did_not_commit_is_told_to_be_saved() {
         });
     scene.says(
         "login",
-        "completed Succeeded: done; its work is on branch fix/login; what it did not commit is saved at refs/reconciler/rescue/login/1-2",
+        "completed Succeeded: done; its work is on branch fix/login; what it did not commit is saved: `reconciler rescue show login/1-2`",
     );
 }
 
