@@ -355,7 +355,9 @@ impl<'a> Queue<'a> {
     fn verified(&self, member: &Member<'a>) -> Verified {
         let Some(commit) = member.candidate() else { return Verified::No };
         let of_it = |one: &&AttemptSighting| {
-            one.attempt.as_ref().is_ok_and(|attempt| attempt.verifies.as_ref() == Some(commit))
+            one.attempt.as_ref().is_ok_and(|attempt| {
+                attempt.verifies.as_ref() == Some(commit) && self.runs_policy(&attempt.program)
+            })
         };
         let all: Vec<_> = member.task.attempts.iter().filter(of_it).collect();
         let ends: Vec<&Exit> = all
@@ -385,6 +387,14 @@ impl<'a> Queue<'a> {
                 Verified::Failed { attempt: last, how }
             }
         }
+    }
+
+    /// Returns whether a verification runs what the policy asks for now. What its tasks ask for cannot
+    /// have changed: then their attempts would not count.
+    fn runs_policy(&self, program: &Program) -> bool {
+        self.merge.verify.as_ref().is_none_or(|command| {
+            program.argv.last().is_some_and(|script| script.starts_with(&grouped(command)))
+        })
     }
 
     /// Starts the verifications that are due: of the whole batch, or of half of one that failed; and
@@ -487,7 +497,7 @@ impl<'a> Queue<'a> {
     ) -> Program {
         let own = covered.iter().filter_map(|one| one.spec.verify.as_ref());
         let commands = self.merge.verify.iter().chain(own);
-        let script: Vec<String> = commands.map(|one| format!("(\n{one}\n)")).collect();
+        let script: Vec<String> = commands.map(|one| grouped(one)).collect();
         let mut env = spawn::marks(self.scene, member.record, (id, place));
         let about = [("RECONCILER_TARGET", self.target.0.as_str())];
         env.extend(about.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -524,6 +534,10 @@ impl<'a> Queue<'a> {
             (_, ahead) => format!("done; it waits to be merged into {target}, {ahead} before it"),
         }
     }
+}
+
+fn grouped(command: &str) -> String {
+    format!("(\n{command}\n)")
 }
 
 fn push(rows: &mut [Row<'_>], member: &Member<'_>, action: Action) {
