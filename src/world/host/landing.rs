@@ -87,9 +87,7 @@ impl HostWorld {
             at: clock::now(),
             refused,
         };
-        if let Some(commit) = landing.candidate() {
-            self.keep_candidate(&id.owner.task, Some(commit)).await?;
-        }
+        self.keep_candidate(&id.owner.task, landing.candidate()).await?;
         self.records.set_landing(&id.owner.task, &landing)?;
         Ok(landing.candidate().cloned())
     }
@@ -163,13 +161,22 @@ impl HostWorld {
         }
     }
 
+    /// Forgets a task, and the candidate that would otherwise stay without it.
+    pub(super) async fn forget(&self, owner: &Owner) -> Answer {
+        if self.landing_of(owner)?.is_some() {
+            self.keep_candidate(&owner.task, None).await?;
+        }
+        let forgot = self.records.forget(owner)?;
+        Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
+    }
+
     pub(super) async fn check_out(&self, place: &Path, commit: &CommitId) -> Answer {
         self.records.make_root()?;
         self.repository.check_out_clean(place, commit).await?;
         Ok(Outcome::Done)
     }
 
-    pub(super) fn refuse(&self, id: &AttemptId, why: &Obstacle) -> Answer {
+    pub(super) async fn refuse(&self, id: &AttemptId, why: &Obstacle) -> Answer {
         let Some(mut landing) = self.landing_of(&id.owner)?.filter(|one| one.attempt == id.number)
         else {
             return refused("it is not on its way by now");
@@ -177,6 +184,8 @@ impl HostWorld {
         if let Stage::Landed { .. } = landing.stage {
             return refused("it has landed by now");
         }
+        // Before it is recorded: who is cut off between the two comes here again.
+        self.keep_candidate(&id.owner.task, None).await?;
         landing.refused.insert(id.number, why.to_string());
         (landing.stage, landing.at) = (Stage::Refused, clock::now());
         self.records.set_landing(&id.owner.task, &landing)?;
@@ -209,13 +218,13 @@ impl HostWorld {
         }
         for (id, _) in landed {
             let Some(mut landing) = self.landing_of(&id.owner)? else { continue };
+            self.keep_candidate(&id.owner.task, None).await?;
             if let (Some(commit), true) =
                 (landing.candidate().cloned(), landing.attempt == id.number)
             {
                 (landing.stage, landing.at) = (Stage::Landed { commit }, clock::now());
                 self.records.set_landing(&id.owner.task, &landing)?;
             }
-            self.keep_candidate(&id.owner.task, None).await?;
         }
         Ok(Outcome::Done)
     }

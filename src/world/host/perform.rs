@@ -66,17 +66,14 @@ impl HostWorld {
                 self.build_candidates((&target.0, &target.1), onto, (*method, works)).await
             }
             Action::CheckOut { place, commit, .. } => self.check_out(place, commit).await,
-            Action::Refuse { attempt, why } => self.refuse(attempt, why),
+            Action::Refuse { attempt, why } => self.refuse(attempt, why).await,
             Action::Land { target, commit, landed } => {
                 self.land((&target.0, &target.1), commit, landed).await
             }
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
             }
-            Action::Forget(owner) => {
-                let forgot = self.records.forget(owner)?;
-                Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
-            }
+            Action::Forget(owner) => self.forget(owner).await,
             Action::NoteFailure { task, failure } => {
                 self.records.record_failure(task, failure)?;
                 Ok(Outcome::Done)
