@@ -228,17 +228,17 @@ fn kind(rng: &mut Rng, number: u64) -> Kind {
 
 fn spec(kind: Kind, (name, file): (&str, &str)) -> serde_json::Value {
     let commit = format!("git add -A && git commit -qm {name}");
+    // One that was cut off before it did anything begins anew; one that was refused insists.
+    let once = format!("git log --format=%s main.. | grep -qx {name} ||");
     let (command, retries) = match kind {
         Kind::Apart | Kind::Shared => {
             let anew = "git reset -q --hard main && mkdir -p src";
             (format!("{anew} && echo {name} >> {file} && {commit}"), RETRIES)
         }
-        Kind::Stubborn => {
-            (format!("test $RECONCILER_ATTEMPT != 1 || {{ echo {name} > {file}; {commit}; }}"), 1)
-        }
+        Kind::Stubborn => (format!("{once} {{ echo {name} > {file}; {commit}; }}"), 1),
         Kind::Broken => {
             let write = format!("mkdir -p src && echo {name} broken > {file}");
-            (format!("test $RECONCILER_ATTEMPT != 1 || {{ {write}; {commit}; }}"), 1)
+            (format!("{once} {{ {write}; {commit}; }}"), 1)
         }
     };
     json!({ "command": command, "retries": retries })
