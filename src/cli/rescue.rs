@@ -5,7 +5,7 @@ use super::exit::{Code, Failure};
 use super::print::{self, Long, Row, Table, Tone, ago, printable};
 use super::say::{self, Done};
 use crate::api::name::BranchName;
-use crate::process::clock;
+use crate::client::{Client, Rescues};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
@@ -61,7 +61,7 @@ impl Rescue {
         let client = context.client().await?;
         match self.what {
             None | Some(What::List) => {
-                let found = client.rescues().await?;
+                let Rescues { now, all: found } = client.rescues().await?;
                 match context.output {
                     Output::Json => print::out(&print::json(&found)?)?,
                     Output::Name => {
@@ -73,12 +73,15 @@ impl Rescue {
                         say::out("nothing had to be rescued")?;
                     }
                     Output::Table | Output::Wide => {
-                        let now = clock::now();
-                        let row = |one: &crate::client::Rescued| {
+                        let row = |one: &crate::client::Rescue| {
                             let subject = printable(&one.subject);
-                            let commit = one.commit.short().to_owned();
-                            let cells =
-                                vec![one.name.clone(), ago(Some(one.at), now), commit, subject];
+                            let commit = one.commit.chars().take(7).collect();
+                            let cells = vec![
+                                one.name.clone(),
+                                ago(Some(one.saved_at), now),
+                                commit,
+                                subject,
+                            ];
                             Row { tone: Tone::Plain, cells }
                         };
                         let header = vec!["NAME", "SAVED", "COMMIT", "WHAT"];
@@ -108,11 +111,7 @@ impl Rescue {
     }
 }
 
-async fn drop_one(
-    client: &crate::client::Client,
-    name: &str,
-    (yes, context): (bool, &Context),
-) -> Done {
+async fn drop_one(client: &Client, name: &str, (yes, context): (bool, &Context)) -> Done {
     if !yes {
         if !context.interactive {
             let what = format!("rescue {name} was not dropped: nobody can be asked here");

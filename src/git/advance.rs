@@ -48,9 +48,13 @@ impl Repository {
         if !self.is_ancestor(from, to).await? {
             return Err(Error::unreadable(&name, format!("{to} does not contain its tip")));
         }
+        let mut work_tree = self.checked_out_at(branch).await?;
         // git counts the HEAD of a bare repository as a checkout.
-        let work_tree = self.checked_out_at(branch).await?;
-        let work_tree = work_tree.filter(|path| !(self.is_bare() && *path == self.common_dir));
+        if let Some(path) = work_tree.as_ref().filter(|_| self.is_bare())
+            && self.entry_of(path)?.is_none()
+        {
+            work_tree = None;
+        }
         let Some(work_tree) = work_tree else {
             return Ok(match self.update(&name, to, from).await? {
                 Moved::Done | Moved::AlreadySo => Advanced::Done,

@@ -59,8 +59,9 @@ fn each_is_verified_on_top_of_the_others_and_the_one_that_breaks_them_is_refused
         env.write_task(name, &spec);
     }
     env.commit("three tasks");
-    env.run_until_settled();
-    assert_eq!(env.git(&["ls-tree", "--name-only", "main", "parts/"]), "parts/a\nparts/b");
+    let said = env.run_until_settled();
+    let landed = env.git(&["ls-tree", "--name-only", "main", "parts/"]);
+    assert_eq!(landed, "parts/a\nparts/b", "{said:?}");
     assert_eq!(env.reason("c"), Some(Reason::AttemptsUsedUp));
     let said = message(&env, "c");
     assert!(said.contains("merged, it fails its verification"), "{said}");

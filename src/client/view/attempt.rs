@@ -25,6 +25,9 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
     /// How it ended, for programs.
     pub result: Option<ExitReason>,
+    /// The commit that it verified before that landed, if it did no work of its task's worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verifies: Option<String>,
     /// Whether its program could answer, for one that runs and may be typed to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responds: Option<Responds>,
@@ -92,7 +95,20 @@ impl std::fmt::Display for Phase {
 pub fn attempts_of(snapshot: &Snapshot, task: &TaskName) -> Vec<AttemptView> {
     let sighting = snapshot.observed.tasks.known().and_then(|tasks| tasks.get(task));
     let attempts = sighting.map(|one| one.attempts.as_slice()).unwrap_or_default();
-    attempts.iter().map(|one| attempt(task, one)).collect()
+    let landing = sighting.and_then(|one| one.landing.as_ref()?.as_ref().ok());
+    let uid = sighting.and_then(|one| Some(&one.record.as_ref().ok()?.uid));
+    let refused = landing.filter(|one| Some(&one.uid) == uid).map(|one| &one.refused);
+    let view = |one: &AttemptSighting| {
+        let mut view = attempt(task, one);
+        if let Some(commit) = one.attempt.as_ref().ok().and_then(|one| one.verifies.as_ref()) {
+            view.verifies = Some(commit.to_string());
+        }
+        if let Some(why) = refused.and_then(|refused| refused.get(&one.number)) {
+            view.message = format!("done, and could not land: {why}");
+        }
+        view
+    };
+    attempts.iter().map(view).collect()
 }
 
 /// Returns the attempts of all tasks, by task and number.
@@ -110,6 +126,7 @@ fn attempt(task: &TaskName, one: &AttemptSighting) -> AttemptView {
         started_at: None,
         ended_at: None,
         result: None,
+        verifies: None,
         responds: None,
         message: String::new(),
     };

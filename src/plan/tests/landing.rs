@@ -253,9 +253,9 @@ fn what_waits_is_verified_ahead_where_places_are_free() {
     let places: Vec<_> = plan
         .actions
         .iter()
-        .filter_map(|one| match one {
-            Action::PrepareAttempt(attempt) => Some(attempt.directory.clone()),
-            _ => None,
+        .filter_map(|one| {
+            let Action::PrepareAttempt(attempt) = one else { return None };
+            Some(attempt.directory.clone())
         })
         .collect();
     let verification = |number| scene.observed.places.verification(number);
@@ -291,9 +291,9 @@ fn a_dependent_starts_when_what_it_needs_has_landed_and_on_top_of_it() {
     scene.says("next", "pending DependencyPending: needs login (in_progress)");
     let landed = scene.lands("login", 'a', Stage::Landed { commit: id('c') });
     let plan = landed.plan();
-    let at = plan.actions.iter().find_map(|one| match one {
-        Action::CreateBranch { at, .. } => Some(at.clone()),
-        _ => None,
+    let at = plan.actions.iter().find_map(|one| {
+        let Action::CreateBranch { at, .. } = one else { return None };
+        Some(at.clone())
     });
     assert_eq!(at, Some(id('a')), "the tip of main");
 }
@@ -378,6 +378,11 @@ fn the_law_knows_what_may_land() {
     assert_eq!(swapped.landing('2', &["a", "b"]), "it is not in order");
 }
 
+fn merges(observed: &mut Observed) -> &mut Option<HoldSighting> {
+    let Sighting::Known(holds) = &mut observed.holds else { panic!("they are seen") };
+    &mut holds.merges
+}
+
 #[test]
 fn the_law_knows_where_branches_are_and_who_holds_work_back() {
     let landing = |change: fn(&mut Desired, &mut Observed)| {
@@ -389,10 +394,6 @@ fn the_law_knows_where_branches_are_and_who_holds_work_back() {
         let Sighting::Known(branches) = &mut observed.branches else { panic!("they are seen") };
         branches.insert(branch(name), id('e'));
     };
-    fn merges(observed: &mut Observed) -> &mut Option<HoldSighting> {
-        let Sighting::Known(holds) = &mut observed.holds else { panic!("they are seen") };
-        &mut holds.merges
-    }
     let held = "a person holds it back, or nobody knows";
     assert_eq!(landing(|_, seen| *merges(seen) = Some(Err(String::new()))), held);
     assert_eq!(landing(|_, seen| seen.holds = Sighting::Unknown(String::new())), held);

@@ -73,7 +73,11 @@ impl HostWorld {
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
             }
-            Action::Forget(owner) => self.forget(owner).await,
+            Action::Forget(owner) => {
+                self.forget_candidate(&owner.task).await?;
+                let forgot = self.records.forget(owner)?;
+                Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
+            }
             Action::NoteFailure { task, failure } => {
                 self.records.record_failure(task, failure)?;
                 Ok(Outcome::Done)
