@@ -55,6 +55,14 @@ impl Repository {
         {
             work_tree = None;
         }
+        // Of a work tree whose git directory is elsewhere, git knows only that.
+        if work_tree.as_ref() == Some(&self.common_dir) {
+            let Some(place) = self.work_tree.clone() else {
+                let said = "git does not say where that is: run the loop in it".to_owned();
+                return Ok(Advanced::InTheWay { work_tree: self.common_dir.clone(), said });
+            };
+            work_tree = Some(place);
+        }
         let Some(work_tree) = work_tree else {
             return Ok(match self.update(&name, to, from).await? {
                 Moved::Done | Moved::AlreadySo => Advanced::Done,

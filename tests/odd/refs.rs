@@ -118,7 +118,9 @@ fn work_whose_branch_was_moved_is_rescued() {
     env.let_go("a");
     env.wait_for_completed(&["a"]);
     // There is nothing on it that main does not have.
-    assert_eq!(env.try_git(&["rev-parse", "-q", "--verify", &branch]), None);
+    env.wait_until("the branch to go", || {
+        env.try_git(&["rev-parse", "-q", "--verify", &branch]).is_none()
+    });
     assert_eq!(env.git(&["show", &saved]), "unsaved");
     assert_eq!(env.git(&["show", "refs/reconciler/rescue/a/1:a.txt"]), "a");
 }
