@@ -131,7 +131,7 @@ fn draw(view: &MergesView, now: Timestamp, context: &Context) -> String {
         }
     };
     if let Some(held) = &view.held {
-        text += &format!("HELD  {}; `reconciler merge resume`\n", printable(held));
+        text += &["HELD  ", &printable(held), "; `reconciler merge resume`\n"].concat();
     }
     text += "\n";
     let row = |tone, place: String, one: &MergeView| {

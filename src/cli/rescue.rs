@@ -5,8 +5,9 @@ use super::exit::{Code, Failure};
 use super::print::{self, Long, Row, Table, Tone, ago, printable};
 use super::say::{self, Done};
 use crate::api::name::BranchName;
-use crate::client::{Client, Rescues};
+use crate::client::{self, Client, Rescues};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use std::process::ExitCode;
 
 /// Show, restore or drop work that was saved before a worktree went.
@@ -51,8 +52,15 @@ enum What {
     },
 }
 
+fn row(one: &client::Rescue, now: Timestamp) -> Row {
+    let commit = one.commit.chars().take(7).collect();
+    let saved = ago(Some(one.saved_at), now);
+    let cells = vec![one.name.clone(), saved, commit, printable(&one.subject)];
+    Row { tone: Tone::Plain, cells }
+}
+
 fn branch(text: &str) -> Result<BranchName, String> {
-    BranchName::try_from(text.to_owned()).map_err(|why| why.to_string())
+    BranchName::try_from(text.to_owned())
 }
 
 impl Rescue {
@@ -66,26 +74,19 @@ impl Rescue {
                     Output::Json => print::out(&print::json(&found)?)?,
                     Output::Name => {
                         print::out(
-                            &found.iter().map(|one| format!("{}\n", one.name)).collect::<String>(),
+                            &found
+                                .iter()
+                                .flat_map(|one| [one.name.as_str(), "\n"])
+                                .collect::<String>(),
                         )?;
                     }
                     Output::Table | Output::Wide if found.is_empty() => {
                         say::out("nothing had to be rescued")?;
                     }
                     Output::Table | Output::Wide => {
-                        let row = |one: &crate::client::Rescue| {
-                            let subject = printable(&one.subject);
-                            let commit = one.commit.chars().take(7).collect();
-                            let cells = vec![
-                                one.name.clone(),
-                                ago(Some(one.saved_at), now),
-                                commit,
-                                subject,
-                            ];
-                            Row { tone: Tone::Plain, cells }
-                        };
                         let header = vec!["NAME", "SAVED", "COMMIT", "WHAT"];
-                        let table = Table { header, rows: found.iter().map(row).collect() };
+                        let rows = found.iter().map(|one| row(one, now)).collect();
+                        let table = Table { header, rows };
                         print::out(&table.draw(context.look, Long::Cut, 0))?;
                     }
                 }

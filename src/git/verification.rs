@@ -40,13 +40,14 @@ impl Repository {
     async fn make_anew(&self, place: &Path, commit: &CommitId) -> Result<(), Error> {
         for entry in self.entries()? {
             let is_ours = entry.lock.as_deref() == Some(MARK);
-            if entry.path == super::worktree::real(place) {
-                if !is_ours && !entry.is_torn()? && disk::is_there(place)? {
-                    return Err(Error::Occupied(place.to_owned()));
-                }
-                disk::remove_folder(place)?;
-                self.drop_entry(&entry).await?;
+            if entry.path != super::worktree::real(place) {
+                continue;
             }
+            if !is_ours && !entry.is_torn()? && disk::is_there(place)? {
+                return Err(Error::Occupied(place.to_owned()));
+            }
+            disk::remove_folder(place)?;
+            self.drop_entry(&entry).await?;
         }
         if disk::is_there(place)? && !is_empty_folder(place)? {
             refuse_repository(place)?;

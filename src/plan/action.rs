@@ -269,7 +269,8 @@ impl Action {
             }
             Self::NewSession { attempt, .. }
             | Self::AskToStop { attempt, .. }
-            | Self::CloseAttempt { attempt, .. } => &attempt.owner.task,
+            | Self::CloseAttempt { attempt, .. }
+            | Self::Refuse { attempt, .. } => &attempt.owner.task,
             Self::Release { owner, .. }
             | Self::Expire { owner, .. }
             | Self::NoteGeneration { owner, .. }
@@ -280,14 +281,13 @@ impl Action {
             | Self::KillSession { owner, .. }
             | Self::Rescue { owner, .. }
             | Self::Retire { owner, .. }
+            | Self::CheckOut { owner, .. }
             | Self::DropBranch { owner, .. }
             | Self::Forget(owner) => &owner.task,
             Self::BuildCandidates { works, .. } => {
                 let Some(first) = works.first() else { return Subject::Leftover(String::new()) };
                 &first.attempt.owner.task
             }
-            Self::CheckOut { owner, .. } => &owner.task,
-            Self::Refuse { attempt, .. } => &attempt.owner.task,
             Self::Land { landed, .. } => {
                 let Some((last, _)) = landed.last() else {
                     return Subject::Leftover(String::new());

@@ -21,7 +21,7 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
         let Some(Ok(record)) = facts.task.map(|task| task.record.as_ref()) else { continue };
         match settled.next {
             Next::Wait | Next::Start { .. } | Next::Land => {
-                keep_claim(scene, settled, record, facts)
+                keep_claim(scene, settled, record, facts);
             }
             Next::Person(_) => {}
             Next::Rest => settled.actions.extend(release(record, facts.claim)),

@@ -57,7 +57,7 @@ pub fn target(desired: &Desired) -> Option<BranchName> {
 }
 
 /// Returns what is recorded of the landing of an attempt.
-fn landing<'a>(task: &'a TaskSighting, attempt: u32) -> Option<&'a Landing> {
+fn landing(task: &TaskSighting, attempt: u32) -> Option<&Landing> {
     let record = task.record.as_ref().ok()?;
     let landing = task.landing.as_ref()?.as_ref().ok()?;
     (landing.uid == record.uid && landing.attempt == attempt).then_some(landing)
@@ -199,7 +199,8 @@ fn member<'a>(
     let last = task.attempts.last()?;
     // Its row waits while a verification runs.
     let verifies = last.attempt.as_ref().ok()?.verifies.is_some();
-    if !matches!(next, Next::Land) && !(verifies && matches!(next, Next::Wait)) {
+    let is_on_its_way = matches!(next, Next::Land) || (verifies && matches!(next, Next::Wait));
+    if !is_on_its_way {
         return None;
     }
     let (attempt, exit) = work_of(task, spec)?;
@@ -237,6 +238,11 @@ fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
     }
     if let Some(why) = hold::holds_back(scene, facts.name) {
         tell(rows, member, Reason::Paused, why);
+        return false;
+    }
+    // Its verification could not begin, and others would wait for that.
+    if let Some(why) = spawn::session_taken(scene.index.at(facts.name), facts.name) {
+        tell(rows, member, Reason::PlaceTaken, why);
         return false;
     }
     match facts.claim {

@@ -67,8 +67,8 @@ pub fn merges(snapshot: &Snapshot) -> Option<MergesView> {
         let (priority, since) = (priority(task), Some(landing.at));
         Some(MergeView { task: task.to_string(), priority, since, message: why })
     });
-    let held = snapshot.observed.holds.known().and_then(|holds| holds.merges.as_ref());
-    let held = held.and_then(|hold| match hold {
+    let holds = snapshot.observed.holds.known();
+    let held = holds.and_then(|holds| holds.merges.as_ref()).and_then(|hold| match hold {
         Ok(hold) => hold.holds_at(snapshot.now()).then(|| hold.to_string()),
         Err(damage) => Some(format!("its record is damaged: {damage}")),
     });

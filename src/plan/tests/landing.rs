@@ -279,6 +279,18 @@ fn nothing_lands_while_a_person_holds_the_queue_or_the_target_is_not_there() {
 }
 
 #[test]
+fn work_whose_session_is_somebody_elses_says_so_and_lets_others_pass() {
+    let policy = json!({ "merge": { "verify": "make check" } });
+    let scene = done(&["a", "b"], policy).built("a", 'a', '1').session("a");
+    let scene = scene.with(|_, observed| {
+        let Sighting::Known(sessions) = &mut observed.sessions else { panic!("they are seen") };
+        sessions[0].owner = None;
+    });
+    scene.plans(&["put b onto main"]);
+    scene.says("a", "in_progress PlaceTaken: tmux session a is not ours: rename it or end it");
+}
+
+#[test]
 fn work_that_lost_its_claim_takes_it_again_before_it_goes_on() {
     let scene = done(&["login"], json!({})).built("login", 'a', 'c');
     let lost = scene.with(|_, observed| observed.claims = Sighting::Known([].into()));
@@ -419,7 +431,7 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
     };
     assert!(built().finds(refuse("a")).is_empty());
     assert!(!built().finds(refuse("b")).is_empty(), "a may be guilty");
-    let build = |tip| Action::BuildCandidates {
+    let puts = |tip| Action::BuildCandidates {
         target: (branch("main"), id('a')),
         onto: id('a'),
         method: Method::Rebase,
@@ -430,9 +442,9 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
             title: String::new(),
         }],
     };
-    assert!(built().finds(build('a')).is_empty());
-    assert!(!built().finds(build('e')).is_empty(), "its branch is elsewhere");
-    assert!(!built().ended("a", 0, FAILED).finds(build('a')).is_empty(), "it is not done");
+    assert!(built().finds(puts('a')).is_empty());
+    assert!(!built().finds(puts('e')).is_empty(), "its branch is elsewhere");
+    assert!(!built().ended("a", 0, FAILED).finds(puts('a')).is_empty(), "it is not done");
     let runs = AttemptState::Prepared;
     let verifying = built().attempt("b", runs).verifying("b", '2', 1);
     let check_out = |number| Action::CheckOut {
