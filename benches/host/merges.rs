@@ -29,7 +29,8 @@ pub(crate) fn report() {
             vec![ours],
             "-",
         );
-        let per_minute = |time: f64| READY as f64 * 60_000.0 / time;
+        let ready = f64::from(u32::try_from(READY).unwrap());
+        let per_minute = |time: f64| ready * 60_000.0 / time;
         println!("merges per minute: raw {:.0}, ours {:.0}", per_minute(raw), per_minute(ours));
     }
 }

@@ -180,8 +180,7 @@ pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> Vec<TaskName
     };
     members.retain(|member| ready(scene, rows, member));
     let merge = &scene.policy.merge;
-    let queue = Queue { scene, merge, target: (target, tip.clone()) };
-    queue.serve(rows, &members);
+    Queue { scene, merge, target: (target, tip.clone()) }.serve(rows, &members);
     queued
 }
 
@@ -227,7 +226,7 @@ fn tell(rows: &mut [Row<'_>], member: &Member<'_>, reason: Reason, message: Stri
 }
 
 /// Returns whether a member is to be served: nobody holds it back, no effect of it failed just now,
-/// and its files are its own.
+/// its verification can begin, and its files are its own.
 fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
     let Some(Row { facts, .. }) = rows.get(member.at) else { return false };
     if let Some(failing) = &facts.failing {
@@ -240,8 +239,9 @@ fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
         tell(rows, member, Reason::Paused, why);
         return false;
     }
-    // Its verification could not begin, and others would wait for that.
-    if let Some(why) = spawn::session_taken(scene.index.at(facts.name), facts.name) {
+    let is_verified = scene.policy.merge.verify.is_some() || member.spec.verify.is_some();
+    let taken = spawn::session_taken(scene.index.at(facts.name), facts.name);
+    if let Some(why) = taken.filter(|_| is_verified) {
         tell(rows, member, Reason::PlaceTaken, why);
         return false;
     }
