@@ -3,7 +3,7 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim leases model mutants sweep chaos races lives clients fuzz bench schemas clean tools
+.PHONY: help demo run test check sim leases model mutants sweep chaos races lives merges clients fuzz bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -71,12 +71,15 @@ races: tools ## Let up to 16 processes contend for claims, some killed, RACES=50
 lives: tools ## Let an agent write a gigabyte while others behave badly in all ways we know (3 minutes)
 	$(CARGO) test --locked --test e2e lives:: -- --ignored --nocapture
 
+merges: tools ## Land 100 tasks while the loop is killed and a person commits (5 minutes, maybe SEED=n)
+	$(if $(SEED),SEED=$(SEED)) $(CARGO) test --locked --test e2e merge_run::a_hundred -- --ignored --nocapture
+
 clients: tools ## Try the real Claude Code, Codex and opencode against a stand-in for their models (needs npm)
 	@command -v npm >/dev/null || echo "no npm: what is not installed is skipped" >&2
 	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix target/clients $(CLIENTS)
 	$(CARGO) test --locked --test clients -- --ignored --nocapture --test-threads 1
 
-bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, agents, commit, claims or forecast)
+bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, agents, commit, claims, forecast or merges)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
 
 fuzz: ## Attack what reads foreign text, each target for SECONDS=60 (TARGETS=names: only that; needs nightly and cargo-fuzz)

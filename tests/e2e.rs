@@ -31,6 +31,8 @@ mod ledger;
 mod limits;
 #[path = "e2e/lives.rs"]
 mod lives;
+#[path = "e2e/merge_run.rs"]
+mod merge_run;
 #[path = "e2e/merges.rs"]
 mod merges;
 #[path = "e2e/places.rs"]

@@ -6,6 +6,7 @@
 
 mod agents;
 mod claims;
+mod merges;
 mod scale;
 mod scene;
 
@@ -29,7 +30,7 @@ const IDLE: Duration = Duration::from_secs(30);
 fn main() {
     // `ONLY=create` measures one group of rows.
     let only = std::env::var("ONLY").unwrap_or_default();
-    let groups: [(&str, fn()); 8] = [
+    let groups: [(&str, fn()); 9] = [
         ("plan", scale::report),
         ("create", create),
         ("retire", retire),
@@ -38,6 +39,7 @@ fn main() {
         ("commit", commit),
         ("claims", claims::report),
         ("forecast", forecast),
+        ("merges", merges::report),
     ];
     println!("{:56} {:>9} {:>9} {:>6}  {:9}  met", "what", "raw ms", "ours ms", "ratio", "target");
     for (_, measure) in groups.iter().filter(|(name, _)| name.contains(&only)) {

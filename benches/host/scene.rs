@@ -3,6 +3,7 @@
 
 use crate::took;
 use reconciler::agents;
+use reconciler::api::attempt::TaskRecord;
 use reconciler::api::name::{Owner, Uid};
 use reconciler::engine;
 use reconciler::git::Repository;
@@ -68,6 +69,12 @@ impl Scene {
         let path = self.repo().join("state").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Commits another policy.
+    pub(crate) fn policy(&self, spec: &serde_json::Value) {
+        self.write("policy.json", &object("Policy", "policy", &spec.to_string()));
+        self.git(&["commit", "--quiet", "--all", "--message=policy"]);
     }
 
     fn approve(&self) {
@@ -182,6 +189,58 @@ impl Scene {
     pub(crate) fn forecast_after_a_commit(&self, round: usize) -> f64 {
         self.commit_in(".worktrees/t0", "src/m0/f0.txt", &format!("round {round}"));
         self.forecast()
+    }
+
+    /// Makes so many branches of a commit each, and returns how long a shell takes to put one after the
+    /// other onto main, try it there and merge it.
+    pub(crate) fn raw_merges(&self, count: usize) -> f64 {
+        let place = self.path("raw").join("merges");
+        let place = place.to_str().unwrap();
+        self.git(&["worktree", "add", "--quiet", "--detach", place, "main"]);
+        for number in 0..count {
+            let branch = format!("raw/m{number}");
+            self.git(&["-C", place, "checkout", "--quiet", "-b", &branch, "main"]);
+            self.commit_in(place, &format!("raw-{number}.txt"), &branch);
+        }
+        let script = "for branch in $(git branch --list --format='%(refname:short)' 'raw/m*'); do \
+            git -C \"$1\" checkout --quiet $branch && git -C \"$1\" rebase --quiet main && \
+            (cd \"$1\" && sh -c true) && git merge --quiet --ff-only $branch || exit 1; done";
+        let mut shell = self.command("sh");
+        shell.args(["-c", script, "sh", place]);
+        took(|| assert!(shell.status().unwrap().success()))
+    }
+
+    /// Waits until so many tasks are done and wait in the merge queue.
+    pub(crate) fn until_queued(&self, count: usize) {
+        let records = Records::at(&self.repo());
+        let is_done = |record: &TaskRecord| {
+            let attempts = records.attempts_of(&record.owner()).unwrap();
+            attempts.first().is_some_and(|one| one.exit.is_some())
+        };
+        let start = Instant::now();
+        while records.tasks().unwrap().values().flatten().filter(|one| is_done(one)).count() < count
+        {
+            let log = || fs::read_to_string(self.path("loop.log")).unwrap_or_default();
+            assert!(start.elapsed() < DEADLINE, "not all are done:\n{}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Lets what waits land; returns how long it took until the last did.
+    pub(crate) fn merges(&self, count: usize) -> f64 {
+        let landed = || {
+            let trailers = "--format=%(trailers:key=Reconciler-Task,valueonly,separator=)";
+            self.git(&["log", trailers, "main"]).lines().filter(|line| !line.is_empty()).count()
+        };
+        took(|| {
+            self.ok(&["merge", "resume"]);
+            let start = Instant::now();
+            while landed() < count {
+                let log = || fs::read_to_string(self.path("loop.log")).unwrap_or_default();
+                assert!(start.elapsed() < DEADLINE, "not all landed:\n{}", log());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        })
     }
 
     pub(crate) fn ok(&self, args: &[&str]) {

@@ -281,8 +281,8 @@ impl Action {
             | Self::KillSession { owner, .. }
             | Self::Rescue { owner, .. }
             | Self::Retire { owner, .. }
-            | Self::DropBranch { owner, .. }
             | Self::CheckOut { owner, .. }
+            | Self::DropBranch { owner, .. }
             | Self::Forget(owner) => &owner.task,
             Self::BuildCandidates { works, .. } => {
                 let Some(first) = works.first() else { return Subject::Leftover(String::new()) };

@@ -169,8 +169,7 @@ pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> Vec<TaskName
     };
     members.retain(|member| ready(scene, rows, member));
     let merge = &scene.policy.merge;
-    let queue = Queue { scene, merge, target: (target, tip.clone()) };
-    queue.serve(rows, &members);
+    Queue { scene, merge, target: (target, tip.clone()) }.serve(rows, &members);
     queued
 }
 
@@ -216,7 +215,7 @@ fn tell(rows: &mut [Row<'_>], member: &Member<'_>, reason: Reason, message: Stri
 }
 
 /// Returns whether a member is to be served: nobody holds it back, no effect of it failed just now,
-/// and its files are its own.
+/// its verification can begin, and its files are its own.
 fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
     let Some(Row { facts, .. }) = rows.get(member.at) else { return false };
     if let Some(failing) = &facts.failing {
@@ -238,6 +237,12 @@ fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
             tell(rows, member, Reason::Unknown, why);
             return false;
         }
+    }
+    let is_verified = scene.policy.merge.verify.is_some() || member.spec.verify.is_some();
+    let taken = spawn::session_taken(scene.index.at(facts.name), facts.name);
+    if let Some(why) = taken.filter(|_| is_verified) {
+        tell(rows, member, Reason::PlaceTaken, why);
+        return false;
     }
     match facts.claim {
         Some(Ok(claim)) if claim.uid == member.record.uid => true,
@@ -355,7 +360,9 @@ impl<'a> Queue<'a> {
     fn verified(&self, member: &Member<'a>) -> Verified {
         let Some(commit) = member.candidate() else { return Verified::No };
         let of_it = |one: &&AttemptSighting| {
-            one.attempt.as_ref().is_ok_and(|attempt| attempt.verifies.as_ref() == Some(commit))
+            one.attempt.as_ref().is_ok_and(|attempt| {
+                attempt.verifies.as_ref() == Some(commit) && self.runs_policy(&attempt.program)
+            })
         };
         let all: Vec<_> = member.task.attempts.iter().filter(of_it).collect();
         let ends: Vec<&Exit> = all
@@ -385,6 +392,14 @@ impl<'a> Queue<'a> {
                 Verified::Failed { attempt: last, how }
             }
         }
+    }
+
+    /// Returns whether a verification runs what the policy asks for now. What its tasks ask for cannot
+    /// have changed: then their attempts would not count.
+    fn runs_policy(&self, program: &Program) -> bool {
+        self.merge.verify.as_ref().is_none_or(|command| {
+            program.argv.last().is_some_and(|script| script.starts_with(&grouped(command)))
+        })
     }
 
     /// Starts the verifications that are due: of the whole batch, or of half of one that failed; and
@@ -487,7 +502,7 @@ impl<'a> Queue<'a> {
     ) -> Program {
         let own = covered.iter().filter_map(|one| one.spec.verify.as_ref());
         let commands = self.merge.verify.iter().chain(own);
-        let script: Vec<String> = commands.map(|one| format!("(\n{one}\n)")).collect();
+        let script: Vec<String> = commands.map(|one| grouped(one)).collect();
         let mut env = spawn::marks(self.scene, member.record, (id, place));
         let about = [("RECONCILER_TARGET", self.target.0.as_str())];
         env.extend(about.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -524,6 +539,10 @@ impl<'a> Queue<'a> {
             (_, ahead) => format!("done; it waits to be merged into {target}, {ahead} before it"),
         }
     }
+}
+
+fn grouped(command: &str) -> String {
+    format!("(\n{command}\n)")
 }
 
 fn push(rows: &mut [Row<'_>], member: &Member<'_>, action: Action) {

@@ -177,8 +177,7 @@ pub(super) fn place_taken(
     found: &Found<'_>,
     (spec, record): (&TaskSpec, &TaskRecord),
 ) -> Option<(Reason, String)> {
-    if found.stranger.is_some() {
-        let why = format!("tmux session {} is not ours: rename it or end it", record.task);
+    if let Some(why) = session_taken(found, &record.task) {
         return Some((Reason::PlaceTaken, why));
     }
     if spec.class == Class::Decision {
@@ -186,6 +185,12 @@ pub(super) fn place_taken(
     }
     let why = clear(scene, found.place?, &record.owner()).err()?;
     Some((Reason::PlaceTaken, why))
+}
+
+/// Returns what to say when a session that is not ours has the name of a task's.
+pub(super) fn session_taken(found: &Found<'_>, task: &TaskName) -> Option<String> {
+    let why = || format!("tmux session {task} is not ours: rename it or end it");
+    found.stranger.map(|_| why())
 }
 
 /// Returns what frees the place of a worktree that is not this task's, or not whole.

@@ -178,3 +178,19 @@ fn a_loop_killed_at_any_moment_of_a_landing_lands_each_task_once() {
     assert!(is_linear(&env));
     assert_eq!(env.git(&["status", "--porcelain"]), "");
 }
+
+#[test]
+fn the_candidate_of_a_task_leaves_with_it() {
+    let env = TestEnvironment::new();
+    let hangs = format!("touch {}; sleep 600", env.out("verifies").display());
+    env.commit_policy(&json!({ "merge": { "verify": hangs } }));
+    env.commit_task("login", &writing("login.txt", "login"));
+    let running = env.start_loop();
+    env.wait_until("its verification", || is_there(&env.out("verifies")));
+    let candidate = || env.git(&["for-each-ref", "refs/reconciler/candidates"]);
+    assert_ne!(candidate(), "");
+    env.delete_task("login");
+    env.wait_until("it to be forgotten", || env.branch_of("login").is_none());
+    assert_eq!(candidate(), "");
+    drop(running);
+}

@@ -1,7 +1,7 @@
 //! Mutants: bugs put into the planner one at a time, each to be caught by the simulation. The list
 //! is data (`mutants.json`); a mutant that survives is a missing fault, a missing check or a useless rule.
 //!
-//! `make mutants` runs them all, `ONLY=text make mutants` those whose name contains the text.
+//! `make mutants` runs them all, `ONLY=text make mutants` those whose name or file contains the text.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::disallowed_methods, reason = "what is built and simulated are other programs")]

@@ -42,7 +42,8 @@ pub(crate) fn all(mutants: &[Mutant]) -> Vec<String> {
     assert!(healthy == Fate::Survived, "without a mutant: {healthy:?}");
     tell("no mutant", "as it should be", began);
     let (mut left, mut count) = (Vec::new(), 0);
-    for mutant in mutants.iter().filter(|one| one.name.contains(&only)) {
+    let is_asked = |one: &&Mutant| one.name.contains(&only) || one.file.contains(&only);
+    for mutant in mutants.iter().filter(is_asked) {
         let (place, began) = (tree.join(&mutant.file), since_boot());
         // What is worked on meanwhile is another tree.
         let healthy = fs::read(&place).unwrap();

@@ -10,6 +10,7 @@ mod nothing_held_starts;
 mod one_worker_per_task;
 mod only_absence_deletes;
 mod only_claimed_work_starts;
+mod only_verified_work_lands;
 mod only_what_is_due_starts;
 mod people_are_left_alone;
 mod unsaved_work_is_rescued_first;
@@ -31,7 +32,7 @@ struct Case<'a> {
 type Law = fn(Case<'_>) -> Vec<String>;
 
 /// Every law, by the sentence it keeps.
-const LAWS: [(&str, Law); 13] = [
+const LAWS: [(&str, Law); 14] = [
     ("claims are disjoint", claims_are_disjoint::broken),
     ("limits hold", limits_hold::broken),
     ("nothing alive is removed", nothing_alive_is_removed::broken),
@@ -41,6 +42,7 @@ const LAWS: [(&str, Law); 13] = [
     ("one worker per task", one_worker_per_task::broken),
     ("only absence deletes", only_absence_deletes::broken),
     ("only claimed work starts", only_claimed_work_starts::broken),
+    ("only verified work lands", only_verified_work_lands::broken),
     ("only what is due starts", only_what_is_due_starts::broken),
     ("people are left alone", people_are_left_alone::broken),
     ("unsaved work is rescued first", unsaved_work_is_rescued_first::broken),

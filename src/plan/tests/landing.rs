@@ -2,10 +2,14 @@
 
 use super::scene::{NOW, Scene, at, name, scene};
 use crate::api::attempt::{AttemptId, ExitReason};
-use crate::api::landing::{Landing, Stage};
+use crate::api::hold::HoldSighting;
+use crate::api::landing::{Landing, Obstacle, Stage};
 use crate::api::name::{BranchName, CommitId, Uid};
-use crate::plan::action::Action;
-use crate::plan::observed::{AttemptState, Sighting};
+use crate::api::policy::Method;
+use crate::plan::action::{Action, Candidate};
+use crate::plan::check;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{AttemptState, Observed, Sighting};
 use serde_json::{Value, json};
 
 fn id(digit: char) -> CommitId {
@@ -56,12 +60,15 @@ impl Scene {
 
     /// The last attempt of a task verifies a candidate in a place.
     fn verifying(self, task: &str, commit: char, place: u32) -> Self {
-        self.with(|_, observed| {
+        self.with(|desired, observed| {
             let directory = observed.places.verification(place);
             let Sighting::Known(tasks) = &mut observed.tasks else { panic!("they are seen") };
             let last = tasks.get_mut(&name(task)).unwrap().attempts.last_mut().unwrap();
             let attempt = last.attempt.as_mut().unwrap();
             (attempt.verifies, attempt.directory) = (Some(id(commit)), directory);
+            let verify = desired.policy().merge.verify.clone().unwrap_or_default();
+            attempt.program.argv =
+                vec!["/bin/sh".to_owned(), "-c".to_owned(), format!("(\n{verify}\n)")];
         })
     }
 
@@ -268,6 +275,18 @@ fn nothing_lands_while_a_person_holds_the_queue_or_the_target_is_not_there() {
 }
 
 #[test]
+fn work_whose_session_is_somebody_elses_says_so_and_lets_others_pass() {
+    let policy = json!({ "merge": { "verify": "make check" } });
+    let scene = done(&["a", "b"], policy).built("a", 'a', '1').session("a");
+    let scene = scene.with(|_, observed| {
+        let Sighting::Known(sessions) = &mut observed.sessions else { panic!("they are seen") };
+        sessions[0].owner = None;
+    });
+    scene.plans(&["put b onto main"]);
+    scene.says("a", "in_progress PlaceTaken: tmux session a is not ours: rename it or end it");
+}
+
+#[test]
 fn work_that_lost_its_claim_takes_it_again_before_it_goes_on() {
     let scene = done(&["login"], json!({})).built("login", 'a', 'c');
     let lost = scene.with(|_, observed| observed.claims = Sighting::Known([].into()));
@@ -285,4 +304,150 @@ fn a_dependent_starts_when_what_it_needs_has_landed_and_on_top_of_it() {
     };
     let at = plan.actions.iter().find_map(begins);
     assert_eq!(at, Some(id('a')), "the tip of main");
+}
+
+#[test]
+fn what_another_command_verified_is_verified_anew() {
+    let scene = |verify: &str| json!({ "merge": { "verify": verify } });
+    let verified = done(&["login"], scene("make")).built("login", 'a', 'c');
+    let verified = verified.verified("login", 'c', ExitReason::Succeeded);
+    verified.plans(&["merge login into main"]);
+    verified.policy(scene("make check")).plans(&[
+        "check ccccccc out to verify it",
+        "prepare attempt 3 on codegen-1",
+        "start session login for attempt 3",
+    ]);
+}
+
+#[test]
+fn a_worker_that_is_cordoned_or_gone_keeps_no_work_of_its_own_from_landing() {
+    let policy = json!({ "merge": { "verify": "make check" } });
+    let scene = done(&["login"], policy).built("login", 'a', 'c').with(|_, observed| {
+        let Sighting::Known(holds) = &mut observed.holds else { panic!("they are seen") };
+        holds.workers.insert("codegen".parse().unwrap(), Err("half a file".to_owned()));
+    });
+    let starts = [
+        "check ccccccc out to verify it",
+        "prepare attempt 2 on codegen-1",
+        "start session login for attempt 2",
+    ];
+    scene.plans(&starts);
+    scene.with(|desired, _| desired.workers.clear()).plans(&starts);
+}
+
+const LAW: &str = "only verified work lands";
+
+impl Scene {
+    /// Returns what the law of this queue finds in a plan that does only this.
+    fn finds(&self, action: Action) -> Vec<String> {
+        let mut plan = self.plan();
+        plan.actions = vec![action];
+        let broken = check::laws(&self.desired, &self.observed, &plan).into_iter();
+        broken.filter(|one| one.law == LAW).map(|one| one.by).collect()
+    }
+
+    /// Returns what the law says of landing these, whatever the planner would do.
+    fn landing(&self, commit: char, tasks: &[&str]) -> String {
+        let attempt = |task: &&str| (AttemptId { owner: Self::owner(task), number: 1 }, 4);
+        let landed = tasks.iter().map(attempt).collect();
+        let target = (branch("main"), id('a'));
+        let found = self.finds(Action::Land { target, commit: id(commit), landed });
+        let why = found.first().and_then(|one| one.split_once(", but ")).map(|(_, why)| why);
+        why.unwrap_or("it may").to_owned()
+    }
+}
+
+#[test]
+fn the_law_knows_what_may_land() {
+    let policy = || json!({ "merge": { "verify": "make check", "batch": 2 } });
+    let built = || done(&["a", "b"], policy()).built("a", 'a', '1').built("b", '1', '2');
+    let seen = || built().verified("b", '2', ExitReason::Succeeded);
+    assert_eq!(seen().landing('2', &["a", "b"]), "it may");
+    assert_eq!(built().landing('1', &["a"]), "not all of it is verified");
+    assert_eq!(seen().landing('1', &["a"]), "not all of it is verified", "b was, not a alone");
+    assert_eq!(
+        built().verified("b", '2', FAILED).landing('2', &["a", "b"]),
+        "not all of it is verified"
+    );
+    let gap = "not all of it is put onto the tip, one onto the other";
+    assert_eq!(seen().landing('2', &["b"]), gap);
+    assert_eq!(seen().landing('2', &["b", "a"]), gap);
+    assert_eq!(seen().landing('3', &["a", "b"]), "it is not the last candidate");
+    assert_eq!(seen().built("b", '7', '2').landing('2', &["a", "b"]), gap);
+    let waits = Stage::Waiting { paths: vec!["a".to_owned()] };
+    let waits = seen().lands("b", '1', waits).landing('2', &["a", "b"]);
+    assert_eq!(waits, "not all of it has a candidate");
+    let refused = seen().lands("a", 'a', Stage::Refused).landing('2', &["a", "b"]);
+    assert_eq!(refused, "not all of it is done");
+    let again = seen().ended("a", 0, FAILED).landing('2', &["a", "b"]);
+    assert_eq!(again, "not all of it is done");
+    let swapped = done(&["b", "a"], policy()).built("a", 'a', '1').built("b", '1', '2');
+    let swapped = swapped.verified("b", '2', ExitReason::Succeeded);
+    assert_eq!(swapped.landing('2', &["a", "b"]), "it is not in order");
+}
+
+fn merges(observed: &mut Observed) -> &mut Option<HoldSighting> {
+    let Sighting::Known(holds) = &mut observed.holds else { panic!("they are seen") };
+    &mut holds.merges
+}
+
+#[test]
+fn the_law_knows_where_branches_are_and_who_holds_work_back() {
+    let landing = |change: fn(&mut Desired, &mut Observed)| {
+        let scene = done(&["a"], json!({})).built("a", 'a', '1');
+        assert_eq!(scene.landing('1', &["a"]), "it may");
+        scene.with(change).landing('1', &["a"])
+    };
+    let moved = |observed: &mut Observed, name: &str| {
+        let Sighting::Known(branches) = &mut observed.branches else { panic!("they are seen") };
+        branches.insert(branch(name), id('e'));
+    };
+    let held = "a person holds it back, or nobody knows";
+    assert_eq!(landing(|_, seen| *merges(seen) = Some(Err(String::new()))), held);
+    assert_eq!(landing(|_, seen| seen.holds = Sighting::Unknown(String::new())), held);
+    assert_eq!(landing(|desired, _| desired.tasks.clear()), "not all of it is done");
+    let unclaimed = landing(|_, seen| seen.claims = Sighting::Known([].into()));
+    assert_eq!(unclaimed, "not all of it is under its claim");
+    let elsewhere = landing(|desired, _| desired.state_ref = "refs/heads/other".to_owned());
+    assert_eq!(elsewhere, "the target is not there");
+    let scene = || done(&["a"], json!({})).built("a", 'a', '1');
+    let target = scene().with(|_, seen| moved(seen, "main")).landing('1', &["a"]);
+    assert_eq!(target, "the target is not there");
+    let work = scene().with(|_, seen| moved(seen, "fix/a")).landing('1', &["a"]);
+    assert_eq!(work, "not all of it is put onto the tip, one onto the other");
+}
+
+#[test]
+fn the_law_knows_what_may_be_built_refused_and_verified() {
+    let built = || done(&["a", "b"], json!({})).built("a", 'a', '1').built("b", '1', '2');
+    let attempt = |task: &str| AttemptId { owner: Scene::owner(task), number: 1 };
+    let refuse = |task: &str| {
+        let why = Obstacle::Verify { attempt: 2, how: "exited with 1".to_owned() };
+        Action::Refuse { attempt: attempt(task), why }
+    };
+    assert!(built().finds(refuse("a")).is_empty());
+    assert!(!built().finds(refuse("b")).is_empty(), "a may be guilty");
+    let puts = |tip| Action::BuildCandidates {
+        target: (branch("main"), id('a')),
+        onto: id('a'),
+        method: Method::Rebase,
+        works: vec![Candidate {
+            attempt: attempt("a"),
+            branch: branch("fix/a"),
+            tip: id(tip),
+            title: String::new(),
+        }],
+    };
+    assert!(built().finds(puts('a')).is_empty());
+    assert!(!built().finds(puts('e')).is_empty(), "its branch is elsewhere");
+    assert!(!built().ended("a", 0, FAILED).finds(puts('a')).is_empty(), "it is not done");
+    let runs = AttemptState::Prepared;
+    let verifying = built().attempt("b", runs).verifying("b", '2', 1);
+    let check_out = |number| Action::CheckOut {
+        owner: Scene::owner("a"),
+        place: verifying.observed.places.verification(number),
+        commit: id('1'),
+    };
+    assert!(!verifying.finds(check_out(1)).is_empty(), "b is verified there");
+    assert!(verifying.finds(check_out(2)).is_empty());
 }

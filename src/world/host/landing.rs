@@ -87,9 +87,7 @@ impl HostWorld {
             at: clock::now(),
             refused,
         };
-        if let Some(commit) = landing.candidate() {
-            self.keep_candidate(&id.owner.task, Some(commit)).await?;
-        }
+        self.keep_candidate(&id.owner.task, landing.candidate()).await?;
         self.records.set_landing(&id.owner.task, &landing)?;
         Ok(landing.candidate().cloned())
     }
@@ -183,7 +181,7 @@ impl HostWorld {
         Ok(Outcome::Done)
     }
 
-    pub(super) fn refuse(&self, id: &AttemptId, why: &Obstacle) -> Answer {
+    pub(super) async fn refuse(&self, id: &AttemptId, why: &Obstacle) -> Answer {
         let Some(mut landing) = self.landing_of(&id.owner)?.filter(|one| one.attempt == id.number)
         else {
             return refused("it is not on its way by now");
@@ -191,6 +189,8 @@ impl HostWorld {
         if let Stage::Landed { .. } = landing.stage {
             return refused("it has landed by now");
         }
+        // Before it is recorded: who is cut off between the two comes here again.
+        self.keep_candidate(&id.owner.task, None).await?;
         landing.refused.insert(id.number, why.to_string());
         (landing.stage, landing.at) = (Stage::Refused, clock::now());
         self.records.set_landing(&id.owner.task, &landing)?;
@@ -223,13 +223,13 @@ impl HostWorld {
         }
         for (id, _) in landed {
             let Some(mut landing) = self.landing_of(&id.owner)? else { continue };
+            self.keep_candidate(&id.owner.task, None).await?;
             if let (Some(commit), true) =
                 (landing.candidate().cloned(), landing.attempt == id.number)
             {
                 (landing.stage, landing.at) = (Stage::Landed { commit }, clock::now());
                 self.records.set_landing(&id.owner.task, &landing)?;
             }
-            self.keep_candidate(&id.owner.task, None).await?;
         }
         Ok(Outcome::Done)
     }

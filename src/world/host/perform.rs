@@ -66,7 +66,7 @@ impl HostWorld {
                 self.build_candidates((&target.0, &target.1), onto, (*method, works)).await
             }
             Action::CheckOut { place, commit, .. } => self.check_out(place, commit).await,
-            Action::Refuse { attempt, why } => self.refuse(attempt, why),
+            Action::Refuse { attempt, why } => self.refuse(attempt, why).await,
             Action::Land { target, commit, landed } => {
                 self.land((&target.0, &target.1), commit, landed).await
             }

@@ -8,6 +8,7 @@
 
 use super::super::{Fault, SimAttempt, SimWorld, State};
 use super::{orphans, patience};
+use crate::api::attempt::{Exit, ExitReason};
 use crate::api::name::TaskName;
 use crate::plan::Plan;
 use crate::plan::desired::run_hash;
@@ -35,7 +36,17 @@ impl SimWorld {
         };
         let names = || state.desired.tasks.keys().filter(|name| !state.excuses(name));
         let serving = names().any(|name| running(&name) && state.serves(name));
-        let others = if serving && !state.poison_holds(plan) { Others::Serve } else { Others::End };
+        // What waits for a person keeps its files as long as what runs.
+        let waits = plan
+            .report
+            .tasks
+            .iter()
+            .any(|(name, report)| report.reason == Reason::PlaceTaken && state.has_done(name));
+        let others = if (serving || waits) && !state.poison_holds(plan) {
+            Others::Serve
+        } else {
+            Others::End
+        };
         for name in names() {
             let Some(report) = plan.report.tasks.get(name) else {
                 found.push(format!("{name} is in no report"));
@@ -66,6 +77,8 @@ impl State {
                 rests().or(self.worktrees_of(name).next().map(|_| "has a worktree"))
             }
             Reason::AttemptsUsedUp => rests().or(self.may_try_again(name)),
+            // Done work keeps its files until it lands.
+            Reason::PlaceTaken if self.has_done(name) => (!idle).then_some("lives"),
             Reason::Suspended
             | Reason::DependencyPending
             | Reason::DependencyUnmet
@@ -112,6 +125,16 @@ impl State {
     fn serves(&self, name: &TaskName) -> bool {
         let spec = self.desired.tasks.get(name).and_then(|entry| entry.spec.as_ref());
         spec.is_some_and(|spec| spec.command.as_deref() == Some("serve"))
+    }
+
+    /// Returns whether an attempt of a task did its work.
+    fn has_done(&self, name: &TaskName) -> bool {
+        let succeeded = |exit: &Exit| exit.reason == ExitReason::Succeeded;
+        let did = |one: &SimAttempt| {
+            one.attempt.verifies.is_none() && one.exit.as_ref().is_some_and(succeeded)
+        };
+        let owner = self.records.get(name).map(|record| record.content.owner());
+        owner.is_some_and(|owner| self.attempts_of(&owner).any(did))
     }
 
     /// Returns that a task has attempts left, of what is committed now.
