@@ -339,12 +339,16 @@ pub(super) fn attempt_rows(attempts: &[AttemptView], now: Timestamp) -> Table {
 fn attempt_cells(attempt: &AttemptView, now: Timestamp) -> Vec<String> {
     let end = attempt.ended_at.unwrap_or(now);
     let took = attempt.started_at.map(|start| span(end.duration_since(start).as_secs()));
+    let verifies = attempt.verifies.as_ref().and_then(|commit| commit.get(..7));
+    let words =
+        [verifies.map(|commit| format!("verifies {commit}")), Some(attempt.message.clone())];
+    let words: Vec<String> = words.into_iter().flatten().filter(|one| !one.is_empty()).collect();
     vec![
         attempt.number.to_string(),
         attempt.phase.to_string(),
         or_dash(attempt.worker.clone().unwrap_or_default()),
         ago(attempt.started_at, now),
         or_dash(took.unwrap_or_default()),
-        attempt.message.clone(),
+        words.join(": "),
     ]
 }

@@ -5,8 +5,7 @@ use super::exit::{Code, Failure};
 use super::print::{self, Long, Row, Table, Tone, ago, printable};
 use super::say::{self, Done};
 use crate::api::name::BranchName;
-use crate::client::{Client, Rescued};
-use crate::process::clock;
+use crate::client::{Client, Rescues};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
@@ -97,26 +96,28 @@ impl Rescue {
 }
 
 async fn list(client: &Client, context: &Context) -> Result<(), Failure> {
-    let found = client.rescues().await?;
-    match (context.output, found.as_slice()) {
-        (Output::Json, found) => print::out(&print::json(&found)?)?,
-        (Output::Name, found) => {
-            print::out(&found.iter().map(|one| format!("{}\n", one.name)).collect::<String>())?;
+    let Rescues { now, all } = client.rescues().await?;
+    match (context.output, all.as_slice()) {
+        (Output::Json, all) => print::out(&print::json(&all)?)?,
+        (Output::Name, all) => {
+            let names: Vec<String> = all.iter().map(|one| format!("{}\n", one.name)).collect();
+            print::out(&names.concat())?;
         }
         (Output::Table | Output::Wide, []) => say::out("nothing had to be rescued")?,
         (Output::Table | Output::Wide, [first, ..]) => {
-            let now = clock::now();
-            let row = |one: &Rescued| {
-                let (subject, commit) = (printable(&one.subject), one.commit.short().to_owned());
-                let cells = vec![one.name.clone(), ago(Some(one.at), now), commit, subject];
+            let row = |one: &crate::client::Rescue| {
+                let commit = one.commit.chars().take(7).collect();
+                let since = ago(Some(one.saved_at), now);
+                let cells = vec![one.name.clone(), since, commit, printable(&one.subject)];
                 Row { tone: Tone::Plain, cells }
             };
             let header = vec!["NAME", "SAVED", "COMMIT", "WHAT"];
-            let table = Table { header, rows: found.iter().map(row).collect() };
+            let table = Table { header, rows: all.iter().map(row).collect() };
             print::out(&table.draw(context.look, Long::Cut, 0))?;
             let name = &first.name;
             context.note(&format!(
-                "its changes: reconciler rescue show {name}; a branch of it: reconciler rescue restore {name}"
+                "its changes: reconciler rescue show {name}; \
+                 a branch of it: reconciler rescue restore {name}"
             ));
         }
     }

@@ -206,7 +206,7 @@ impl<T: FnMut(Line)> Director<'_, T> {
             "committed all the same: only that object is left alone, the others go on".to_owned(),
         );
 
-        self.headline("5  Everything comes to its end, and nothing is left behind");
+        self.headline("5  Done work lands on main, and nothing is left behind");
         let names = ["build", "login", "notes", "test", "token"];
         let all = |seen: &Snapshot| {
             names.iter().all(|name| state(seen, name) == Some(TaskState::Completed))

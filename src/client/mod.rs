@@ -55,11 +55,10 @@ pub use init::{InitHooks, InitOptions, InitPlan, Step};
 pub use proposal::{Proposal, Proposed, task_text};
 pub use reach::{Judgement, Standing};
 pub use report::{OwnAttempt, Sent};
+pub use rescue::{Rescue, Rescues};
 pub use snapshot::{LoopState, Snapshot};
 pub use trust::AgentTrust;
 pub use workplace::Workplace;
-
-pub use crate::git::Rescued;
 
 use crate::git::{self, Repository};
 use crate::plan::observed::EmptyState;

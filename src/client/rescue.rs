@@ -3,18 +3,51 @@
 
 use super::{Client, Error};
 use crate::api::name::{BranchName, CommitId};
-use crate::git::{Moved, Rescued};
+use crate::git::Moved;
+use crate::process::clock;
+use jiff::Timestamp;
+use serde::Serialize;
 
 /// The refs that hold rescued work.
 const RESCUES: &str = "refs/reconciler/rescue/";
 
+/// All rescued work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescues {
+    /// When it was looked at.
+    pub now: Timestamp,
+    /// What there is, by name.
+    pub all: Vec<Rescue>,
+}
+
+/// Work that was in no branch when its worktree went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rescue {
+    /// `TASK/ATTEMPT`, or `TASK/ATTEMPT-2` and so on.
+    pub name: String,
+    /// Its commit, on top of what the worktree had checked out.
+    pub commit: String,
+    /// When it was saved.
+    pub saved_at: Timestamp,
+    /// What it is, in a line.
+    pub subject: String,
+}
+
 impl Client {
-    /// Returns all rescued work, by name: `TASK/ATTEMPT`, or `TASK/ATTEMPT-2`.
+    /// Returns all rescued work.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn rescues(&self) -> Result<Vec<Rescued>, Error> {
-        Ok(self.repository.rescued(RESCUES).await?)
+    pub async fn rescues(&self) -> Result<Rescues, Error> {
+        let found = self.repository.rescued(RESCUES).await?.into_iter();
+        let rescue = |one: crate::git::Rescued| Rescue {
+            name: one.name,
+            commit: one.commit.to_string(),
+            saved_at: one.at,
+            subject: one.subject,
+        };
+        Ok(Rescues { now: clock::now(), all: found.map(rescue).collect() })
     }
 
     /// Returns what a rescue holds, as git shows it: against the commit that it is on top of.
@@ -66,7 +99,7 @@ impl Client {
     }
 
     async fn rescue(&self, name: &str) -> Result<CommitId, Error> {
-        let found = self.rescues().await?;
+        let found = self.repository.rescued(RESCUES).await?;
         if let Some(one) = found.iter().find(|one| one.name == name) {
             return Ok(one.commit.clone());
         }

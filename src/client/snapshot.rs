@@ -4,6 +4,7 @@
 use super::{Client, Conflict, Error};
 use crate::api::event::Event;
 use crate::api::name::TaskName;
+use crate::disk;
 use crate::engine;
 use crate::locks::{Guard, Held};
 use crate::plan::Plan;
@@ -13,6 +14,9 @@ use crate::world::World as _;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// With less than this free, in bytes, no record of any use can be written.
+const ROOM_MIN: u64 = 64 * 1024;
 
 /// One look, with what it means.
 #[derive(Debug, Clone)]
@@ -51,12 +55,22 @@ impl Client {
     /// Looks at everything once. Changes nothing.
     pub async fn snapshot(&self) -> Snapshot {
         let look = self.visitor.observe().await;
-        let (plan, _) = engine::decide(&look);
+        let (mut plan, _) = engine::decide(&look);
+        plan.report.notices.extend(self.why_nothing_is_recorded());
         let loop_state = self.loop_state();
         let events = Sighting::from(self.events());
         let conflicts = self.known_conflicts(&look.observed);
         let (desired, observed) = (look.desired, look.observed);
         Snapshot { desired, observed, plan, loop_state, events, conflicts }
+    }
+
+    /// Returns that the disk is full, if it is: then why an effect failed is recorded nowhere.
+    fn why_nothing_is_recorded(&self) -> Option<String> {
+        let free = disk::free(self.root()).ok()?;
+        (free < ROOM_MIN).then(|| {
+            let root = self.root().display();
+            format!("the disk of {root} is full: nothing can be recorded until there is room")
+        })
     }
 
     /// Returns whether the loop runs.

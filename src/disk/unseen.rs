@@ -3,8 +3,9 @@
 
 use super::{Error, Published, create, is_there, list_records, make_folder, temporary};
 use crate::fault;
-use std::fs::File;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Ignores everything beside it, itself included.
@@ -34,8 +35,13 @@ fn move_in(folder: &Path) -> Result<(), Error> {
     let private = folder.with_file_name(".git");
     // What a writer before us left when it died.
     list_records(&private)?;
-    let whole = tempfile::Builder::new().prefix(&temporary()).tempdir_in(&private).map_err(fail)?;
-    let mut file = File::create_new(whole.path().join(IGNORE.0)).map_err(fail)?;
+    // Whatever the user's mask is, what is ours is theirs alone.
+    let (prefix, theirs) = (temporary(), Permissions::from_mode(0o700));
+    let mut make = tempfile::Builder::new();
+    let whole = make.prefix(&prefix).permissions(theirs).tempdir_in(&private).map_err(fail)?;
+    let mut open = OpenOptions::new();
+    let ignore = whole.path().join(IGNORE.0);
+    let mut file = open.write(true).create_new(true).mode(0o600).open(ignore).map_err(fail)?;
     file.write_all(IGNORE.1).and_then(|()| file.sync_all()).map_err(fail)?;
     fault::during("make folder");
     fault::effect("make folder", || std::fs::rename(whole.path(), folder)).map_err(fail)

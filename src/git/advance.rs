@@ -48,9 +48,21 @@ impl Repository {
         if !self.is_ancestor(from, to).await? {
             return Err(Error::unreadable(&name, format!("{to} does not contain its tip")));
         }
+        let mut work_tree = self.checked_out_at(branch).await?;
         // git counts the HEAD of a bare repository as a checkout.
-        let work_tree = self.checked_out_at(branch).await?;
-        let work_tree = work_tree.filter(|path| !(self.is_bare() && *path == self.common_dir));
+        if let Some(path) = work_tree.as_ref().filter(|_| self.is_bare())
+            && self.entry_of(path)?.is_none()
+        {
+            work_tree = None;
+        }
+        // Of a work tree whose git directory is elsewhere, git knows only that.
+        if work_tree.as_ref() == Some(&self.common_dir) {
+            let Some(place) = self.work_tree.clone() else {
+                let said = "git does not say where that is: run the loop in it".to_owned();
+                return Ok(Advanced::InTheWay { work_tree: self.common_dir.clone(), said });
+            };
+            work_tree = Some(place);
+        }
         let Some(work_tree) = work_tree else {
             return Ok(match self.update(&name, to, from).await? {
                 Moved::Done | Moved::AlreadySo => Advanced::Done,

@@ -194,6 +194,8 @@ pub enum Scope {
 pub struct Repository {
     common_dir: PathBuf,
     root: PathBuf,
+    /// The main work tree, if its git directory is elsewhere: only who is in it knows where it is.
+    work_tree: Option<PathBuf>,
     is_bare: bool,
     object_format: ObjectFormat,
     by_library: bool,
@@ -220,7 +222,13 @@ impl Repository {
         let common_dir = main.common_dir.clone();
         let by_library = object::library_opens(common_dir.clone()).await;
         let (is_bare, object_format) = (main.is_bare, main.object_format);
-        Ok(Self { common_dir, root, is_bare, object_format, by_library, guard: None })
+        let guard = None;
+        let mut found =
+            Self { common_dir, root, work_tree: None, is_bare, object_format, by_library, guard };
+        if !linked && !is_bare && found.root == found.common_dir {
+            found.work_tree = found.work_tree_of(start).await?;
+        }
+        Ok(found)
     }
 
     /// Hands every git command that writes this open file: a lock on it lasts until the command

@@ -3,25 +3,18 @@
 use super::{Error, Repository};
 use crate::api::name::CommitId;
 use jiff::Timestamp;
-use serde::Serialize;
 
 /// Rescued work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescued {
     /// Its name below the prefix.
     pub name: String,
     /// Its commit.
-    #[serde(serialize_with = "as_text")]
     pub commit: CommitId,
     /// When it was saved.
     pub at: Timestamp,
     /// The first line of its message.
     pub subject: String,
-}
-
-fn as_text<S: serde::Serializer>(commit: &CommitId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(commit.as_str())
 }
 
 impl Repository {

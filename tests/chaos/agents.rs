@@ -18,6 +18,8 @@ if [ "$area" != none ]; then
   flock -n 8 || echo "two in $area at once: $task $me" >> "$O/overlaps"
 fi
 echo "start $task $$ ${me#*.} $RECONCILER_ATTEMPT" >> "$O/agents"
+d=.
+[ "$area" = none ] || { d=$area; mkdir -p "$d"; }
 mark() {
   printf 'mark %s %s\n' "$task" "$1" > "$1" && printf 'mark %s %s\n' "$task" "$1" >> "$O/marks"
 }
@@ -25,15 +27,15 @@ work() {
   n=0
   while [ $n -lt "$steps" ]; do
     n=$((n + 1))
-    mark "w.$me.$n"
-    mark "w.$me.$n.ignored"
+    mark "$d/w.$me.$n"
+    mark "$d/w.$me.$n.ignored"
     case $n in 3 | 6 | 9) git add -A && git commit -qm "$task $n" ;; esac
     sleep 0.3
   done
 }
 forever() { while :; do sleep 1; done; }
 case $kind in
-  quick) mark "w.$me.1"; git add -A; git commit -qm quick ;;
+  quick) mark "$d/w.$me.1"; git add -A; git commit -qm quick ;;
   work) work ;;
   fail) work; exit 3 ;;
   hang) work; forever ;;

@@ -76,8 +76,8 @@ fn all_end_right(flood: u64) -> TestEnvironment {
         assert!(message(&env, name).contains(words), "{name}: {}", message(&env, name));
     }
     assert_eq!(sleepers(&env), 0, "a child is left\n{}", env.tell());
-    assert_eq!(env.git(&["show", &format!("{}:answer", env.branch("ask"))]), "this one");
-    assert_eq!(env.git(&["show", &format!("{}:work", env.branch("close"))]), "unseen");
+    assert_eq!(env.git(&["show", "main:answer"]), "this one");
+    assert_eq!(env.git(&["show", "main:work"]), "unseen");
     drop(running);
     env
 }
@@ -204,6 +204,10 @@ fn a_full_disk_costs_no_record_and_all_goes_on_when_there_is_room() {
     });
     assert!(command(&env, &["unpause", "late"]).status.success());
     env.wait_until("the loop to be refused room for a task", loop_is_refused);
+    env.wait_until("status to say why", || {
+        let said = command(&env, &["status"]);
+        format!("{}{}", said.stdout, said.stderr).contains("is full: nothing can be recorded")
+    });
     running.kill();
     let _running = env.start_loop_when_free();
     env.wait_until("the next loop to be refused it as well", loop_is_refused);
@@ -217,7 +221,7 @@ fn a_full_disk_costs_no_record_and_all_goes_on_when_there_is_room() {
     let mut ends = env.ends("killed");
     assert_eq!(ends.pop(), Some(ExitReason::Succeeded));
     assert!(!ends.is_empty() && ends.iter().all(|one| *one == ExitReason::Lost), "{ends:?}");
-    assert_eq!(env.git(&["show", "fix/fill:work"]), "work");
+    assert_eq!(env.git(&["show", "main:work"]), "work");
     let errors = fs::read_to_string(env.out("errors")).unwrap();
     assert!(errors.contains("No space left on device"), "{errors}");
     env.assert_no_doubles();

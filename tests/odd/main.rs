@@ -50,7 +50,7 @@ fn working(env: &TestEnvironment, task: &str) -> Value {
     env.doing(task, &format!("{commit} && echo unsaved > edit.txt"))
 }
 
-/// The main job: what is committed runs in its worktree; its commits are on its branch, the rest is
+/// The main job: what is committed runs in its worktree; its commits are on main, the rest is
 /// in a rescue ref, and nothing else is left.
 fn works(env: &TestEnvironment) -> Said {
     env.commit_task("a", &working(env, "a"));
@@ -61,8 +61,7 @@ fn works(env: &TestEnvironment) -> Said {
 fn runs(env: &TestEnvironment) -> Said {
     let said = env.run_until_settled();
     assert!(said.status.success(), "{said:?}");
-    let file = format!("refs/heads/{}:a.txt", env.branch("a"));
-    assert_eq!(env.git(&["show", &file]), "a", "{said:?}");
+    assert_eq!(env.git(&["show", "refs/heads/main:a.txt"]), "a", "{said:?}");
     is_done(env, said)
 }
 

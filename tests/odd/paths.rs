@@ -124,7 +124,7 @@ fn a_task_with_the_longest_name_is_as_good_as_any() {
     env.commit_task(&name, &env.committing(&name));
     let said = env.run_until_settled();
     assert!(said.status.success(), "{said:?}");
-    assert_eq!(env.git(&["show", &format!("{}:{name}.txt", env.branch(&name))]), name);
+    assert_eq!(env.git(&["show", &format!("main:{name}.txt")]), name);
 }
 
 #[test]

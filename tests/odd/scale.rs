@@ -37,6 +37,6 @@ fn many_tasks_at_once_all_come_to_their_end() {
     assert!(told.status.success(), "{told:?}");
     for name in &names {
         assert_eq!(env.starts(name).len(), 1, "{name}");
-        assert_eq!(env.git(&["show", &format!("{}:{name}.txt", env.branch(name))]), *name);
+        assert_eq!(env.git(&["show", &format!("main:{name}.txt")]), *name);
     }
 }

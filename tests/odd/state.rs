@@ -98,7 +98,7 @@ fn a_work_tree_that_may_only_be_read_is_no_harm() {
 }
 
 #[test]
-fn an_unfinished_merge_in_the_main_work_tree_is_no_harm() {
+fn an_unfinished_merge_in_the_main_work_tree_is_left_to_the_person_and_work_lands_after_it() {
     let env = TestEnvironment::new();
     env.commit_task("a", &crate::working(&env, "a"));
     let write = |text| fs::write(env.path("tracked.txt"), text).unwrap();
@@ -110,8 +110,13 @@ fn an_unfinished_merge_in_the_main_work_tree_is_no_harm() {
     env.commit("ours");
     assert_eq!(env.try_git(&["merge", "-q", "other"]), None, "it conflicts");
     let status = env.git(&["status", "--porcelain"]);
-    crate::runs(&env);
+    let running = env.start_loop();
+    env.wait_for_reason("a", Reason::EffectFailed);
     assert_eq!(env.git(&["status", "--porcelain"]), status);
+    env.git(&["merge", "--abort"]);
+    env.wait_for_completed(&["a"]);
+    assert_eq!(env.git(&["show", "main:a.txt"]), "a");
+    drop(running);
 }
 
 #[test]

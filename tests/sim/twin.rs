@@ -75,7 +75,7 @@ fn ends(history: &History, may_lack: &[&str]) -> BTreeMap<TaskName, Ends> {
         .collect()
 }
 
-/// Returns the tasks that may end otherwise: their own program failed, or was killed, or a person
+/// Returns the tasks that may end otherwise: their own program failed, was killed, or could not land, or a person
 /// completed them, stopped them in the middle, closed a cycle of dependencies around them, or has something of
 /// their own in their place; they wait at the end for what one holds that runs on without an end,
 /// where it depends on the history who came first; and those that depend on such a task, or on one
@@ -88,10 +88,12 @@ fn excused(history: &History) -> BTreeSet<TaskName> {
         let by_person = |one: &AttemptSighting| {
             one.attempt.as_ref().is_ok_and(|one| one.program.argv.is_empty())
         };
-        attempts.into_iter().flatten().any(|one| {
-            matches!(&one.state, AttemptState::Ended(exit) if exit.reason.is_failure())
-                || by_person(one)
-        })
+        let landing = tasks.and_then(|tasks| tasks.get(name)?.landing.as_ref()?.as_ref().ok());
+        landing.is_some_and(|one| !one.refused.is_empty())
+            || attempts.into_iter().flatten().any(|one| {
+                matches!(&one.state, AttemptState::Ended(exit) if exit.reason.is_failure())
+                    || by_person(one)
+            })
     };
     let desired = last.look.desired.known();
     let specs: BTreeMap<_, _> = desired

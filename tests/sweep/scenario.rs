@@ -178,7 +178,7 @@ impl Scenario {
         match self {
             Self::Create | Self::Shim | Self::Keep => {
                 assert_eq!(env.reason("a"), Some(Reason::Succeeded), "{}", told());
-                assert_eq!(env.git(&["show", &format!("{}:a.txt", env.branch("a"))]), "a");
+                assert_eq!(env.git(&["show", "main:a.txt"]), "a");
                 self.gone(env);
             }
             Self::Adopt | Self::Revive | Self::ReviveServer => {

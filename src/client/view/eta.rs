@@ -70,7 +70,11 @@ fn left(progress: &Progress) -> Option<(i64, i64)> {
     Some((total.saturating_sub(done).into(), i64::from(total.max(1))))
 }
 
+/// Returns the agent that does an attempt; none verifies.
 fn agent_of<'a>(snapshot: &'a Snapshot, attempt: &Attempt) -> Option<&'a AgentName> {
+    if attempt.verifies.is_some() {
+        return None;
+    }
     let worker = snapshot.desired()?.workers.get(&attempt.seat.worker)?;
     worker.spec.as_ref()?.agent.as_ref()
 }

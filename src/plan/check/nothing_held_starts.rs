@@ -19,7 +19,9 @@ pub(super) fn broken(case: Case<'_>) -> Vec<String> {
             }
         };
         let (task, worker) = (attempt.id.owner.task.clone(), attempt.seat.worker.clone());
-        let targets = [Target::All, Target::Task(task), Target::Worker(worker)];
+        // A verification is no work of the worker's.
+        let seat = if attempt.verifies.is_some() { Target::Merges } else { Target::Worker(worker) };
+        let targets = [Target::All, Target::Task(task), seat];
         let held = targets.iter().find(|target| holds_now(case, holds, target));
         found.extend(held.map(|target| format!("{} starts, and {target} is held", attempt.id)));
         found.extend(full.map(|what| format!("{} starts, and there is no {what}", attempt.id)));

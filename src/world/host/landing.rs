@@ -117,8 +117,17 @@ impl HostWorld {
         };
         let author = Author::Worker { owner: owner.clone(), generation: Some(claim.generation) };
         let case = self.repository.case();
+        // A lock that cannot be understood holds what it was last known to.
+        let damaged = claims.iter().filter(|(_, claim)| claim.is_err());
+        let presumed: Presumed = damaged
+            .map(|(task, _)| {
+                let last = self.ownership.ledger().last(task);
+                let last = last.filter(|one| one.released_at.is_none());
+                (task.clone(), last.map(|one| one.claim.locked_files).unwrap_or_default())
+            })
+            .collect();
         let mut found = Vec::new();
-        for refusal in verdict(&author, (paths, case), &claims, &Presumed::new()) {
+        for refusal in verdict(&author, (paths, case), &claims, &presumed) {
             match refusal {
                 Refusal::Held { path, by, .. } => {
                     found.push(format!("{path} is held by {} for {}", by.seat, by.task));
@@ -161,6 +170,11 @@ impl HostWorld {
             Moved::Done | Moved::AlreadySo => Ok(()),
             Moved::Lost { .. } => Err(ActionError(format!("{name} is moved by somebody else"))),
         }
+    }
+
+    /// Lets go of all that was made to land the work of a task that is gone.
+    pub(super) async fn forget_candidate(&self, task: &TaskName) -> Result<(), ActionError> {
+        self.keep_candidate(task, None).await
     }
 
     pub(super) async fn check_out(&self, place: &Path, commit: &CommitId) -> Answer {

@@ -74,6 +74,7 @@ impl HostWorld {
                 self.drop_branch(branch, contained_in).await
             }
             Action::Forget(owner) => {
+                self.forget_candidate(&owner.task).await?;
                 let forgot = self.records.forget(owner)?;
                 Ok(if forgot { Outcome::Done } else { Outcome::AlreadySo })
             }

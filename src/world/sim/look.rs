@@ -4,6 +4,7 @@ use super::landing::TARGET;
 use super::{Fault, Part, SimAttempt, State, places};
 use crate::api::attempt::{AttemptId, Failure};
 use crate::api::name::{BranchName, TaskName};
+use crate::api::report::Outcome;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{
     AttemptSighting, AttemptState, EmptyState, Leftovers, Observed, Said, Sighting, TaskSighting,
@@ -182,7 +183,10 @@ impl State {
                     Some(Part::Flag) | None => Ok(one.attempt.clone()),
                 },
                 state: one.state(&shims, &survivors),
-                said: Said::default(),
+                said: Said {
+                    outcome: one.completed.then_some(Outcome::Completed),
+                    ..Said::default()
+                },
             };
             let attempts = attempts.map(sighting).collect();
             let failure = self.failures.get(name).cloned();

@@ -141,6 +141,8 @@ struct SimAttempt {
     shim: Option<Shim>,
     stop: Option<StopRequest>,
     exit: Option<Exit>,
+    /// Its agent said that it is done.
+    completed: bool,
     /// Its shim did not take it at once.
     late: bool,
     /// Processes of the agent that still run, the agent itself first.

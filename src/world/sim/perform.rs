@@ -172,6 +172,7 @@ impl State {
             shim: None,
             stop: None,
             exit: None,
+            completed: false,
             late: false,
             agents: Vec::new(),
         };

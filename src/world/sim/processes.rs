@@ -122,7 +122,19 @@ impl State {
                 self.mishaps += 1;
                 self.end(owner, number, ExitReason::Failed { status: 1 });
             }
+            9 if alive && !serves => self.say_done(owner, number),
             _ => {}
+        }
+    }
+
+    /// An agent commits everything and says that it is done; it may end at any time from then on.
+    fn say_done(&mut self, owner: &Owner, number: u32) {
+        if self.is_full() {
+            return;
+        }
+        self.commit_changes(owner);
+        if let Some(one) = self.attempt(owner, number) {
+            one.completed = true;
         }
     }
 
@@ -146,7 +158,13 @@ impl State {
         let lingers = self.strikes(Fault::Lingering);
         let Some(attempts) = self.attempts.get_mut(owner) else { return };
         let Some(one) = attempts.all.get_mut(&number) else { return };
+        // It may be told to end twice in one moment.
+        if one.shim.as_ref().is_some_and(|shim| !shim.alive) {
+            return;
+        }
         one.agents.clear();
+        // Its word counts more than its end.
+        let reason = if one.completed { ExitReason::Succeeded } else { reason };
         if let Some(shim) = &mut one.shim {
             if full {
                 shim.unwritten.get_or_insert(reason);

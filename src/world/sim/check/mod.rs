@@ -12,6 +12,7 @@ mod generations;
 mod isolation;
 mod kept_sessions;
 mod landing;
+mod last_word;
 mod monotone;
 mod no_lost_work;
 mod orphans;
@@ -34,7 +35,7 @@ const ALWAYS: [fn(&State) -> Vec<String>; 4] =
     [single_worker::broken, disjoint_claims::broken, no_lost_work::broken, kept_sessions::broken];
 
 /// What holds for every effect.
-const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 8] = [
+const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 9] = [
     generations::broken,
     unknown_is_not_absent::broken,
     ownership::broken,
@@ -43,6 +44,7 @@ const EFFECTS: [fn(&State, &Deed<'_>) -> Vec<String>; 8] = [
     fail_closed::broken,
     landing::broken,
     patience::broken,
+    last_word::broken,
 ];
 
 /// One effect that was tried.
