@@ -130,8 +130,13 @@ fn records(desired: &Desired) -> Observed {
         let uid = Uid::derive(1, name.as_str());
         let branch = Some(format!("fix/{name}").try_into().unwrap());
         let record = TaskRecord { task: name.clone(), uid, created_at: now, branch };
-        let seen =
-            TaskSighting { record: Ok(record), attempts: Vec::new(), failure: None, retrial: None };
+        let seen = TaskSighting {
+            record: Ok(record),
+            attempts: Vec::new(),
+            failure: None,
+            retrial: None,
+            landing: None,
+        };
         (name.clone(), seen)
     };
     let trusted = agents::built_in().iter();

@@ -138,7 +138,7 @@ fn draw(view: &MergesView, now: Timestamp, context: &Context) -> String {
         }
     };
     if let Some(held) = &view.held {
-        text += &format!("HELD  {}; `reconciler merge resume`\n", printable(held));
+        text = format!("{text}HELD  {}; `reconciler merge resume`\n", printable(held));
     }
     text += "\n";
     let row = |tone, place: String, one: &MergeView| {

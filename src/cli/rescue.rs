@@ -5,7 +5,7 @@ use super::exit::{Code, Failure};
 use super::print::{self, Long, Row, Table, Tone, ago, printable};
 use super::say::{self, Done};
 use crate::api::name::BranchName;
-use crate::client::{Client, Rescues};
+use crate::client::{Client, Rescue as Saved, Rescues};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
 
@@ -65,7 +65,7 @@ fn rescue(text: &str) -> Result<String, String> {
 }
 
 fn branch(text: &str) -> Result<BranchName, String> {
-    BranchName::try_from(text.to_owned()).map_err(|why| why.to_string())
+    BranchName::try_from(text.to_owned())
 }
 
 impl Rescue {
@@ -96,28 +96,27 @@ impl Rescue {
 }
 
 async fn list(client: &Client, context: &Context) -> Result<(), Failure> {
-    let Rescues { now, all } = client.rescues().await?;
-    match (context.output, all.as_slice()) {
-        (Output::Json, all) => print::out(&print::json(&all)?)?,
-        (Output::Name, all) => {
-            let names: Vec<String> = all.iter().map(|one| format!("{}\n", one.name)).collect();
+    let Rescues { now, all: found } = client.rescues().await?;
+    match (context.output, found.as_slice()) {
+        (Output::Json, found) => print::out(&print::json(&found)?)?,
+        (Output::Name, found) => {
+            let names: Vec<String> = found.iter().map(|one| format!("{}\n", one.name)).collect();
             print::out(&names.concat())?;
         }
         (Output::Table | Output::Wide, []) => say::out("nothing had to be rescued")?,
         (Output::Table | Output::Wide, [first, ..]) => {
-            let row = |one: &crate::client::Rescue| {
+            let row = |one: &Saved| {
                 let commit = one.commit.chars().take(7).collect();
-                let since = ago(Some(one.saved_at), now);
-                let cells = vec![one.name.clone(), since, commit, printable(&one.subject)];
+                let (subject, saved) = (printable(&one.subject), ago(Some(one.saved_at), now));
+                let cells = vec![one.name.clone(), saved, commit, subject];
                 Row { tone: Tone::Plain, cells }
             };
             let header = vec!["NAME", "SAVED", "COMMIT", "WHAT"];
-            let table = Table { header, rows: all.iter().map(row).collect() };
+            let table = Table { header, rows: found.iter().map(row).collect() };
             print::out(&table.draw(context.look, Long::Cut, 0))?;
             let name = &first.name;
             context.note(&format!(
-                "its changes: reconciler rescue show {name}; \
-                 a branch of it: reconciler rescue restore {name}"
+                "its changes: reconciler rescue show {name}; a branch of it: reconciler rescue restore {name}"
             ));
         }
     }

@@ -121,8 +121,8 @@ mod tests {
             let (scratch, main, from, to) = ahead().await;
             write(&scratch.root().join(file), text);
             let advanced = scratch.repository.advance(&main, &from, &to).await.unwrap();
-            let Advanced::InTheWay { work_tree, said } = advanced else { panic!("{advanced:?}") };
-            assert!(work_tree == scratch.root() && said.contains(file), "{said}");
+            let told = format!("{advanced:?}");
+            assert!(told.starts_with("InTheWay") && told.contains(file), "{told}");
             assert_eq!(scratch.id("main").await, from);
             assert_eq!(read(&scratch.root().join(file)), text);
         }

@@ -213,7 +213,7 @@ impl Repository {
                 .env("GIT_AUTHOR_DATE", date),
             None => call,
         };
-        let id = one_line(call.args(["-m", message.trim_end()]).run().await?)?;
+        let id = one_line(&call.args(["-m", message.trim_end()]).run().await?)?;
         CommitId::try_from(id).map_err(|why| Error::unreadable("a new commit", why))
     }
 }
@@ -227,8 +227,8 @@ async fn trailed(message: &str, trailers: &[(&str, String)]) -> Result<String, E
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn one_line(answer: Vec<u8>) -> Result<String, Error> {
-    let text = String::from_utf8_lossy(&answer).trim_end().to_owned();
+fn one_line(answer: &[u8]) -> Result<String, Error> {
+    let text = String::from_utf8_lossy(answer).trim_end().to_owned();
     if text.is_empty() { Err(Error::unreadable("an object", "git named none")) } else { Ok(text) }
 }
 

@@ -38,15 +38,13 @@ impl Repository {
 
     /// Clears the place, if what is there is ours, and adds the checkout.
     async fn make_anew(&self, place: &Path, commit: &CommitId) -> Result<(), Error> {
-        for entry in self.entries()? {
-            let is_ours = entry.lock.as_deref() == Some(MARK);
-            if entry.path == super::worktree::real(place) {
-                if !is_ours && !entry.is_torn()? && disk::is_there(place)? {
-                    return Err(Error::Occupied(place.to_owned()));
-                }
-                disk::remove_folder(place)?;
-                self.drop_entry(&entry).await?;
+        if let Some(entry) = self.entry_of(place)? {
+            let is_ours = entry.lock.as_deref() == Some(MARK) || entry.is_torn()?;
+            if !is_ours && disk::is_there(place)? {
+                return Err(Error::Occupied(place.to_owned()));
             }
+            disk::remove_folder(place)?;
+            self.drop_entry(&entry).await?;
         }
         if disk::is_there(place)? && !is_empty_folder(place)? {
             refuse_repository(place)?;

@@ -269,6 +269,7 @@ impl Action {
             }
             Self::NewSession { attempt, .. }
             | Self::AskToStop { attempt, .. }
+            | Self::Refuse { attempt, .. }
             | Self::CloseAttempt { attempt, .. } => &attempt.owner.task,
             Self::Release { owner, .. }
             | Self::Expire { owner, .. }
@@ -281,13 +282,12 @@ impl Action {
             | Self::Rescue { owner, .. }
             | Self::Retire { owner, .. }
             | Self::DropBranch { owner, .. }
+            | Self::CheckOut { owner, .. }
             | Self::Forget(owner) => &owner.task,
             Self::BuildCandidates { works, .. } => {
                 let Some(first) = works.first() else { return Subject::Leftover(String::new()) };
                 &first.attempt.owner.task
             }
-            Self::CheckOut { owner, .. } => &owner.task,
-            Self::Refuse { attempt, .. } => &attempt.owner.task,
             Self::Land { landed, .. } => {
                 let Some((last, _)) = landed.last() else {
                     return Subject::Leftover(String::new());

@@ -4,9 +4,9 @@
 use super::admission::Facts;
 use super::revive::{Next, Settled};
 use super::spawn::trash_name;
-use super::{Row, Scene, claim, landing, person};
+use super::{Row, Scene, claim, person};
 use crate::api::attempt::{AttemptId, TaskRecord};
-use crate::api::name::{Owner, Seat, TaskName};
+use crate::api::name::{CommitId, Owner, Seat, TaskName};
 use crate::api::worker::SessionOf;
 use crate::plan::action::Action;
 use crate::plan::observed::{AttemptState, ClaimSighting, Sighting, TaskSighting, WorktreeState};
@@ -25,9 +25,9 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
             }
             Next::Person(_) => {}
             Next::Rest => settled.actions.extend(release(record, facts.claim)),
-            Next::Done => {
+            Next::Done(landed) => {
                 retire(scene, settled, record);
-                settled.actions.extend(drop_landed(scene, facts, record));
+                settled.actions.extend(drop_landed(scene, landed, record));
                 settled.actions.extend(release(record, facts.claim));
             }
             Next::Leave => leave(scene, settled, record, facts.claim),
@@ -60,8 +60,8 @@ fn keep_claim(
 }
 
 /// Drops the branch of work that landed, if nothing was committed there since.
-fn drop_landed(scene: Scene<'_>, facts: &Facts<'_>, record: &TaskRecord) -> Option<Action> {
-    let contained_in = landing::spent(facts)?.clone();
+fn drop_landed(scene: Scene<'_>, landed: Option<&CommitId>, record: &TaskRecord) -> Option<Action> {
+    let contained_in = landed?.clone();
     let (branch, owner) = (record.branch.clone()?, record.owner());
     let tip = scene.observed.branches.known()?.get(&branch)?;
     (*tip == contained_in).then_some(Action::DropBranch { owner, branch, contained_in })

@@ -57,7 +57,7 @@ pub fn target(desired: &Desired) -> Option<BranchName> {
 }
 
 /// Returns what is recorded of the landing of an attempt.
-fn landing<'a>(task: &'a TaskSighting, attempt: u32) -> Option<&'a Landing> {
+fn landing(task: &TaskSighting, attempt: u32) -> Option<&Landing> {
     let record = task.record.as_ref().ok()?;
     let landing = task.landing.as_ref()?.as_ref().ok()?;
     (landing.uid == record.uid && landing.attempt == attempt).then_some(landing)
@@ -74,56 +74,45 @@ pub(super) fn end_of(task: &TaskSighting, number: u32, exit: &Exit) -> Option<Ex
 
 /// What becomes of an attempt that succeeded.
 pub(super) enum Done<'a> {
-    /// It has landed, or there is nothing to land.
-    Over,
+    /// It has landed, or there is nothing to land; and what is recorded of that.
+    Over(Option<&'a Landing>),
     /// It is to land.
     Lands,
     /// It cannot be told.
     Unclear(&'a str),
 }
 
-/// Returns what becomes of the last attempt of a task, which succeeded.
+/// Returns what becomes of the last attempt of a task that counts, which succeeded.
 pub(super) fn done<'a>(
     scene: Scene<'a>,
     (spec, record): (&TaskSpec, &TaskRecord),
-    task: &'a TaskSighting,
+    (task, attempt): (&'a TaskSighting, u32),
 ) -> Done<'a> {
     let (Class::Execution, Some(branch), Some(_)) =
         (spec.class, &record.branch, target(scene.desired))
     else {
-        return Done::Over;
+        return Done::Over(None);
     };
     if let Some(Err(damage)) = &task.landing {
         return Done::Unclear(damage);
     }
-    let landing = landing_of(task, spec);
+    let landing = landing(task, attempt);
     if landing.is_some_and(|one| matches!(one.stage, Stage::Nothing | Stage::Landed { .. })) {
-        return Done::Over;
+        return Done::Over(landing);
     }
     let Some(branches) = scene.observed.branches.known() else {
         return Done::Unclear("branches cannot be seen");
     };
-    if branches.contains_key(branch) { Done::Lands } else { Done::Over }
+    if branches.contains_key(branch) { Done::Lands } else { Done::Over(None) }
 }
 
 /// Says what became of work that is done.
-pub(super) fn told(task: &TaskSighting, spec: &TaskSpec) -> Option<String> {
-    let landing = landing_of(task, spec)?;
+pub(super) fn told(landing: &Landing) -> Option<String> {
     match &landing.stage {
         Stage::Landed { commit } => {
             Some(format!("done; merged into {} as {}", landing.target, commit.short()))
         }
         Stage::Nothing => Some(format!("done; {} has all of it", landing.target)),
-        Stage::Candidate { .. } | Stage::Waiting { .. } | Stage::Refused => None,
-    }
-}
-
-/// Returns the tip of a branch whose work landed up to it: the branch can go.
-pub(super) fn spent<'a>(facts: &Facts<'a>) -> Option<&'a CommitId> {
-    let Wanted::Run(spec) = facts.wanted else { return None };
-    let landing = landing_of(facts.task?, spec)?;
-    match &landing.stage {
-        Stage::Landed { .. } | Stage::Nothing => Some(&landing.tip),
         Stage::Candidate { .. } | Stage::Waiting { .. } | Stage::Refused => None,
     }
 }
@@ -199,7 +188,8 @@ fn member<'a>(
     let last = task.attempts.last()?;
     // Its row waits while a verification runs.
     let verifies = last.attempt.as_ref().ok()?.verifies.is_some();
-    if !matches!(next, Next::Land) && !(verifies && matches!(next, Next::Wait)) {
+    let waits = verifies && matches!(next, Next::Wait);
+    if !waits && !matches!(next, Next::Land) {
         return None;
     }
     let (attempt, exit) = work_of(task, spec)?;

@@ -88,7 +88,9 @@ struct Waits<'a> {
 fn states<'a>(rows: &[Row<'a>]) -> BTreeMap<&'a TaskName, (TaskState, Reason)> {
     let on = rows.iter().filter_map(|row| match &row.settled.next {
         Next::Start { spec, .. } => Some(&spec.dependencies),
-        Next::Wait | Next::Person(_) | Next::Land | Next::Done | Next::Rest | Next::Leave => None,
+        Next::Wait | Next::Person(_) | Next::Land | Next::Done(_) | Next::Rest | Next::Leave => {
+            None
+        }
     });
     let on: BTreeSet<&TaskName> = on.flatten().collect();
     let asked = |row: &&Row<'a>| !on.is_empty() && on.contains(row.facts.name);
@@ -101,7 +103,9 @@ fn states<'a>(rows: &[Row<'a>]) -> BTreeMap<&'a TaskName, (TaskState, Reason)> {
 fn in_order(rows: &[Row<'_>]) -> Vec<usize> {
     let key = |(at, row): (usize, &Row<'_>)| match &row.settled.next {
         Next::Start { spec, record, .. } => Some((spec.priority, record.created_at, at)),
-        Next::Wait | Next::Person(_) | Next::Land | Next::Done | Next::Rest | Next::Leave => None,
+        Next::Wait | Next::Person(_) | Next::Land | Next::Done(_) | Next::Rest | Next::Leave => {
+            None
+        }
     };
     let mut keys: Vec<_> = rows.iter().enumerate().filter_map(key).collect();
     keys.sort_unstable();

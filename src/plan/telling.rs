@@ -66,7 +66,7 @@ pub(super) fn judged<'a>(
                 Some(branch) => format!("done; its work is on branch {branch}"),
                 None => "done".to_owned(),
             };
-            Next::Done
+            Next::Done(None)
         }
         Verdict::UsedUp { failures } => {
             report.state = TaskState::Failed;

@@ -26,7 +26,7 @@ pub struct AttemptView {
     pub ended_at: Option<Timestamp>,
     /// How it ended, for programs.
     pub result: Option<ExitReason>,
-    /// The commit that it verified before that landed, if it did no work of its task's worker.
+    /// The commit that it verified; `None` for one that did work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verifies: Option<String>,
     /// Whether its program could answer, for one that runs and may be typed to.

@@ -70,7 +70,7 @@ pub fn merges(snapshot: &Snapshot) -> Option<MergesView> {
     });
     let held = snapshot.observed.holds.known().and_then(|holds| holds.merges.as_ref());
     let held = held.and_then(|hold| match hold {
-        Ok(hold) => hold.holds_at(snapshot.now()).then(|| hold.to_string()),
+        Ok(one) => one.holds_at(snapshot.now()).then(|| one.to_string()),
         Err(damage) => Some(format!("its record is damaged: {damage}")),
     });
     Some(MergesView {

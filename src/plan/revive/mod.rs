@@ -11,7 +11,7 @@ use crate::api::attempt::{
 };
 use crate::api::claim::Claim;
 use crate::api::hold::Retrial;
-use crate::api::name::Owner;
+use crate::api::name::{CommitId, Owner};
 use crate::api::report::Outcome;
 use crate::api::task::{TaskSpec, TaskState};
 use crate::plan::action::Action;
@@ -53,8 +53,8 @@ pub(super) enum Next<'a> {
     Person(&'a TaskSpec),
     /// It is done, and its work is on its way to the target branch.
     Land,
-    /// It is done, and landed if it is to: its worktree can go.
-    Done,
+    /// It is done, and landed if it is to: its worktree can go, and its branch up to this commit.
+    Done(Option<&'a CommitId>),
     /// It is to rest, or its attempts are used up: others may have its files.
     Rest,
     /// It is to leave.

@@ -70,7 +70,8 @@ impl<'a> Life<'a, '_> {
     ) -> Settled<'a> {
         let number = self.next_number();
         let ended = self.ended(spec, closing);
-        let ended: Vec<&Exit> = ended.iter().map(AsRef::as_ref).collect();
+        let last = ended.last().map_or(0, |(number, _)| *number);
+        let ended: Vec<&Exit> = ended.iter().map(|(_, exit)| exit.as_ref()).collect();
         let policy = self.scene.policy;
         let verdict = backoff::judge(
             &ended,
@@ -84,15 +85,23 @@ impl<'a> Life<'a, '_> {
             number,
         });
         if verdict == Verdict::Succeeded {
-            return self.done(spec, report, actions);
+            return self.done((spec, last), report, actions);
         }
         Settled { actions, report, next }
     }
 
     /// Its last attempt succeeded: it lands, or all of it is over.
-    fn done(&self, spec: &TaskSpec, mut report: TaskReport, actions: Vec<Action>) -> Settled<'a> {
-        let next = match landing::done(self.scene, (spec, self.record), self.task) {
-            landing::Done::Over => Next::Done,
+    fn done(
+        &self,
+        (spec, last): (&TaskSpec, u32),
+        mut report: TaskReport,
+        actions: Vec<Action>,
+    ) -> Settled<'a> {
+        let next = match landing::done(self.scene, (spec, self.record), (self.task, last)) {
+            landing::Done::Over(landing) => {
+                report.message = landing.and_then(landing::told).unwrap_or(report.message);
+                Next::Done(landing.map(|one| &one.tip))
+            }
             landing::Done::Lands => {
                 (report.state, report.reason) = (TaskState::InProgress, Reason::Landing);
                 Next::Land
@@ -102,14 +111,11 @@ impl<'a> Life<'a, '_> {
                 return Settled { actions, ..wait(report, Reason::Unknown, message) };
             }
         };
-        if let Next::Done = next {
-            report.message = landing::told(self.task, spec).unwrap_or(report.message);
-            if let Some(saved) = self.saved() {
-                let before = report.message;
-                report.message = format!(
-                    "{before}; what it did not commit is saved: `reconciler rescue show {saved}`"
-                );
-            }
+        if let (Next::Done(_), Some(saved)) = (&next, self.saved()) {
+            let before = report.message;
+            report.message = format!(
+                "{before}; what it did not commit is saved: `reconciler rescue show {saved}`"
+            );
         }
         Settled { actions, report, next }
     }
@@ -139,7 +145,7 @@ impl<'a> Life<'a, '_> {
         let Some(completed_at) = claim.completed_at else {
             return person::holds(self.scene, (spec, claim), report, actions);
         };
-        let last = self.ended(spec, None).pop().map(|exit| exit.into_owned().reason);
+        let last = self.ended(spec, None).pop().map(|(_, exit)| exit.into_owned().reason);
         if matches!(last, Some(ExitReason::Succeeded | ExitReason::NotLanded { .. })) {
             return self.judge(spec, report, (actions, None));
         }
@@ -164,7 +170,11 @@ impl<'a> Life<'a, '_> {
 
     /// Returns the ends of the attempts that count and ran what is committed now, oldest first. A
     /// verification is none: what it says of the work stands in the record of its landing.
-    fn ended<'b>(&'b self, spec: &TaskSpec, closing: Option<&'b Exit>) -> Vec<Cow<'b, Exit>> {
+    fn ended<'b>(
+        &'b self,
+        spec: &TaskSpec,
+        closing: Option<&'b Exit>,
+    ) -> Vec<(u32, Cow<'b, Exit>)> {
         if self.attempts.is_empty() {
             return Vec::new();
         }
@@ -188,6 +198,7 @@ impl<'a> Life<'a, '_> {
             | AttemptState::Damaged(_)
             | AttemptState::Unknown(_) => None,
         };
-        self.attempts.iter().filter(of_this).filter_map(exit_of).collect()
+        let end = |one: &'b AttemptSighting| Some((one.number, exit_of(one)?));
+        self.attempts.iter().filter(of_this).filter_map(end).collect()
     }
 }

@@ -243,14 +243,10 @@ fn what_waits_is_verified_ahead_where_places_are_free() {
     let policy = json!({ "merge": { "verify": "make check", "parallel": 2 } });
     let scene = done(&["a", "b", "c"], policy).built("a", 'a', '1').built("b", '1', '2');
     let plan = scene.plan();
-    let places: Vec<_> = plan
-        .actions
-        .iter()
-        .filter_map(|one| match one {
-            Action::PrepareAttempt(attempt) => Some(attempt.directory.clone()),
-            _ => None,
-        })
-        .collect();
+    let place = |one: &Action| {
+        if let Action::PrepareAttempt(one) = one { Some(one.directory.clone()) } else { None }
+    };
+    let places: Vec<_> = plan.actions.iter().filter_map(place).collect();
     let verification = |number| scene.observed.places.verification(number);
     assert_eq!(places, [verification(1), verification(2)]);
     // It failed on top of something that may not land: that must be known first.
@@ -284,9 +280,9 @@ fn a_dependent_starts_when_what_it_needs_has_landed_and_on_top_of_it() {
     scene.says("next", "pending DependencyPending: needs login (in_progress)");
     let landed = scene.lands("login", 'a', Stage::Landed { commit: id('c') });
     let plan = landed.plan();
-    let at = plan.actions.iter().find_map(|one| match one {
-        Action::CreateBranch { at, .. } => Some(at.clone()),
-        _ => None,
-    });
+    let begins = |one: &Action| {
+        if let Action::CreateBranch { at, .. } = one { Some(at.clone()) } else { None }
+    };
+    let at = plan.actions.iter().find_map(begins);
     assert_eq!(at, Some(id('a')), "the tip of main");
 }
