@@ -6,11 +6,15 @@ use super::worktree::{Entry, is_empty_folder, move_away, place_of, read_line, re
 use super::{Error, Repository};
 use crate::api::name::Owner;
 use crate::disk;
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// What git writes in a HEAD file where refs are in a reftable: it says nothing of the branch.
 const REFTABLE_HEAD: &[u8] = b"ref: refs/heads/.invalid";
+
+/// Of how many commits in the log of a HEAD it is asked whether a branch holds them.
+const LOGGED_MAX: usize = 1000;
 
 /// What is in a retired worktree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +54,9 @@ impl Repository {
             // Only the short look is certain enough to remove at once: to the long one every worktree
             // is clean when `git add` says 0 and adds nothing.
             let untouched = self.untouched(path).await.ok().flatten();
-            if untouched.as_ref().is_some_and(|seen| !seen.ignored) {
+            if untouched.as_ref().is_some_and(|seen| !seen.ignored)
+                && self.log_is_held(&entry).await.unwrap_or(false)
+            {
                 retired = Retired::InBranches;
             }
             let unsaved = match untouched {
@@ -86,6 +92,23 @@ impl Repository {
             Some(entry) => self.drop_entry(entry).await,
             None => Ok(()),
         }
+    }
+
+    /// Returns whether branches hold every commit that HEAD was at, as far as its log tells: with the
+    /// worktree that log goes, and what was committed on a detached HEAD and left is nowhere else.
+    async fn log_is_held(&self, entry: &Entry) -> Result<bool, Error> {
+        let Some(log) = disk::read(&entry.dir.join("logs/HEAD"), disk::RECORD_MAX)? else {
+            return Ok(!disk::is_there(&self.common_dir.join("reftable"))?);
+        };
+        let log = String::from_utf8_lossy(&log);
+        let ids = log.lines().flat_map(|line| line.split(' ').take(2));
+        let ids: BTreeSet<&str> = ids.filter(|id| id.bytes().any(|byte| byte != b'0')).collect();
+        if ids.len() > LOGGED_MAX {
+            return Ok(false);
+        }
+        let call = self.read().args(["rev-list", "--max-count=1", "--ignore-missing"]);
+        let lost = call.args(ids).args(["--not", "--branches"]).run().await?;
+        Ok(lost.is_empty())
     }
 
     async fn check_saved(
@@ -202,6 +225,20 @@ mod tests {
         let trash = scratch.trash_path("t");
         let retired = scratch.repository.retire(&path, &owner("t"), &trash, None).await.unwrap();
         assert_eq!(retired, Retired::InBranches);
+    }
+
+    #[tokio::test]
+    async fn commits_that_the_log_of_head_alone_knows_are_not_removed_at_once() {
+        let scratch = Scratch::new().await;
+        let path = scratch.add("t").await;
+        let place = path.to_str().unwrap();
+        let branch = scratch.git(&["-C", place, "branch", "--show-current"]).await;
+        scratch.git(&["-C", place, "checkout", "-q", "--detach"]).await;
+        scratch.git(&["-C", place, "commit", "-q", "--allow-empty", "-m", "left"]).await;
+        scratch.git(&["-C", place, "checkout", "-q", branch.trim()]).await;
+        let trash = scratch.trash_path("t");
+        let retired = scratch.repository.retire(&path, &owner("t"), &trash, None).await.unwrap();
+        assert_eq!(retired, Retired::HasMore);
     }
 
     #[tokio::test]

@@ -108,7 +108,7 @@ fn an_agent_that_floods_its_terminal_with_a_gigabyte_hinders_nobody() {
 }
 
 /// A small disk in a world, until it is dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` when this user may not mount.
@@ -116,6 +116,10 @@ impl SmallDisk {
         fs::create_dir(&path).unwrap();
         let disk = Self(path);
         disk.mount("size=64m").then_some(disk)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     fn grow(&self) {
@@ -136,7 +140,7 @@ impl Drop for SmallDisk {
 }
 
 /// The same world, with its repository on a small disk.
-fn on_a_small_disk(env: TestEnvironment) -> Option<(TestEnvironment, SmallDisk)> {
+pub(crate) fn on_a_small_disk(env: TestEnvironment) -> Option<(TestEnvironment, SmallDisk)> {
     let disk = SmallDisk::at(env.base().join("small"))?;
     let place = disk.0.join("r");
     assert!(said(env.command("cp").arg("-a").arg(env.path("")).arg(&place)).status.success());
