@@ -305,6 +305,7 @@ fn goes_on_with_the_next_task(client: &'static str) {
     let turns = scene.model.steps();
     assert_eq!(turns.iter().filter(|turn| **turn == 0).count(), 1, "it began anew: {turns:?}");
     assert!(scene.model.was_told("This is another task than the one before"), "it was not told");
+    scene.wait("the next task's landing", || env.reason("u") == Some(Reason::Succeeded));
     let written = env.git(&["show", "main:c.txt"]);
     assert_eq!(Path::new(&written), env.worktree("u"));
     drop(running);
