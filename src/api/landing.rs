@@ -1,6 +1,7 @@
 //! Landing: how far what an attempt left on its branch is on its way to the target branch, and what
 //! came of it. One record for each task; it says nothing that git itself says.
 
+use super::attempt::AttemptId;
 use super::name::{BranchName, CommitId, Uid};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,7 +84,7 @@ pub enum Obstacle {
     /// The verification of the merged state failed.
     Verify {
         /// The attempt that verified it.
-        attempt: u32,
+        attempt: AttemptId,
         /// How it ended.
         how: String,
     },
@@ -105,7 +106,9 @@ impl fmt::Display for Obstacle {
             }
             Self::Lock { refusals } => write!(f, "the locks refuse it: {}", some(refusals, "; ")),
             Self::Verify { attempt, how } => {
-                write!(f, "merged, it fails its verification: attempt {attempt} {how}")
+                let AttemptId { owner, number } = attempt;
+                let logs = format!("reconciler logs {} --attempt {number}", owner.task);
+                write!(f, "merged, it fails its verification: attempt {number} {how} (`{logs}`)")
             }
             Self::Ejected { by } => write!(f, "taken out of the merge queue by {by}"),
         }

@@ -301,7 +301,8 @@ impl<'a> Queue<'a> {
         if let (Some(Verified::Failed { attempt, how }), Some(first)) =
             (seen.first(), chain.first())
         {
-            let why = Obstacle::Verify { attempt: *attempt, how: how.clone() };
+            let attempt = AttemptId { number: *attempt, ..first.id() };
+            let why = Obstacle::Verify { attempt, how: how.clone() };
             push(rows, first, Action::Refuse { attempt: first.id(), why });
             return;
         }

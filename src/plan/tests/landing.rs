@@ -164,7 +164,7 @@ fn what_fails_its_verification_alone_is_refused_and_tried_again_by_its_worker() 
     let scene = done(&["login"], policy).worktree("login").built("login", 'a', 'c');
     let scene = scene.verified("login", 'c', FAILED);
     scene.plans(&[
-        "refuse to merge login#1: merged, it fails its verification: attempt 2 exited with 1",
+        "refuse to merge login#1: merged, it fails its verification: attempt 2 exited with 1 (`reconciler logs login --attempt 2`)",
     ]);
     let refused = scene.lands("login", 'a', Stage::Refused);
     refused.plans(&["prepare attempt 3 on codegen-1", "start session login for attempt 3"]);
@@ -228,7 +228,7 @@ fn a_batch_that_fails_is_halved_until_the_guilty_one_is_found() {
     verifies(&half_failed, "a", "1111111");
     let guilty = half_failed.verified("a", '1', FAILED);
     guilty.plans(&[
-        "refuse to merge a#1: merged, it fails its verification: attempt 2 exited with 1",
+        "refuse to merge a#1: merged, it fails its verification: attempt 2 exited with 1 (`reconciler logs a --attempt 2`)",
     ]);
 }
 
@@ -422,7 +422,7 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
     let built = || done(&["a", "b"], json!({})).built("a", 'a', '1').built("b", '1', '2');
     let attempt = |task: &str| AttemptId { owner: Scene::owner(task), number: 1 };
     let refuse = |task: &str| {
-        let why = Obstacle::Verify { attempt: 2, how: "exited with 1".to_owned() };
+        let why = Obstacle::Verify { attempt: attempt(task), how: "exited with 1".to_owned() };
         Action::Refuse { attempt: attempt(task), why }
     };
     assert!(built().finds(refuse("a")).is_empty());
