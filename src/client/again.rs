@@ -2,7 +2,7 @@
 //! used up all of them anew. Neither starts anything: the loop does.
 
 use super::{Client, Error};
-use crate::api::attempt::{AttemptId, ExitReason, StopReason, StopRequest};
+use crate::api::attempt::{Attempt, AttemptId, ExitReason, StopReason, StopRequest};
 use crate::api::hold::Retrial;
 use crate::api::name::TaskName;
 use crate::disk::Published;
@@ -53,7 +53,12 @@ impl Client {
         };
         let landing = self.records().landing(task)?.filter(|one| one.uid == record.uid);
         let is_refused = landing.is_some_and(|one| one.refused.contains_key(&one.attempt));
-        let is_done = exit.as_ref().is_ok_and(|exit| exit.reason == ExitReason::Succeeded);
+        // Of done work, the last attempt may be one that verified it.
+        let is_work =
+            |attempt: &Result<Attempt, _>| attempt.as_ref().is_ok_and(|one| one.verifies.is_none());
+        let work = attempts.iter().rev().find(|one| is_work(&one.attempt));
+        let end = work.and_then(|one| one.exit.as_ref()).unwrap_or(exit);
+        let is_done = end.as_ref().is_ok_and(|exit| exit.reason == ExitReason::Succeeded);
         if is_done && !is_refused {
             let help = "commit what is to be done now; then it runs again".to_owned();
             return refused(format!("{task} has succeeded"), help);

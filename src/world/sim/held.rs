@@ -65,7 +65,12 @@ impl State {
         let Some(owner) = record.map(|record| record.content.owner()) else { return };
         let attempts = self.attempts.get(&owner).and_then(|one| one.all.last_key_value());
         let Some((after, last)) = attempts else { return };
-        if last.exit.as_ref().is_none_or(|exit| exit.reason == ExitReason::Succeeded) {
+        let work = self.attempts_of(&owner).filter(|one| one.attempt.verifies.is_none()).last();
+        let is_done = work.is_some_and(|one| {
+            one.exit.as_ref().is_some_and(|exit| exit.reason == ExitReason::Succeeded)
+                && !self.could_not_land(&one.attempt.id)
+        });
+        if last.exit.is_none() || is_done {
             return;
         }
         let (by, reason) = ("ada".to_owned(), String::new());
