@@ -2,7 +2,7 @@
 //! alone is refused, and a batch that fails is halved until one does.
 
 use super::{Member, tell, wake};
-use crate::api::attempt::{Attempt, AttemptId, Beginning, Dialogue, Exit, Program};
+use crate::api::attempt::{Attempt, AttemptId, Beginning, Exit, Program};
 use crate::api::landing::{Obstacle, Stage};
 use crate::api::name::{BranchName, CommitId};
 use crate::api::policy::Merge;
@@ -280,7 +280,6 @@ impl<'a> Queue<'a> {
             env,
             timeout_seconds: self.merge.timeout_seconds,
             stop_grace_seconds: STOP_GRACE_SECONDS,
-            dialogue: Dialogue::default(),
             ..Program::default()
         }
     }
@@ -310,6 +309,8 @@ impl<'a> Queue<'a> {
     }
 }
 
+/// Returns a command as a subshell: what it says of the shell it is in, a comment at its end too, ends
+/// with it. By these words it is known whether a verification ran it.
 fn grouped(command: &str) -> String {
     format!("(\n{command}\n)")
 }
