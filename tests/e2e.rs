@@ -39,6 +39,8 @@ mod merges;
 mod places;
 #[path = "e2e/queue.rs"]
 mod queue;
+#[path = "e2e/remotes.rs"]
+mod remotes;
 #[path = "e2e/rescues.rs"]
 mod rescues;
 #[path = "e2e/restarts.rs"]

@@ -12,6 +12,7 @@ mod landed;
 mod merge;
 mod object;
 mod refs;
+mod remote;
 mod repair;
 mod rescue;
 mod rescued;
@@ -128,6 +129,16 @@ pub enum Error {
     /// A worktree that was to let go of its branch still has it.
     #[error("{} is still on its branch, although git said that it was let go of", .0.display())]
     OnBranch(PathBuf),
+    /// A remote did not take a branch.
+    #[error("{branch} was not pushed to {remote}; git says: {said}")]
+    NotPushed {
+        /// Which.
+        branch: crate::api::name::BranchName,
+        /// To where.
+        remote: crate::api::name::RemoteName,
+        /// All that git and the remote said.
+        said: String,
+    },
     /// git or a hook of the user refused a commit.
     #[error("{path} was not committed:\n{said}")]
     CommitRefused {

@@ -85,6 +85,14 @@ impl<'a> Life<'a, '_> {
             number,
         });
         if verdict == Verdict::Succeeded {
+            if closing.is_some() {
+                // Others may start because of this end: it is recorded first.
+                report.state = TaskState::InProgress;
+                return Settled {
+                    actions,
+                    ..wait(report, Reason::Ending, "it is done".to_owned())
+                };
+            }
             return self.done((spec, last), report, actions);
         }
         Settled { actions, report, next }

@@ -237,7 +237,7 @@ fn what_is_verified_lands_with_all_that_is_before_it() {
     let policy = json!({ "merge": { "verify": "make check", "batch": 2 } });
     let scene = done(&["a", "b"], policy).built("a", 'a', '1').built("b", '1', '2');
     let plan = scene.verified("b", '2', ExitReason::Succeeded).plan();
-    let [Action::Land { commit, landed, target }] = plan.actions.as_slice() else {
+    let [Action::Land { commit, landed, target, .. }] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert_eq!((commit, target), (&id('2'), &(branch("main"), id('a'))));
@@ -351,7 +351,7 @@ impl Scene {
         let attempt = |task: &&str| (AttemptId { owner: Self::owner(task), number: 1 }, 4);
         let landed = tasks.iter().map(attempt).collect();
         let target = (branch("main"), id('a'));
-        let found = self.finds(Action::Land { target, commit: id(commit), landed });
+        let found = self.finds(Action::Land { target, remote: None, commit: id(commit), landed });
         let why = found.first().and_then(|one| one.split_once(", but ")).map(|(_, why)| why);
         why.unwrap_or("it may").to_owned()
     }
@@ -429,6 +429,7 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
     assert!(!built().finds(refuse("b")).is_empty(), "a may be guilty");
     let puts = |tip| Action::BuildCandidates {
         target: (branch("main"), id('a')),
+        remote: None,
         onto: id('a'),
         method: Method::Rebase,
         works: vec![Candidate {
