@@ -28,6 +28,15 @@ pub(super) struct Destination<'a> {
     pub(super) remote: Option<&'a RemoteName>,
 }
 
+impl<'a> Destination<'a> {
+    pub(super) fn of(
+        (branch, seen): &'a (BranchName, CommitId),
+        remote: Option<&'a RemoteName>,
+    ) -> Self {
+        Self { branch, seen, remote }
+    }
+}
+
 /// How the target stands to its remote.
 enum Shared {
     /// It has none.

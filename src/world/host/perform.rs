@@ -64,16 +64,13 @@ impl HostWorld {
                 self.retire(owner, path, (*attempt, trash)).await
             }
             Action::BuildCandidates { target, remote, onto, method, works } => {
-                let target =
-                    Destination { branch: &target.0, seen: &target.1, remote: remote.as_ref() };
+                let target = Destination::of(target, remote.as_ref());
                 self.build_candidates(target, onto, (*method, works)).await
             }
             Action::CheckOut { place, commit, .. } => self.check_out(place, commit).await,
             Action::Refuse { attempt, why } => self.refuse(attempt, why).await,
             Action::Land { target, remote, commit, landed } => {
-                let target =
-                    Destination { branch: &target.0, seen: &target.1, remote: remote.as_ref() };
-                self.land(target, commit, landed).await
+                self.land(Destination::of(target, remote.as_ref()), commit, landed).await
             }
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
