@@ -29,6 +29,16 @@ impl<'a> Life<'a, '_> {
                 return Settled { actions, ..damaged(report, earlier.number, why) };
             }
         }
+        // The last that is no verification says what was done.
+        let is_work = |one: &&AttemptSighting| {
+            one.attempt.as_ref().is_ok_and(|attempt| attempt.verifies.is_none())
+        };
+        let of_work = self.attempts.iter().rev().take_while(|one| !is_work(one));
+        for after in of_work {
+            if let Err(why) = &after.attempt {
+                return Settled { actions, ..damaged(report, after.number, why) };
+            }
+        }
         let Sighting::Known(_) = &self.scene.observed.sessions else {
             return Settled {
                 actions,
