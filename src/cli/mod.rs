@@ -8,6 +8,7 @@ mod brief;
 mod check;
 mod claim;
 mod completion;
+mod conflicts;
 mod context;
 mod decisions;
 mod delete;
@@ -85,6 +86,7 @@ enum Verb {
     Wait(wait::Wait),
     Diff(diff::Diff),
     Merge(merge::Merge),
+    Conflicts(conflicts::Conflicts),
     Rescue(rescue::Rescue),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
@@ -150,6 +152,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "wait",
             "diff",
             "merge",
+            "conflicts",
             "rescue",
             "decisions",
             "proposals",
@@ -200,6 +203,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
+        Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),

@@ -8,6 +8,7 @@ mod beyond;
 mod brief;
 mod check;
 mod claim;
+mod conflicts;
 mod control;
 mod decision;
 pub mod demo;
@@ -38,6 +39,7 @@ pub use claim::{
     FileFreed, FileLock, FileTaken, Freed, Obstacle, Release, Taken, Which, draw_secret,
     person_called,
 };
+pub use conflicts::{Clash, ClashState, Commit as NamedCommit, Conflicts, Place, Way};
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use decision::Decided;
 pub use diff::{Change, Difference, Field, What};
