@@ -3,7 +3,7 @@
 
 use super::context::{Context, Look, Output};
 use super::exit::Code;
-use super::print::{self, Tone, ago, paint, printable};
+use super::print::{self, Tone, ago, paint, printable, printable_line};
 use super::say::Done;
 use super::{forecast, reference};
 use crate::api::name::TaskName;
@@ -135,7 +135,7 @@ pub(super) fn of_commit(commit: &NamedCommit, now: Timestamp) -> String {
 
 fn of_place(place: &Place) -> Vec<String> {
     let head = format!("    {}, line {}:", printable(&place.path), place.line);
-    let text = place.text.iter().map(|line| format!("      {}", printable(line)));
+    let text = place.text.iter().map(|line| format!("      {}", printable_line(line)));
     std::iter::once(head).chain(text).collect()
 }
 

@@ -23,6 +23,7 @@ mod exec;
 mod exit;
 mod forecast;
 mod get;
+mod history;
 mod hold;
 mod hook;
 mod hooks;
@@ -78,6 +79,7 @@ enum Verb {
     Get(get::Get),
     Describe(describe::Describe),
     Events(events::Events),
+    History(history::History),
     Locks(locks::Locks),
     Logs(logs::Logs),
     Attach(attach::Attach),
@@ -144,6 +146,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "get",
             "describe",
             "events",
+            "history",
             "locks",
             "logs",
             "attach",
@@ -195,6 +198,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Get(verb) => verb.run(&context),
         Verb::Describe(verb) => verb.run(&context),
         Verb::Events(verb) => verb.run(&context),
+        Verb::History(verb) => Context::block_on(verb.run(&context)),
         Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
