@@ -107,7 +107,9 @@ fn clash(one: &Clash, target: &str, now: Timestamp) -> Vec<String> {
         files.push(format!("{more} more"));
     }
     let branch = format!("{}@{}", one.branch, one.tip.short());
-    let meets = if files.is_empty() {
+    let meets = if files.is_empty() && one.state == ClashState::Resolved {
+        branch
+    } else if files.is_empty() {
         printable(&one.message)
     } else {
         let own = one.own_commit.as_ref().filter(|own| **own != one.tip);
@@ -154,7 +156,7 @@ fn of_way(way: &Way) -> Vec<String> {
 fn tell(found: &Found, (task, snapshot): (Option<&TaskName>, &Snapshot), context: &Context) {
     match (&found.target, &found.tip) {
         (Some(target), Some(tip)) => context.note(&format!(
-            "tried on {target}@{} and between {} live branches; what is not committed was not \
+            "tried on {target}@{} and between live branches ({}); what is not committed was not \
              looked at",
             tip.short(),
             found.branches.count,

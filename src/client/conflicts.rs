@@ -134,6 +134,8 @@ struct Line<'a> {
     tip: &'a CommitId,
     landing: Option<&'a Landing>,
     report: Option<&'a TaskReport>,
+    /// Whether its program is there and may be typed to.
+    listens: bool,
 }
 
 impl From<git::Landed> for Commit {
@@ -205,7 +207,10 @@ fn lines<'a>(snapshot: &'a Snapshot, only: Option<&TaskName>) -> Result<Vec<Line
             landing.is_some_and(|one| matches!(one.stage, Landed::Landed { .. } | Landed::Nothing));
         let tip = branches.get(branch).filter(|_| !is_over)?;
         let report = snapshot.plan.report.tasks.get(task);
-        Some(Line { task, branch, tip, landing, report })
+        let last = seen.attempts.last().filter(|one| one.state.may_live());
+        let last = last.and_then(|one| one.attempt.as_ref().ok());
+        let listens = last.is_some_and(|attempt| attempt.program.dialogue.listens);
+        Some(Line { task, branch, tip, landing, report, listens })
     };
     let all = known(&snapshot.observed.tasks)?.iter();
     Ok(all.filter(|(task, _)| only.is_none_or(|only| only == *task)).filter_map(line).collect())
@@ -248,7 +253,9 @@ impl At<'_> {
         };
         let found = self.tried(line, onto).await?;
         let state = match (state, &found) {
-            (ClashState::Refused, None) => ClashState::Resolved,
+            (ClashState::Refused, None) if is_left(line) => ClashState::Resolved,
+            // Somebody is at it, or it was mended and waits for the loop.
+            (ClashState::Refused, None) => return Ok(None),
             (state, _) => state,
         };
         let clash = self.clash(line, (state, onto), found).await?;
@@ -356,6 +363,10 @@ impl At<'_> {
         ];
         let reason = line.report.map(|one| one.reason);
         match (state, reason) {
+            (ClashState::Resolved, Some(Reason::HeldByPerson)) => vec![way(
+                "nothing is in its way any more",
+                &[format!("reconciler release {task} --done")],
+            )],
             (ClashState::Resolved, _) => vec![way(
                 "nothing is in its way any more",
                 &[format!("reconciler merge retry {task}")],
@@ -386,10 +397,14 @@ impl At<'_> {
             (ClashState::Blocked, _) => {
                 vec![way("what keeps it", &[format!("reconciler describe task {task}")])]
             }
-            (ClashState::Ahead, _) => vec![way(
+            (ClashState::Ahead, Some(Reason::HeldByPerson)) => {
+                vec![way("whoever claimed it mends it", by_hand.get(..2).unwrap_or_default())]
+            }
+            (ClashState::Ahead, _) if line.listens => vec![way(
                 "its worker is told when it is done; or tell it now",
                 &[format!("reconciler send {task} 'git rebase {target}'")],
             )],
+            (ClashState::Ahead, _) => vec![way("its worker is told when it is done", &[])],
         }
     }
 }
@@ -397,6 +412,12 @@ impl At<'_> {
 /// Returns whether a candidate is built, and an effect on the way to the target fails.
 fn is_kept_out(line: &Line<'_>) -> bool {
     line.report.is_some_and(|one| one.reason == Reason::EffectFailed)
+}
+
+/// Returns whether work that was refused waits for a person.
+fn is_left(line: &Line<'_>) -> bool {
+    let reason = line.report.map(|one| one.reason);
+    matches!(reason, Some(Reason::AttemptsUsedUp | Reason::HeldByPerson))
 }
 
 /// Returns whether work is not done yet: the merge queue has no word on it.
