@@ -69,7 +69,8 @@ fn names(found: &Found) -> String {
     let landings = found.landings.iter().map(|one| &one.task);
     let branches = found.branches.conflicts.iter().flat_map(|one| &one.tasks);
     let tasks: BTreeSet<_> = landings.chain(branches).collect();
-    tasks.into_iter().map(|task| format!("task/{task}\n")).collect()
+    let names: Vec<String> = tasks.into_iter().map(|task| format!("task/{task}\n")).collect();
+    names.concat()
 }
 
 fn draw(found: &Found, now: Timestamp, look: Look) -> String {

@@ -291,6 +291,13 @@ mod tests {
         }
     }
 
+    fn clash_of(built: Built) -> Clash {
+        match built {
+            Built::Conflict(clash) => clash,
+            Built::Nothing | Built::Candidate { .. } => panic!("{built:?}"),
+        }
+    }
+
     #[tokio::test]
     async fn commits_are_put_onto_the_target_one_by_one_with_author_and_trailer() {
         let scratch = beside(("b.txt", "main\n"), [("c.txt", "1\n"), ("c.txt", "2\n")]).await;
@@ -317,8 +324,7 @@ mod tests {
         for (method, commit) in
             [(Method::Rebase, Some(second)), (Method::Squash, None), (Method::Merge, None)]
         {
-            let built = build(&scratch, method).await;
-            let Built::Conflict(clash) = built else { panic!("{built:?}") };
+            let clash = clash_of(build(&scratch, method).await);
             assert_eq!((clash.paths, clash.commit), (vec!["a.txt".to_owned()], commit));
         }
         assert_eq!(scratch.git(&["for-each-ref"]).await, before);

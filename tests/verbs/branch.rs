@@ -68,8 +68,8 @@ fn a_task_shows_the_edit_of_its_file_then_commits_files_what_is_not_committed_an
 #[test]
 fn a_long_patch_is_shown_when_it_is_asked_for() {
     let scene = claimed();
-    let long: String = (0..200).map(|line| format!("line {line}\n")).collect();
-    commit(&scene, "b.txt", &long, "long");
+    let long: Vec<String> = (0..200).map(|line| format!("line {line}\n")).collect();
+    commit(&scene, "b.txt", &long.concat(), "long");
     let said = scene.run(&["diff", "login"]);
     assert!(said.err.contains("reconciler diff login --patch"), "{said:?}");
     assert!(!said.fails(1).contains("line 199"));
