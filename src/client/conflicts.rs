@@ -136,6 +136,8 @@ struct Line<'a> {
     report: Option<&'a TaskReport>,
     /// Whether its program is there and may be typed to.
     listens: bool,
+    /// Whether a command of the task is what runs, and no agent.
+    is_command: bool,
 }
 
 impl From<git::Landed> for Commit {
@@ -200,6 +202,7 @@ fn target(snapshot: &Snapshot) -> Result<Option<Target>, Error> {
 /// Returns the branches of tasks whose work is not on the target.
 fn lines<'a>(snapshot: &'a Snapshot, only: Option<&TaskName>) -> Result<Vec<Line<'a>>, Error> {
     let branches = known(&snapshot.observed.branches)?;
+    let desired = known(&snapshot.desired)?;
     let line = |(task, seen): (&'a TaskName, &'a TaskSighting)| {
         let branch = seen.record.as_ref().ok()?.branch.as_ref()?;
         let landing = landing_of(seen);
@@ -210,7 +213,9 @@ fn lines<'a>(snapshot: &'a Snapshot, only: Option<&TaskName>) -> Result<Vec<Line
         let last = seen.attempts.last().filter(|one| one.state.may_live());
         let last = last.and_then(|one| one.attempt.as_ref().ok());
         let listens = last.is_some_and(|attempt| attempt.program.dialogue.listens);
-        Some(Line { task, branch, tip, landing, report, listens })
+        let spec = desired.tasks.get(task).and_then(|entry| entry.spec.as_ref());
+        let is_command = spec.is_some_and(|spec| spec.command.is_some() || !spec.argv.is_empty());
+        Some(Line { task, branch, tip, landing, report, listens, is_command })
     };
     let all = known(&snapshot.observed.tasks)?.iter();
     Ok(all.filter(|(task, _)| only.is_none_or(|only| only == *task)).filter_map(line).collect())
@@ -352,10 +357,6 @@ impl At<'_> {
     /// Returns what can be done, what costs a person least first.
     fn ways(&self, line: &Line<'_>, state: ClashState) -> Vec<Way> {
         let (task, target) = (line.task, &self.target.branch);
-        let way = |what: &str, commands: &[String]| Way {
-            what: what.to_owned(),
-            commands: commands.to_vec(),
-        };
         let by_hand = [
             format!("cd .worktrees/{task} && git rebase {target}"),
             "git add FILE... && git rebase --continue".to_owned(),
@@ -371,22 +372,7 @@ impl At<'_> {
                 "nothing is in its way any more",
                 &[format!("reconciler merge retry {task}")],
             )],
-            (ClashState::Refused, Some(Reason::HeldByPerson)) => {
-                vec![way("whoever claimed it mends it", &by_hand)]
-            }
-            (ClashState::Refused, Some(Reason::AttemptsUsedUp)) => vec![
-                way(
-                    "its worker gets it back, with the conflict in its prompt",
-                    &[format!("reconciler retry {task}")],
-                ),
-                way(
-                    "or mend it yourself",
-                    &[&[format!("reconciler claim {task}")][..], &by_hand].concat(),
-                ),
-            ],
-            (ClashState::Refused, _) => {
-                vec![way("its worker gets it back by itself, with the conflict in its prompt", &[])]
-            }
+            (ClashState::Refused, _) => refused(line, &by_hand),
             (ClashState::Waiting, _) => vec![
                 way("it is tried again when what is before it has landed, or left", &[]),
                 way(
@@ -406,6 +392,36 @@ impl At<'_> {
             )],
             (ClashState::Ahead, _) => vec![way("its worker is told when it is done", &[])],
         }
+    }
+}
+
+fn way(what: &str, commands: &[String]) -> Way {
+    Way { what: what.to_owned(), commands: commands.to_vec() }
+}
+
+/// Returns what can be done about work that was refused.
+fn refused(line: &Line<'_>, by_hand: &[String]) -> Vec<Way> {
+    let task = line.task;
+    let by_itself = way("its worker gets it back by itself, with the conflict in its prompt", &[]);
+    let yourself = |what: &str, claim: String| way(what, &[&[claim][..], by_hand].concat());
+    let retry = [format!("reconciler retry {task}")];
+    let claim = format!("reconciler claim {task}");
+    match line.report.map(|one| one.reason) {
+        Some(Reason::HeldByPerson) => vec![way("whoever claimed it mends it", by_hand)],
+        // It reads no prompt.
+        Some(Reason::AttemptsUsedUp) if line.is_command => vec![
+            yourself("mend it yourself", claim),
+            way("or run its command again, on its branch as it is", &retry),
+        ],
+        Some(Reason::AttemptsUsedUp) => vec![
+            way("its worker gets it back, with the conflict in its prompt", &retry),
+            yourself("or mend it yourself", claim),
+        ],
+        Some(Reason::RetryBackOff) => vec![
+            by_itself,
+            yourself("or mend it yourself", format!("{claim} --force --reason 'I mend it'")),
+        ],
+        Some(_) | None => vec![by_itself],
     }
 }
 

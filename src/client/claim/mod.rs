@@ -193,6 +193,7 @@ impl Client {
             Grant::Renewed(claim) | Grant::New(claim) => claim,
         };
         put(&turn, &mut claim, Some(forced(&asked.seat, reason)))?;
+        self.tell_worktree(&claim)?;
         self.note_force(&asked.task, &other.seat.to_string(), (&asked.seat, reason))?;
         self.finish(turn).await?;
         Ok(Taken::Claimed { claim })
