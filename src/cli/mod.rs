@@ -8,6 +8,7 @@ mod brief;
 mod check;
 mod claim;
 mod completion;
+mod conflicts;
 mod context;
 mod decisions;
 mod delete;
@@ -22,6 +23,7 @@ mod exec;
 mod exit;
 mod forecast;
 mod get;
+mod history;
 mod hold;
 mod hook;
 mod hooks;
@@ -77,6 +79,7 @@ enum Verb {
     Get(get::Get),
     Describe(describe::Describe),
     Events(events::Events),
+    History(history::History),
     Locks(locks::Locks),
     Logs(logs::Logs),
     Attach(attach::Attach),
@@ -85,6 +88,7 @@ enum Verb {
     Wait(wait::Wait),
     Diff(diff::Diff),
     Merge(merge::Merge),
+    Conflicts(conflicts::Conflicts),
     Rescue(rescue::Rescue),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
@@ -142,6 +146,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "get",
             "describe",
             "events",
+            "history",
             "locks",
             "logs",
             "attach",
@@ -150,6 +155,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "wait",
             "diff",
             "merge",
+            "conflicts",
             "rescue",
             "decisions",
             "proposals",
@@ -192,6 +198,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Get(verb) => verb.run(&context),
         Verb::Describe(verb) => verb.run(&context),
         Verb::Events(verb) => verb.run(&context),
+        Verb::History(verb) => Context::block_on(verb.run(&context)),
         Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
@@ -200,6 +207,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
+        Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),

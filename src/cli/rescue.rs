@@ -2,7 +2,7 @@
 
 use super::context::{Context, Output};
 use super::exit::{Code, Failure};
-use super::print::{self, Long, Row, Table, Tone, ago, printable};
+use super::print::{self, Long, Row, Table, Tone, ago, printable, printable_line};
 use super::say::{self, Done};
 use crate::api::name::BranchName;
 use crate::client::{Client, Rescue as Saved, Rescues};
@@ -77,7 +77,7 @@ impl Rescue {
             Some(What::Show { name }) => {
                 let shown = client.show_rescue(&name).await?;
                 let text = String::from_utf8_lossy(&shown);
-                let lines: Vec<String> = text.lines().map(printable).collect();
+                let lines: Vec<String> = text.lines().map(printable_line).collect();
                 print::out(&(lines.join("\n") + "\n"))?;
             }
             Some(What::Restore { name, branch }) => {

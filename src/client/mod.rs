@@ -8,6 +8,7 @@ mod beyond;
 mod brief;
 mod check;
 mod claim;
+mod conflicts;
 mod control;
 mod decision;
 pub mod demo;
@@ -16,6 +17,7 @@ mod doctor;
 mod edit;
 mod errand;
 mod forecast;
+mod history;
 mod hold;
 mod hook;
 mod hooks;
@@ -38,12 +40,14 @@ pub use claim::{
     FileFreed, FileLock, FileTaken, Freed, Obstacle, Release, Taken, Which, draw_secret,
     person_called,
 };
+pub use conflicts::{Clash, ClashState, Commit as NamedCommit, Conflicts, Place, Way};
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use decision::Decided;
-pub use diff::{Change, Difference, Field, What};
+pub use diff::{BranchDifference, Change, Difference, Field, FileCount, TaskBranch, What};
 pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
+pub use history::{Life, Moment, MomentSource};
 pub use hold::{Because, Drained, Lift};
 pub use hook::{
     BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths, passes_at_once,

@@ -2,6 +2,7 @@
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
 mod advance;
+mod branch;
 mod candidate;
 mod case;
 mod command;
@@ -31,11 +32,12 @@ mod tests;
 mod worktree;
 
 pub use advance::Advanced;
-pub use candidate::{Built, CANDIDATES, Work};
+pub use branch::FileChange;
+pub use candidate::{Built, CANDIDATES, Clash, Work};
 pub use commit::Staged;
 pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
-pub use landed::Landed;
-pub use merge::Tried;
+pub use landed::{FileVersion, Landed};
+pub use merge::{Marked, Tried};
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
@@ -55,6 +57,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// So often a change of settings is tried while somebody else writes them, with this pause.
 const CONFIG_TRIES: u32 = 100;
@@ -211,6 +214,8 @@ pub struct Repository {
     object_format: ObjectFormat,
     by_library: bool,
     guard: Option<Arc<File>>,
+    /// Where objects are written, when none of the repository is to be.
+    scratch: Option<Arc<TempDir>>,
 }
 
 impl Repository {
@@ -233,9 +238,17 @@ impl Repository {
         let common_dir = main.common_dir.clone();
         let by_library = object::library_opens(common_dir.clone()).await;
         let (is_bare, object_format) = (main.is_bare, main.object_format);
-        let guard = None;
-        let mut found =
-            Self { common_dir, root, work_tree: None, is_bare, object_format, by_library, guard };
+        let (work_tree, guard, scratch) = (None, None, None);
+        let mut found = Self {
+            common_dir,
+            root,
+            work_tree,
+            is_bare,
+            object_format,
+            by_library,
+            guard,
+            scratch,
+        };
         if !linked && !is_bare && found.root == found.common_dir {
             found.work_tree = found.work_tree_of(start).await?;
         }

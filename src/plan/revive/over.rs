@@ -163,8 +163,13 @@ impl<'a> Life<'a, '_> {
         let Some(completed_at) = claim.completed_at else {
             return person::holds(self.scene, (spec, claim), report, actions);
         };
-        let last = self.ended(spec, None).pop().map(|(_, exit)| exit.into_owned().reason);
-        if matches!(last, Some(ExitReason::Succeeded | ExitReason::NotLanded { .. })) {
+        // What could not land before, they mended; what they completed may not land either.
+        let is_recorded = |exit: &Exit| {
+            let is_theirs = exit.ended_at == completed_at;
+            exit.reason == ExitReason::Succeeded
+                || is_theirs && matches!(exit.reason, ExitReason::NotLanded { .. })
+        };
+        if self.ended(spec, None).last().is_some_and(|(_, exit)| is_recorded(exit)) {
             return self.judge(spec, report, (actions, None));
         }
         let id = AttemptId { owner: self.owner(), number: self.next_number() };

@@ -452,3 +452,20 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
     assert!(!verifying.finds(check_out(1)).is_empty(), "b is verified there");
     assert!(verifying.finds(check_out(2)).is_empty());
 }
+
+#[test]
+fn what_a_person_mended_after_a_conflict_is_put_onto_the_target_again() {
+    let refused = || done(&["login"], json!({})).lands("login", 'a', Stage::Refused);
+    let completed = |scene: Scene, ago| {
+        scene.with(|_, observed| {
+            let Sighting::Known(claims) = &mut observed.claims else { panic!("they are seen") };
+            let claim = claims.get_mut(&name("login")).unwrap().as_mut().unwrap();
+            claim.seat = "alice-1".to_owned().try_into().unwrap();
+            claim.worker_type = crate::api::worker::WorkerType::Human;
+            claim.completed_at = Some(at(NOW - ago));
+        })
+    };
+    completed(refused(), 0).plans(&["record that alice-1 completed it"]);
+    // Theirs conflicts as well: it was recorded, and is not recorded once more.
+    completed(refused(), 1).plans(&[]);
+}

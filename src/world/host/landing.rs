@@ -98,12 +98,12 @@ impl HostWorld {
             let work = Work { tip, onto, method, title, trailers: &trailers };
             match self.repository.build(&work).await? {
                 Built::Nothing => Stage::Nothing,
-                Built::Conflict(paths) if onto == seen => {
-                    let why = Obstacle::Conflict { paths, target: target.clone() };
+                Built::Conflict(clash) if onto == seen => {
+                    let why = Obstacle::Conflict { paths: clash.paths, target: target.clone() };
                     refused.insert(id.number, why.to_string());
                     Stage::Refused
                 }
-                Built::Conflict(paths) => Stage::Waiting { paths },
+                Built::Conflict(clash) => Stage::Waiting { paths: clash.paths },
                 Built::Candidate { commit, paths } => match self.refusals(&id.owner, &paths)? {
                     refusals if refusals.is_empty() => Stage::Candidate { commit },
                     refusals => {
