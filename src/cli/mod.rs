@@ -4,6 +4,7 @@
 mod again;
 mod agent_hook;
 mod attach;
+mod backup;
 mod brief;
 mod check;
 mod claim;
@@ -86,6 +87,8 @@ enum Verb {
     Diff(diff::Diff),
     Merge(merge::Merge),
     Rescue(rescue::Rescue),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
     New(new::New),
@@ -168,7 +171,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "serve", "mcp"]),
+    ("Run", &["run", "serve", "mcp", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -201,6 +204,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
+        Verb::Backup(verb) => Context::block_on(verb.run(&context)),
+        Verb::Restore(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 /// The refs that hold rescued work.
-const RESCUES: &str = "refs/reconciler/rescue/";
+pub(super) const RESCUES: &str = "refs/reconciler/rescue/";
 
 /// All rescued work.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
 mod advance;
+mod bundle;
 mod candidate;
 mod case;
 mod command;
@@ -30,6 +31,7 @@ mod tests;
 mod worktree;
 
 pub use advance::Advanced;
+pub use bundle::Files;
 pub use candidate::{Built, CANDIDATES, Work};
 pub use commit::Staged;
 pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
@@ -37,7 +39,7 @@ pub use landed::Landed;
 pub use merge::Tried;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
-pub use rescue::{Saved, Unsaved};
+pub use rescue::{Saved, Snapshot, Unsaved};
 pub use rescued::Rescued;
 pub use retire::Retired;
 pub use spare::{Spare, Taken};

@@ -8,6 +8,7 @@ use super::{Error, Repository};
 use crate::api::name::CommitId;
 use crate::disk;
 use crate::process::spawn::Call;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,13 @@ pub struct Saved {
     pub commit: CommitId,
     /// Whether the ref was made now; else it held the work already.
     pub is_new: bool,
+}
+
+/// What of a worktree no branch holds, as a commit that no ref names yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    unsaved: Unsaved,
+    commit: CommitId,
 }
 
 /// Returns the names that a rescue may have got: `name`, or `name-2` and so on.
@@ -160,6 +168,47 @@ impl Repository {
             }
         }
         Err(Error::Unsaved { path: worktree.to_owned(), what: format!("{name} is taken") })
+    }
+
+    /// Makes a commit of what [`Self::unsaved`] finds, and names it by no ref. Returns `None` when
+    /// branches hold everything.
+    ///
+    /// # Errors
+    /// When the work could not be read.
+    pub async fn snapshot(
+        &self,
+        worktree: &Path,
+        message: &str,
+    ) -> Result<Option<Snapshot>, Error> {
+        let unsaved = self.unsaved(worktree).await?;
+        if unsaved.is_nothing() {
+            return Ok(None);
+        }
+        let commit = self.commit(&unsaved, message).await?;
+        Ok(Some(Snapshot { unsaved, commit }))
+    }
+
+    /// Adds a snapshot to a list of refs, as `name`, or `name-2` and so on where that is taken, unless
+    /// one of those holds its work. Returns the name that has it.
+    ///
+    /// # Errors
+    /// When that cannot be seen, or no name is free.
+    pub async fn name_snapshot(
+        &self,
+        refs: &mut BTreeMap<String, CommitId>,
+        name: &str,
+        snapshot: Snapshot,
+    ) -> Result<String, Error> {
+        for reference in names(name) {
+            if !refs.contains_key(&reference) {
+                refs.insert(reference.clone(), snapshot.commit);
+                return Ok(reference);
+            }
+            if self.holds(&reference, &snapshot.unsaved).await?.is_some() {
+                return Ok(reference);
+            }
+        }
+        Err(Error::unreadable(name, "all its names are taken"))
     }
 
     /// Returns the commit of a ref if it has exactly this work: the tree, on top of the HEAD.
