@@ -59,6 +59,7 @@ pub(super) struct Restore {
 impl Backup {
     /// Runs the verb.
     pub(super) async fn run(self, context: &Context) -> Done {
+        context.arm_faults("backup");
         let if_there = if self.force { IfThere::Replace } else { IfThere::Refuse };
         let client = context.client().await?;
         let made = Box::pin(client.back_up(&self.file, if_there)).await?;
@@ -89,6 +90,7 @@ impl Backup {
 impl Restore {
     /// Runs the verb.
     pub(super) async fn run(self, context: &Context) -> Done {
+        context.arm_faults("restore");
         let client = context.client().await?;
         let told = if self.dry_run {
             Box::pin(client.plan_restore(&self.file)).await?
@@ -131,7 +133,7 @@ impl Restore {
                     ))?;
                 }
                 Fate::Left(why) => {
-                    say::out(format!("  the claim of {} stays away: {why}", one.what))?
+                    say::out(format!("  the claim of {} stays away: {why}", one.what))?;
                 }
                 Fate::New | Fate::There => {}
             }

@@ -16,8 +16,8 @@ use std::path::Path;
 pub fn scratch(folder: &Path) -> Result<tempfile::TempDir, Error> {
     list_records(folder)?;
     let (prefix, ours) = (temporary(), Permissions::from_mode(0o700));
-    let mut make = tempfile::Builder::new();
-    let made = make.prefix(&prefix).permissions(ours).tempdir_in(folder);
+    let mut builder = tempfile::Builder::new();
+    let made = builder.prefix(&prefix).permissions(ours).tempdir_in(folder);
     made.map_err(|source| Error::new("make a folder in", folder, source))
 }
 

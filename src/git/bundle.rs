@@ -118,8 +118,9 @@ impl Repository {
     /// # Errors
     /// When one is there with another commit, or a commit is not there.
     pub async fn make_refs(&self, refs: &Refs) -> Result<(), Error> {
-        let lines: String = refs.iter().map(|(name, id)| format!("create {name} {id}\n")).collect();
-        let call = self.writing().args(["update-ref", "--stdin"]).input(lines.into_bytes());
+        let lines = refs.iter().map(|(name, id)| format!("create {name} {id}\n"));
+        let lines = lines.collect::<Vec<_>>().concat().into_bytes();
+        let call = self.writing().args(["update-ref", "--stdin"]).input(lines);
         call.run().await?;
         Ok(())
     }

@@ -1,10 +1,8 @@
 //! What of the records a backup keeps, and putting it back. What is made anew is left out, and a
 //! record that is there is never replaced.
 
-use super::attempts::AttemptFiles;
 use super::{Error, Records};
 use crate::api::attempt::{AttemptId, Exit, ExitReason};
-use crate::api::name::Owner;
 use crate::disk::{self, Published};
 use crate::process::clock;
 use std::path::{Component, Path, PathBuf};
@@ -46,24 +44,13 @@ impl Records {
         Ok(published)
     }
 
-    /// Writes down that an attempt was interrupted, if it has no end and worked outside of this
-    /// repository: whoever may still live of it works for another clone, and is never to be touched
-    /// from here. Returns whether it was closed now.
+    /// Writes down that an attempt was interrupted; an end that it has stands.
     ///
     /// # Errors
-    /// When that cannot be seen or written.
-    pub fn interrupt_elsewhere(&self, owner: &Owner, number: u32) -> Result<bool, Error> {
-        let id = AttemptId { owner: owner.clone(), number };
-        let files: Option<AttemptFiles> = self.attempt(&id)?;
-        let repository = self.root.parent().unwrap_or(&self.root);
-        let open = files.filter(|files| files.exit.is_none());
-        let Some(Ok(attempt)) = open.map(|files| files.attempt) else { return Ok(false) };
-        if attempt.directory.starts_with(repository) {
-            return Ok(false);
-        }
+    /// When that cannot be written; try again.
+    pub fn interrupt(&self, id: &AttemptId) -> Result<Published, Error> {
         let (ended_at, reason) = (clock::now(), ExitReason::Lost);
-        let exit = Exit { started_at: None, ended_at, reason, class: None };
-        Ok(self.close(&id, &exit)? == Published::New)
+        self.close(id, &Exit { started_at: None, ended_at, reason, class: None })
     }
 }
 

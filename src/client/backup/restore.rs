@@ -12,7 +12,7 @@ use crate::world::ledger::LOCKS;
 use crate::world::ownership::Turn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -210,26 +210,44 @@ impl Client {
     }
 
     async fn put_records_back(&self, opened: &Opened) -> Result<Vec<Restored>, Error> {
+        let elsewhere = self.ran_elsewhere(opened).await?;
+        let folder = |attempt: &Attempt| self.records().folder(&attempt.id);
+        let shims: Vec<PathBuf> =
+            elsewhere.iter().map(|one| folder(one).join("shim.json")).collect();
         let mut told = Vec::new();
         for some in opened.records.chunks(AT_ONCE) {
             let entries: Vec<TreeEntry> = some.iter().map(|(_, entry)| entry.clone()).collect();
             let all = contents(&opened.apart, &entries).await?;
             for ((place, entry), bytes) in some.iter().zip(all) {
-                let fate = match self.records().put_back(place, &bytes)? {
-                    Published::New => Fate::New,
-                    Published::Existed => Fate::There,
+                // Whoever lives by it works for another clone, and must not be touched from here.
+                let left = shims.contains(place).then(|| "it ran in another place".to_owned());
+                let fate = match left {
+                    Some(why) => Fate::Left(why),
+                    None => fate_of(self.records().put_back(place, &bytes)?),
                 };
                 told.push(Restored { what: entry.path.clone(), fate });
             }
         }
-        // Their ends are put back by now.
-        let is_attempt = |entry: &TreeEntry| entry.path.ends_with("/attempt.json");
-        let attempts = opened.records.iter().map(|(_, entry)| entry);
-        let attempts: Vec<TreeEntry> = attempts.filter(|one| is_attempt(one)).cloned().collect();
-        for attempt in parsed::<Attempt>(&opened.apart, &attempts).await? {
-            self.records().interrupt_elsewhere(&attempt.id.owner, attempt.id.number)?;
+        for attempt in elsewhere {
+            match self.records().interrupt(&attempt.id)? {
+                Published::New | Published::Existed => {}
+            }
         }
         Ok(told)
+    }
+
+    /// Returns the attempts that had not ended when the backup was made, and worked in another place.
+    async fn ran_elsewhere(&self, opened: &Opened) -> Result<Vec<Attempt>, Error> {
+        let is_attempt = |entry: &TreeEntry| entry.path.ends_with("/attempt.json");
+        let entries = opened.records.iter().map(|(_, entry)| entry);
+        let entries: Vec<TreeEntry> = entries.filter(|one| is_attempt(one)).cloned().collect();
+        let mut attempts: Vec<Attempt> = parsed(&opened.apart, &entries).await?;
+        let places: BTreeSet<&PathBuf> = opened.records.iter().map(|(place, _)| place).collect();
+        attempts.retain(|one| {
+            let end = self.records().folder(&one.id).join("exit.json");
+            !one.directory.starts_with(self.root()) && !places.contains(&end)
+        });
+        Ok(attempts)
     }
 
     /// Puts back the claims that the ledger says to be held still: nobody else has come by their paths
@@ -281,15 +299,22 @@ impl Client {
     }
 }
 
+fn fate_of(published: Published) -> Fate {
+    match published {
+        Published::New => Fate::New,
+        Published::Existed => Fate::There,
+    }
+}
+
 /// Returns the name under which a ref comes that has another commit here.
 fn aside(here: &Refs, name: &str, id: &CommitId) -> Result<Fate, Error> {
     let short = name.strip_prefix("refs/").unwrap_or(name);
     let short = short.strip_prefix("reconciler/").unwrap_or(short);
-    let named = |number: u32| match number {
+    let called = |number: u32| match number {
         1 => format!("{ASIDE}{short}"),
         _ => format!("{ASIDE}{short}-{number}"),
     };
-    let mut names = (1..=NAMES_MAX).map(named);
+    let mut names = (1..=NAMES_MAX).map(called);
     let fits = |one: &String| here.get(one) == Some(id) || is_free(here, one);
     let found = names.find(fits).map(Fate::Aside);
     found.ok_or_else(|| Error::Unknown(format!("all names for {name} below {ASIDE} are taken")))
