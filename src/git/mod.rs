@@ -11,6 +11,7 @@ mod hook;
 mod init;
 mod landed;
 mod merge;
+mod nested;
 mod object;
 mod refs;
 mod repair;

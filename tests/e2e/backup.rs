@@ -21,7 +21,7 @@ fn scene() -> (TestEnvironment, crate::common::Loop) {
     );
     env.write_task("hers", &env.waiting("hers"));
     env.commit("tasks");
-    assert!(env.reconciler(&["claim", "hers", "--as", "ada"]).status().unwrap().success());
+    assert!(env.reconciler(&["claim", "hers", "--as", "ada"]).output().unwrap().status.success());
     let running = env.start_loop();
     env.wait_for_start("live", 1);
     env.wait_until("the worktree of hers", || is_there(&env.worktree("hers").join(".git")));
