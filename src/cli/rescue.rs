@@ -13,6 +13,8 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Files that git ignores are in no rescue: they stay with their worktree in .reconciler/trash for its time.
+What a submodule or another repository inside had is TASK/ATTEMPT.1 and so on; what a rebase that was not
+finished had put aside is TASK/ATTEMPT.autostash.
 
 Examples:
   reconciler rescue                          what there is
