@@ -100,7 +100,6 @@ impl Repository {
 #[cfg(test)]
 mod tests {
     use super::super::scratch::{Scratch, sh};
-    use super::*;
 
     const RESCUE: &str = "refs/reconciler/rescue/t/1";
 
