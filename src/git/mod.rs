@@ -18,6 +18,7 @@ mod repair;
 mod rescue;
 mod rescued;
 mod retire;
+mod room;
 mod spare;
 mod stale;
 mod table;
@@ -127,6 +128,19 @@ pub enum Error {
         path: PathBuf,
         /// The work.
         what: String,
+    },
+    /// What is in no commit is more than the disk has room for.
+    #[error(
+        "{} has {needed} MB in files that git does not know, and the disk has room for {free} MB: \
+         make room, or have git ignore what need not be saved", path.display()
+    )]
+    NoRoom {
+        /// The worktree.
+        path: PathBuf,
+        /// The size of the files, in megabytes.
+        needed: u64,
+        /// What is free, in megabytes.
+        free: u64,
     },
     /// A worktree that was to let go of its branch still has it.
     #[error("{} is still on its branch, although git said that it was let go of", .0.display())]

@@ -408,6 +408,9 @@ impl Look<'_> {
             // Else a tracked file that is ignored as well would be left out.
             self.call(&QUIET)?.args(["read-tree", head.as_str()]).run().await?;
         }
+        let others = ["ls-files", "-o", "--exclude-standard", "-z"];
+        let others = self.call(&QUIET)?.args(others).run().await?;
+        super::room::check(self.worktree, &others, &self.repository.common_dir)?;
         let mut call = self.call(&QUIET)?.args(["add", "--ignore-errors", "-A"]);
         if self.is_sparse()? {
             // What a sparse checkout leaves out is not deleted, and what lies outside of it counts.
