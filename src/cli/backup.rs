@@ -19,8 +19,7 @@ use std::process::ExitCode;
 #[command(after_help = "\
 The file is a git bundle: `git clone FILE DIR` works without reconciler. Only you can read it (mode 0600):
 records and logs may hold what agents were told and what stands in their environment, so keep it as you
-keep a key. Not in it: files that git ignores, repositories inside of worktrees, .reconciler/trash, tags,
-approvals (`reconciler trust`).
+keep a key. Not in it: files that git ignores, .reconciler/trash, tags, approvals (`reconciler trust`).
 
 Exit code: 0 all is in it, 1 it was not written or lacks what is named.
 

@@ -41,7 +41,7 @@ pub use landed::Landed;
 pub use merge::Tried;
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
-pub use rescue::{Saved, Snapshot, Unsaved};
+pub use rescue::{Saved, Unsaved};
 pub use rescued::Rescued;
 pub use retire::Retired;
 pub use spare::{Spare, Taken};

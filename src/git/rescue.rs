@@ -8,7 +8,6 @@ use super::{Error, Repository};
 use crate::api::name::CommitId;
 use crate::disk;
 use crate::process::spawn::Call;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -86,13 +85,6 @@ pub struct Saved {
     pub is_new: bool,
 }
 
-/// What of a worktree no branch holds, as a commit that no ref names yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    unsaved: Unsaved,
-    commit: CommitId,
-}
-
 /// Returns the commit of what an operation that is not finished put aside; no ref names it.
 fn autostash_in(git_dir: &Path) -> Result<Option<CommitId>, Error> {
     for file in ["rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH"] {
@@ -158,6 +150,31 @@ impl Repository {
         message: &str,
     ) -> Result<Option<Saved>, Error> {
         let unsaved = self.unsaved(worktree).await?;
+        Box::pin(self.keep(&unsaved, worktree, (name, message))).await
+    }
+
+    /// Does what [`Self::rescue`] does into a repository apart that has all objects of this one: here
+    /// no ref is made.
+    ///
+    /// # Errors
+    /// Those of [`Self::rescue`].
+    pub async fn rescue_into(
+        &self,
+        apart: &Self,
+        worktree: &Path,
+        name: &str,
+        message: &str,
+    ) -> Result<(), Error> {
+        let unsaved = self.unsaved(worktree).await?;
+        Box::pin(apart.keep(&unsaved, worktree, (name, message))).await.map(drop)
+    }
+
+    async fn keep(
+        &self,
+        unsaved: &Unsaved,
+        worktree: &Path,
+        (name, message): (&str, &str),
+    ) -> Result<Option<Saved>, Error> {
         let mut saved = Vec::new();
         if !unsaved.is_nothing() {
             let parents: Vec<CommitId> = unsaved.head.iter().cloned().collect();
@@ -207,7 +224,10 @@ impl Repository {
     }
 
     /// Names a commit by the first free name, unless one of the names is its already.
-    pub(super) async fn save_commit(&self, name: &str, commit: &CommitId) -> Result<Saved, Error> {
+    ///
+    /// # Errors
+    /// When it is not certain that a ref has it.
+    pub async fn save_commit(&self, name: &str, commit: &CommitId) -> Result<Saved, Error> {
         for reference in names(name) {
             let is_new = match self.create(&reference, commit).await? {
                 Moved::Done => true,
@@ -220,48 +240,6 @@ impl Repository {
                 return Err(Error::unreadable(name, what));
             }
             return Ok(Saved { reference, commit: commit.clone(), is_new });
-        }
-        Err(Error::unreadable(name, "all its names are taken"))
-    }
-
-    /// Makes a commit of what [`Self::unsaved`] finds, and names it by no ref. Returns `None` when
-    /// branches hold everything.
-    ///
-    /// # Errors
-    /// When the work could not be read.
-    pub async fn snapshot(
-        &self,
-        worktree: &Path,
-        message: &str,
-    ) -> Result<Option<Snapshot>, Error> {
-        let unsaved = self.unsaved(worktree).await?;
-        if unsaved.is_nothing() {
-            return Ok(None);
-        }
-        let parents: Vec<CommitId> = unsaved.head.iter().cloned().collect();
-        let commit = self.commit_tree(&unsaved.tree, &parents, message).await?;
-        Ok(Some(Snapshot { unsaved, commit }))
-    }
-
-    /// Adds a snapshot to a list of refs, as `name`, or `name-2` and so on where that is taken, unless
-    /// one of those holds its work. Returns the name that has it.
-    ///
-    /// # Errors
-    /// When that cannot be seen, or no name is free.
-    pub async fn name_snapshot(
-        &self,
-        refs: &mut BTreeMap<String, CommitId>,
-        name: &str,
-        snapshot: Snapshot,
-    ) -> Result<String, Error> {
-        for reference in names(name) {
-            if !refs.contains_key(&reference) {
-                refs.insert(reference.clone(), snapshot.commit);
-                return Ok(reference);
-            }
-            if self.holds_all(&reference, &snapshot.unsaved).await? {
-                return Ok(reference);
-            }
         }
         Err(Error::unreadable(name, "all its names are taken"))
     }

@@ -33,6 +33,8 @@ fn scene() -> (TestEnvironment, crate::common::Loop) {
     let live = env.worktree("live");
     env.git(&["-C", live.to_str().unwrap(), "stash", "push", "-q", "tracked.txt"]);
     fs::write(env.worktree("hers").join("hers.txt"), "hers").unwrap();
+    env.git(&["init", "-q", env.worktree("hers").join("inner").to_str().unwrap()]);
+    fs::write(env.worktree("hers").join("inner/deep.txt"), "deep").unwrap();
     run(&env, &["pause", "hers", "--reason", "lunch"]);
     (env, running)
 }
@@ -125,6 +127,7 @@ fn what_is_known_of_a_repository_is_had_back_in_a_clone_and_goes_on_there() {
     let live = "refs/reconciler/rescue/live/1:unsaved.txt";
     assert_eq!(shown(&env, live).unwrap(), b"un\0saved\xff\r\n");
     assert_eq!(shown(&env, "refs/reconciler/rescue/hers/0:hers.txt").unwrap(), b"hers");
+    assert_eq!(shown(&env, "refs/reconciler/rescue/hers/0.1:deep.txt").unwrap(), b"deep");
     assert_eq!(shown(&env, "refs/reconciler/rescue/done/1:left.txt").unwrap(), b"left\r\n");
     let stash = refs(&env, "refs/reconciler/stash/");
     let stash = stash[0].split(' ').next().unwrap();
@@ -140,7 +143,7 @@ fn what_is_known_of_a_repository_is_had_back_in_a_clone_and_goes_on_there() {
     assert!(env.starts("hers").is_empty(), "a person has it");
     assert_eq!(env.starts("done").len(), 1, "what is done is not done again");
     let list = run(&env, &["rescue", "-o", "name"]).stdout;
-    assert_eq!(list, "done/1\nhers/0\nlive/1\n");
+    assert_eq!(list, "done/1\nhers/0\nhers/0.1\nlive/1\n");
     let status = run(&env, &["status"]).stdout;
     assert!(status.contains("lunch") || env.path(".reconciler/holds/task.hers.json").is_file());
     let held = refused(&env, &["restore", file.to_str().unwrap()]);
@@ -245,5 +248,5 @@ fn killed_at_any_moment_a_backup_leaves_no_half_file_and_a_restore_is_finished_b
     let restored = |one: &String| here.contains(one) || one.starts_with("refs/stash");
     assert!(before.0.iter().all(restored), "{:?} {here:?}", before.0);
     assert!(here.iter().all(|one| !one.starts_with("refs/reconciler/restored")), "{here:?}");
-    assert_eq!(run(&env, &["rescue", "-o", "name"]).stdout, "done/1\nhers/0\nlive/1\n");
+    assert_eq!(run(&env, &["rescue", "-o", "name"]).stdout, "done/1\nhers/0\nhers/0.1\nlive/1\n");
 }

@@ -5,6 +5,7 @@ mod restore;
 
 pub use restore::{Fate, Restoration, Restored};
 
+use super::rescue::RESCUES;
 use super::{Client, Error};
 use crate::api::name::{CommitId, Owner};
 use crate::api::to_json;
@@ -87,14 +88,14 @@ impl Client {
         let apart = work.path().join("packed");
         let apart = Box::pin(self.repository.apart_with_objects(&apart)).await?;
         let files = self.pack_files(&apart).await?;
-        let (refs, missing) = self.refs_to_save().await?;
-        apart.make_refs(&refs).await?;
+        let missing = self.pack_refs(&apart).await?;
         let made = work.path().join("bundle");
         apart.write_bundle(&made, &self.state_ref).await?;
         let opened = Box::pin(self.repository.apart(&work.path().join("opened"))).await?;
         let packed = apart.refs("refs/").await?.into_iter();
-        let packed = packed.map(|(name, id)| (format!("refs/{name}"), id)).collect();
-        if opened.open_bundle(&made).await? != packed {
+        let refs: BTreeMap<String, CommitId> =
+            packed.map(|(name, id)| (format!("refs/{name}"), id)).collect();
+        if opened.open_bundle(&made).await? != refs {
             return Err(Error::Unknown("the backup is not what was put into it".to_owned()));
         }
         let bytes = made.metadata().map_or(0, |meta| meta.len());
@@ -107,7 +108,7 @@ impl Client {
             Published::Existed => return Err(is_there(&file)),
         }
         let branches = refs.keys().filter(|one| one.starts_with("refs/heads/")).count();
-        let rescues = refs.keys().filter_map(|one| one.strip_prefix(super::rescue::RESCUES));
+        let rescues = refs.keys().filter_map(|one| one.strip_prefix(RESCUES));
         let rescues = rescues.map(str::to_owned).collect();
         Ok(Backup { file, bytes, branches, files, rescues, missing })
     }
@@ -168,17 +169,22 @@ impl Client {
         Ok(paths)
     }
 
-    /// Returns all refs to save, with the unsaved work of each worktree under a rescue ref, and what
-    /// could not be read.
-    async fn refs_to_save(&self) -> Result<(BTreeMap<String, CommitId>, Vec<String>), Error> {
-        let (mut snapshots, mut missing) = (Vec::new(), Vec::new());
+    /// Makes all refs in the repository of the backup, with the unsaved work of each worktree under
+    /// rescue refs. Returns what could not be read.
+    async fn pack_refs(&self, apart: &Repository) -> Result<Vec<String>, Error> {
+        let rescues = self.repository.refs(RESCUES).await?.into_iter();
+        apart
+            .make_refs(&rescues.map(|(name, id)| (format!("{RESCUES}{name}"), id)).collect())
+            .await?;
+        let mut missing = Vec::new();
         // Before the branches: what is committed in between is on a branch then.
         for (owner, path) in self.worktrees_at_work()? {
             let attempt = self.records().attempts_of(&owner)?.last().map_or(0, |one| one.number);
             let message = format!("Unsaved work of task {}, attempt {attempt}", owner.task);
-            let name = format!("{}{}/{attempt}", super::rescue::RESCUES, owner.task);
-            match Box::pin(self.repository.snapshot(&path, &message)).await {
-                Ok(snapshot) => snapshots.extend(snapshot.map(|one| (name, one))),
+            let name = format!("{RESCUES}{}/{attempt}", owner.task);
+            let saved = self.repository.rescue_into(apart, &path, &name, &message);
+            match Box::pin(saved).await {
+                Ok(()) => {}
                 // Its work may have gone with it, to a rescue ref.
                 Err(_) if !disk::is_there(&path)? => {}
                 Err(error) => missing.push(format!("{}: {error}", path.display())),
@@ -189,13 +195,19 @@ impl Client {
             let found = self.repository.refs(prefix).await?;
             refs.extend(found.into_iter().map(|(name, id)| (format!("{prefix}{name}"), id)));
         }
-        for (name, snapshot) in snapshots {
-            self.repository.name_snapshot(&mut refs, &name, snapshot).await?;
-        }
         for stash in self.repository.stashes().await? {
             refs.entry(format!("{STASHES}{stash}")).or_insert(stash);
         }
-        Ok((refs, missing))
+        let there = apart.refs("refs/").await?;
+        let is_there = |name: &str| there.contains_key(name.trim_start_matches("refs/"));
+        let (both, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            refs.into_iter().partition(|(name, _)| is_there(name));
+        apart.make_refs(&new).await?;
+        for (name, id) in both {
+            // What was rescued here meanwhile under the same name comes beside it.
+            apart.save_commit(&name, &id).await?;
+        }
+        Ok(missing)
     }
 
     /// Returns our worktrees that are not retired.
