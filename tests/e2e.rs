@@ -9,6 +9,8 @@ mod common;
 mod agent_hook;
 #[path = "e2e/agents.rs"]
 mod agents;
+#[path = "e2e/backup.rs"]
+mod backup;
 #[path = "e2e/claims.rs"]
 mod claims;
 #[path = "e2e/cleanup.rs"]

@@ -4,6 +4,7 @@
 mod again;
 mod agent_hook;
 mod attach;
+mod backup;
 mod brief;
 mod check;
 mod claim;
@@ -90,6 +91,8 @@ enum Verb {
     Merge(merge::Merge),
     Conflicts(conflicts::Conflicts),
     Rescue(rescue::Rescue),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
     New(new::New),
@@ -174,7 +177,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "serve", "mcp"]),
+    ("Run", &["run", "serve", "mcp", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -209,6 +212,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
         Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
+        Verb::Backup(verb) => Context::block_on(verb.run(&context)),
+        Verb::Restore(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),

@@ -4,6 +4,7 @@
 mod again;
 mod agent_hook;
 mod audit;
+mod backup;
 mod beyond;
 mod brief;
 mod check;
@@ -34,6 +35,7 @@ mod workplace;
 
 pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
+pub use backup::{About, Backup, Fate, IfThere, Restoration, Restored};
 pub use brief::{Brief, RULES};
 pub use check::{Checked, Version};
 pub use claim::{

@@ -89,6 +89,12 @@ pub(super) fn plain() -> Call {
     quiet(DEADLINE)
 }
 
+/// Prepares a command that writes, or reads all there is, in a repository of our own making where
+/// nobody else works: it may be given input.
+pub(super) fn write_apart(place: Place<'_>) -> Call {
+    at(quiet(LONG_DEADLINE), place).env("GIT_NO_LAZY_FETCH", "1").effect()
+}
+
 /// Prepares a command that reads as git told a hook to: the repository, the index and the settings
 /// of its environment are those that are meant.
 pub(super) fn as_called() -> Call {

@@ -3,6 +3,7 @@
 
 mod advance;
 mod branch;
+mod bundle;
 mod candidate;
 mod case;
 mod command;
@@ -11,6 +12,7 @@ mod hook;
 mod init;
 mod landed;
 mod merge;
+mod nested;
 mod object;
 mod refs;
 mod remote;
@@ -18,6 +20,7 @@ mod repair;
 mod rescue;
 mod rescued;
 mod retire;
+mod room;
 mod spare;
 mod stale;
 mod table;
@@ -33,6 +36,7 @@ mod worktree;
 
 pub use advance::Advanced;
 pub use branch::FileChange;
+pub use bundle::Files;
 pub use candidate::{Built, CANDIDATES, Clash, Work};
 pub use commit::Staged;
 pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
@@ -128,6 +132,19 @@ pub enum Error {
         path: PathBuf,
         /// The work.
         what: String,
+    },
+    /// What is in no commit is more than the disk has room for.
+    #[error(
+        "{} has {needed} MB in files that git does not know, and the disk has room for {free} MB: \
+         make room, or have git ignore what need not be saved", path.display()
+    )]
+    NoRoom {
+        /// The worktree.
+        path: PathBuf,
+        /// The size of the files, in megabytes.
+        needed: u64,
+        /// What is free, in megabytes.
+        free: u64,
     },
     /// A worktree that was to let go of its branch still has it.
     #[error("{} is still on its branch, although git said that it was let go of", .0.display())]
