@@ -4,12 +4,12 @@ use super::scene::{NOW, Scene, at, name, scene};
 use crate::api::attempt::{AttemptId, ExitReason};
 use crate::api::hold::HoldSighting;
 use crate::api::landing::{Landing, Obstacle, Stage};
-use crate::api::name::{BranchName, CommitId, Uid};
+use crate::api::name::{BranchName, CommitId, Owner, Uid};
 use crate::api::policy::Method;
 use crate::plan::action::{Action, Candidate};
-use crate::plan::check;
 use crate::plan::desired::Desired;
 use crate::plan::observed::{AttemptState, Observed, Sighting};
+use crate::plan::{check, may_land};
 use serde_json::{Value, json};
 
 fn id(digit: char) -> CommitId {
@@ -468,4 +468,17 @@ fn what_a_person_mended_after_a_conflict_is_put_onto_the_target_again() {
     completed(refused(), 0).plans(&["record that alice-1 completed it"]);
     // Theirs conflicts as well: it was recorded, and is not recorded once more.
     completed(refused(), 1).plans(&[]);
+}
+
+#[test]
+fn work_lands_only_under_the_claim_that_was_seen() {
+    let look = |_: &mut Desired, observed: &mut Observed| {
+        let claim = observed.claims.known().unwrap()[&name("a")].clone().unwrap();
+        let id = AttemptId { owner: Scene::owner("a"), number: 1 };
+        assert!(may_land(&claim, &id, claim.generation));
+        assert!(!may_land(&claim, &id, claim.generation + 1));
+        let other = Owner { uid: Uid::derive(1, "a"), ..id.owner.clone() };
+        assert!(!may_land(&claim, &AttemptId { owner: other, ..id }, claim.generation));
+    };
+    drop(scene().task("a", json!({})).registered("a", 5).claim("a", &[]).with(look));
 }
