@@ -8,6 +8,9 @@ pub mod api;
 pub mod agents;
 // Floor 2: decisions. Pure.
 pub mod plan;
+// What a project board shows. Pure.
+#[cfg(feature = "github")]
+pub mod board;
 // Floor 3: faults that tests inject.
 pub mod fault;
 // Floor 4: the ground every driver stands on.
@@ -15,6 +18,8 @@ pub mod disk;
 pub mod process;
 // Floor 5: drivers, one outside system each.
 pub mod git;
+#[cfg(feature = "github")]
+pub mod github;
 pub mod locks;
 pub mod records;
 pub mod tmux;

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod agent;
 pub mod attempt;
+pub mod board;
 pub mod claim;
 pub mod condition;
 pub mod decision;

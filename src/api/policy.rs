@@ -40,6 +40,8 @@ pub struct PolicySpec {
     pub proposals: Proposals,
     /// How done work gets onto the target branch.
     pub merge: Merge,
+    /// What is shown on GitHub.
+    pub github: Github,
 }
 
 impl Default for PolicySpec {
@@ -67,8 +69,60 @@ impl Default for PolicySpec {
             intervals: Intervals::default(),
             proposals: Proposals::default(),
             merge: Merge::default(),
+            github: Github::default(),
         }
     }
+}
+
+/// What is shown on GitHub. The address and the token are no part of it: they come from the environment
+/// (`GITHUB_API_URL`, `GITHUB_TOKEN`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Github {
+    /// The project board that shows the tasks; without it nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub board: Option<BoardRef>,
+    /// The repository whose issues the cards of tasks with an `issueNumber` stand for, as `owner/name`;
+    /// without it every card is a draft.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"))]
+    pub repository: Option<String>,
+    /// Whether priority, estimate and title that a person edits on the board are taken into the task, by a
+    /// commit; otherwise such an edit is undone.
+    pub adopt_edits: bool,
+    /// The variable of the environment that holds the token.
+    #[schemars(regex(pattern = "^[A-Z][A-Z0-9_]*TOKEN[A-Z0-9_]*$"))]
+    pub token_variable: String,
+    /// How soon a change shows on the board, in seconds.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub interval_seconds: u32,
+    /// How often the whole board is read for what people edited there, in seconds.
+    #[schemars(range(min = 10, max = 86_400))]
+    pub read_seconds: u32,
+}
+
+impl Default for Github {
+    fn default() -> Self {
+        Self {
+            board: None,
+            repository: None,
+            adopt_edits: true,
+            token_variable: "GITHUB_TOKEN".to_owned(),
+            interval_seconds: 15,
+            read_seconds: 300,
+        }
+    }
+}
+
+/// A project board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BoardRef {
+    /// The person or organization whose it is.
+    #[schemars(regex(pattern = "^[A-Za-z0-9-]+$"))]
+    pub owner: String,
+    /// Its number, as in its address.
+    pub number: u64,
 }
 
 /// What becomes of a task that a worker proposes.

@@ -170,7 +170,12 @@ impl Client {
         self.edit(&key, edit, record).await
     }
 
-    async fn edit(&self, key: &Key, edit: Edit, record: Record<'_>) -> Result<Edited, Error> {
+    pub(super) async fn edit(
+        &self,
+        key: &Key,
+        edit: Edit,
+        record: Record<'_>,
+    ) -> Result<Edited, Error> {
         by_person(self)?;
         let tree = self.tree_for(record).await?;
         let path = key.path();
@@ -299,12 +304,12 @@ impl Client {
 }
 
 /// One field of a spec that is set, or taken out.
-struct Edit {
-    field: &'static str,
-    value: Option<Value>,
-    verb: &'static str,
+pub(super) struct Edit {
+    pub(super) field: &'static str,
+    pub(super) value: Option<Value>,
+    pub(super) verb: &'static str,
     /// What to say when it is so already.
-    already: String,
+    pub(super) already: String,
 }
 
 /// Whether a task or worker rests.
@@ -381,8 +386,11 @@ fn set(text: &str, field: &str, value: Option<&Value>) -> Option<String> {
 
 /// Returns a plain value as the editor of trees takes it.
 fn input(value: &Value) -> CstInputValue {
-    let number = || CstInputValue::Number(value.to_string());
-    value.as_bool().map_or_else(number, CstInputValue::Bool)
+    match value {
+        Value::Bool(is) => CstInputValue::Bool(*is),
+        Value::String(text) => CstInputValue::String(text.clone()),
+        other => CstInputValue::Number(other.to_string()),
+    }
 }
 
 /// Adds a field behind the others of a spec that stands on one line, which the editor of trees would

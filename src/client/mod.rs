@@ -6,6 +6,8 @@ mod agent_hook;
 mod audit;
 mod backup;
 mod beyond;
+#[cfg(feature = "github")]
+mod board;
 mod brief;
 mod check;
 mod claim;
@@ -36,6 +38,10 @@ mod workplace;
 pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
 pub use backup::{About, Backup, Fate, IfThere, Restoration, Restored};
+#[cfg(feature = "github")]
+pub use board::{
+    BoardPlan, Change as BoardChange, Hub, Made as BoardMade, Outcome as BoardOutcome,
+};
 pub use brief::{Brief, RULES};
 pub use check::{Checked, Version};
 pub use claim::{
@@ -131,6 +137,10 @@ pub enum Error {
     /// What was changed could not be recorded.
     #[error(transparent)]
     Ledger(#[from] crate::world::ledger::LedgerError),
+    /// GitHub did not do what was asked for.
+    #[cfg(feature = "github")]
+    #[error(transparent)]
+    Github(#[from] crate::github::Error),
     /// Nothing was done, because it would not be what the person means.
     #[error("{what}")]
     Refused {
@@ -149,6 +159,8 @@ impl Error {
                 Some("go to a git repository, or name one: reconciler -C DIR ...")
             }
             Self::Refused { help, .. } => Some(help),
+            #[cfg(feature = "github")]
+            Self::Github(error) => board::hint(error),
             Self::Git(_)
             | Self::Records(_)
             | Self::Disk(_)

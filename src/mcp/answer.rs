@@ -47,6 +47,8 @@ impl Refusal {
             Error::Invalid(_) => "invalid",
             Error::Unknown(_) => "unknown",
             Error::Ownership(_) | Error::Ledger(_) => "locks",
+            #[cfg(feature = "github")]
+            Error::Github(_) => "failed",
             Error::Git(_) | Error::Records(_) | Error::Disk(_) | Error::Trust(_) => "failed",
         };
         let next = match error {
@@ -54,6 +56,8 @@ impl Refusal {
             Error::Unknown(_) | Error::Ownership(_) | Error::Ledger(_) => {
                 "look with get_context what holds now, then try once more"
             }
+            #[cfg(feature = "github")]
+            Error::Github(_) => "go on: people see to GitHub",
             Error::Refused { .. }
             | Error::Git(_)
             | Error::Records(_)

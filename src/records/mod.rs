@@ -3,6 +3,7 @@
 
 mod attempts;
 mod backup;
+mod board;
 mod file;
 mod handover;
 mod holds;

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What each room may name, where its floor alone would allow more.
-const NARROW: [(&str, &[&str]); 13] = [
+const NARROW: [(&str, &[&str]); 14] = [
     ("fault", &[]),
     ("disk", &["fault"]),
     ("process", &["api", "fault"]),
     ("git", &["api", "disk", "process"]),
+    ("github", &["api", "process"]),
     ("locks", &["api", "disk", "fault", "process"]),
     ("records", &["api", "disk", "fault", "process"]),
     ("tmux", &["api", "disk", "fault", "process"]),
@@ -23,7 +24,7 @@ const NARROW: [(&str, &[&str]); 13] = [
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 33] = [
+const WALLS: [(&str, Within); 34] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
@@ -33,7 +34,7 @@ const WALLS: [(&str, Within); 33] = [
     ("fs2", Within::Rooms(&["locks"])),
     ("futures_util", Within::FromFloor(FIRST_IMPURE)),
     ("git2", Within::Rooms(&["git"])),
-    ("http_body_util", Within::Rooms(&["serve"])),
+    ("http_body_util", Within::Rooms(&["github", "serve"])),
     ("hyper", Within::Rooms(&["serve"])),
     ("hyper_util", Within::Rooms(&["serve"])),
     ("jiff", Within::Anywhere),
@@ -41,6 +42,7 @@ const WALLS: [(&str, Within); 33] = [
     ("jsonschema", Within::Rooms(&["api"])),
     ("nix", Within::Rooms(&["shim"])),
     ("notify", Within::Rooms(&["store"])),
+    ("octocrab", Within::Rooms(&["github"])),
     ("pty_process", Within::Rooms(&["shim"])),
     ("regex", Within::Rooms(&["api", "shim"])),
     ("rmcp", Within::Rooms(&["mcp"])),

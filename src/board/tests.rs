@@ -1,0 +1,1 @@
+//! Scenes of a board, and the steps that follow.

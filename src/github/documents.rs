@@ -1,0 +1,104 @@
+//! What is asked by GraphQL. Each text is fixed, or depends on a kind and a number only, so that all of
+//! them can be held against GitHub's schema; whatever varies is in variables.
+
+use super::batch::Change;
+use std::fmt::Write as _;
+
+pub(super) const PROJECT: &str = "query Project($login: String!, $number: Int!) {
+  viewer { login }
+  repositoryOwner(login: $login) { id ... on ProjectV2Owner { projectV2(number: $number) {
+    id number title closed viewerCanUpdate url } } }
+  archivedStates: __type(name: \"ProjectV2ItemArchivedState\") { name }
+  rateLimit { limit remaining resetAt }
+}";
+
+pub(super) const PROJECTS: &str = "query Projects($login: String!, $title: String!) {
+  repositoryOwner(login: $login) { id ... on ProjectV2Owner { projectsV2(first: 100, query: $title) {
+    nodes { id number title closed viewerCanUpdate url } } } }
+}";
+
+pub(super) const FIELDS: &str = "query Fields($project: ID!, $after: String) {
+  node(id: $project) { ... on ProjectV2 { id title closed viewerCanUpdate
+    fields(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { __typename
+      ... on ProjectV2FieldCommon { id name dataType }
+      ... on ProjectV2SingleSelectField { options { id name } } } } } }
+}";
+
+pub(super) const ITEMS: &str = "query Items($project: ID!, $after: String) {
+  node(id: $project) { ... on ProjectV2 {
+    items(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+      id isArchived createdAt
+      content { __typename ... on DraftIssue { id title body } ... on Issue { id number } }
+      fieldValues(first: 50) { nodes { __typename
+        ... on ProjectV2ItemFieldTextValue { text field { ... on ProjectV2FieldCommon { id } } }
+        ... on ProjectV2ItemFieldNumberValue { number field { ... on ProjectV2FieldCommon { id } } }
+        ... on ProjectV2ItemFieldSingleSelectValue { name field { ... on ProjectV2FieldCommon { id } } }
+      } } } } } }
+}";
+
+/// The same with those in the archive, for servers that know how to list them.
+pub(super) const ALL_ITEMS: &str = "query Items($project: ID!, $after: String) {
+  node(id: $project) { ... on ProjectV2 {
+    items(first: 100, after: $after, archivedStates: [ARCHIVED, NOT_ARCHIVED]) {
+      pageInfo { hasNextPage endCursor } nodes {
+      id isArchived createdAt
+      content { __typename ... on DraftIssue { id title body } ... on Issue { id number } }
+      fieldValues(first: 50) { nodes { __typename
+        ... on ProjectV2ItemFieldTextValue { text field { ... on ProjectV2FieldCommon { id } } }
+        ... on ProjectV2ItemFieldNumberValue { number field { ... on ProjectV2FieldCommon { id } } }
+        ... on ProjectV2ItemFieldSingleSelectValue { name field { ... on ProjectV2FieldCommon { id } } }
+      } } } } } }
+}";
+
+pub(super) const VIEWS: &str = "query Views($project: ID!) {
+  node(id: $project) { ... on ProjectV2 { views(first: 50) { nodes { name } } } }
+  viewInput: __type(name: \"CreateProjectV2ViewInput\") { name }
+}";
+
+pub(super) const ISSUE: &str = "query Issue($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) { issue(number: $number) { id title } }
+}";
+
+/// Every fixed document, and whether it needs what is newer than the published schema.
+pub const DOCUMENTS: [(&str, bool); 7] = [
+    (PROJECT, true),
+    (PROJECTS, false),
+    (FIELDS, false),
+    (ITEMS, false),
+    (ALL_ITEMS, true),
+    (VIEWS, true),
+    (ISSUE, false),
+];
+
+/// Every kind of change.
+pub const CHANGES: [Change; 12] = [
+    Change::CreateProject,
+    Change::LinkProject,
+    Change::CreateField,
+    Change::CreateView,
+    Change::AddDraft,
+    Change::AddItem,
+    Change::EditDraft,
+    Change::SetValue,
+    Change::ClearValue,
+    Change::Archive,
+    Change::Unarchive,
+    Change::CreateIssue,
+];
+
+/// Returns the document of so many changes of one kind at once.
+pub fn batch_document(kind: Change, count: usize) -> String {
+    let (name, input, answer) = kind.words();
+    let mut text = "mutation Batch(".to_owned();
+    for number in 0..count {
+        let between = if number == 0 { "" } else { ", " };
+        write!(text, "{between}$i{number}: {input}!").expect("a string takes any text");
+    }
+    text.push_str(") {\n");
+    for number in 0..count {
+        writeln!(text, "  m{number}: {name}(input: $i{number}) {{ {answer} }}")
+            .expect("a string takes any text");
+    }
+    text.push('}');
+    text
+}

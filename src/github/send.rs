@@ -1,0 +1,135 @@
+//! The one way to GitHub: paced, with a deadline, and nothing sent twice. The token goes nowhere else and
+//! is never written.
+
+use super::envelope::{Envelope, Reply};
+use super::pace::{Limits, Pace};
+use super::{Error, Server, Token};
+use crate::process::clock;
+use http_body_util::BodyExt as _;
+use octocrab::Octocrab;
+use serde_json::{Value, json};
+use std::fmt;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long an answer may take: GitHub itself gives up after ten seconds.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A client of one GitHub.
+pub struct Github {
+    graphql: Octocrab,
+    rest: Octocrab,
+    pace: Mutex<Pace>,
+    server: Server,
+}
+
+impl fmt::Debug for Github {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Github({})", self.server)
+    }
+}
+
+impl Github {
+    /// Makes a client; it sends nothing yet. It is to be made within a runtime.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn new(server: Server, token: &Token, limits: Limits) -> Result<Self, Error> {
+        let client = |base: &str| {
+            let builder = Octocrab::builder()
+                .base_uri(base)
+                .map_err(|_error| Error::Address(base.to_owned()))?
+                .personal_token(token.0.clone())
+                .set_connect_timeout(Some(Duration::from_secs(10)))
+                .set_read_timeout(Some(DEADLINE));
+            builder.build().map_err(|error| Error::Unknown(error.to_string()))
+        };
+        let (graphql, rest) = (client(server.graphql())?, client(server.rest())?);
+        Ok(Self { graphql, rest, pace: Mutex::new(Pace::new(limits)), server })
+    }
+
+    /// Returns where it is.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Asks by GraphQL; `what` names it for people.
+    pub(super) async fn query(
+        &self,
+        document: &str,
+        variables: &Value,
+        what: &str,
+    ) -> Result<Envelope, Error> {
+        let body = json!({ "query": document, "variables": variables });
+        self.post(&body).await?.envelope(what)
+    }
+
+    /// Changes by GraphQL, not faster than is allowed.
+    pub(super) async fn mutate(
+        &self,
+        document: &str,
+        variables: &Value,
+        what: &str,
+    ) -> Result<Envelope, Error> {
+        let body = json!({ "query": document, "variables": variables });
+        // One at a time: whoever comes next waits for this answer.
+        let mut pace = self.pace.lock().await;
+        let wait = pace.wait(clock::since_boot());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        pace.changed(clock::since_boot());
+        self.post(&body).await?.envelope(what)
+    }
+
+    async fn post(&self, body: &Value) -> Result<Reply, Error> {
+        let send = async {
+            let answer = self.graphql._post("/graphql", Some(body)).await.map_err(lost)?;
+            let mut reply = head(answer.status().as_u16(), |name| {
+                answer.headers().get(name)?.to_str().ok().map(str::to_owned)
+            });
+            reply.body = answer.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+            Ok(reply)
+        };
+        tokio::time::timeout(DEADLINE, send)
+            .await
+            .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
+    }
+
+    /// Reads by REST.
+    pub(super) async fn read(&self, path: &str) -> Result<Reply, Error> {
+        let send = async {
+            let answer = self.rest._get(path).await.map_err(lost)?;
+            let mut reply = head(answer.status().as_u16(), |name| {
+                answer.headers().get(name)?.to_str().ok().map(str::to_owned)
+            });
+            reply.body = answer.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+            Ok(reply)
+        };
+        tokio::time::timeout(DEADLINE, send)
+            .await
+            .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
+    }
+}
+
+fn lost(error: octocrab::Error) -> Error {
+    // Its source says what happened; itself it says only that something did.
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    Error::Unknown(source.unwrap_or_else(|| error.to_string()))
+}
+
+/// Reads what headers say.
+fn head(status: u16, header: impl Fn(&str) -> Option<String>) -> Reply {
+    let number = |name| header(name)?.parse::<u64>().ok();
+    let now = u64::try_from(clock::now().as_second()).unwrap_or(0);
+    Reply {
+        status,
+        retry_after: number("retry-after"),
+        remaining: number("x-ratelimit-remaining"),
+        reset_in: number("x-ratelimit-reset").map(|at| at.saturating_sub(now) + 1),
+        permissions: header("x-accepted-github-permissions"),
+        location: header("location"),
+        scopes: header("x-oauth-scopes"),
+        body: Vec::new(),
+    }
+}
