@@ -1,0 +1,5 @@
+//! The fake of GitHub, tried by itself: it executes what we send, refuses what GitHub refuses, and goes
+//! wrong as told. What is proved here is the fake, never GitHub.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod server;
