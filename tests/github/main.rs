@@ -2,4 +2,11 @@
 //! wrong as told. What is proved here is the fake, never GitHub.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod client;
+mod documents;
+mod faults;
+mod limits;
+mod oracle;
+mod rest;
+mod rules;
 mod server;

@@ -140,15 +140,20 @@ impl Call {
         self.query.get(name).map(String::as_str)
     }
 
+    /// Tells whether it changes something, or tries to.
+    pub(super) fn is_mutating(&self) -> bool {
+        if self.is_graphql { self.is_mutation } else { self.method != "GET" }
+    }
+
     /// Returns what the log remembers of it.
-    pub(super) fn entry(&self, kinds: &[String], mutating: bool) -> Entry {
+    pub(super) fn entry(&self, kinds: &[String]) -> Entry {
         Entry {
             method: self.method.clone(),
             path: self.path.clone(),
             query: self.query.clone(),
             operation: self.operation.clone(),
             kinds: kinds.to_vec(),
-            mutating,
+            mutating: self.is_mutating(),
             body: self.body.clone(),
             status: None,
             nodes: 0,

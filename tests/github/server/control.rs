@@ -5,7 +5,7 @@ use super::call::{Call, Reply};
 use super::clock::Clock;
 use super::faults::{self, Fault, Moment, Tamper, When};
 use super::graphql::{self, Request};
-use super::limits::{Cost, Limited, Limits};
+use super::limits::{Cost, Limited, Limits, Resource};
 use super::log::Entry;
 use super::{Flavor, Hub, TOKEN, rest, schema};
 
@@ -94,24 +94,19 @@ impl Hub {
     /// Writes a request down, and decides what becomes of it.
     fn course(&self, call: &Call, request: Option<&Request>) -> Course {
         let kinds = request.map_or(&[][..], |request| request.kinds.as_slice());
-        let mutating = if call.is_graphql { call.is_mutation } else { call.method != "GET" };
-        let mut course = Course { cost: cost(call, request, mutating), ..Course::default() };
+        let mut course = Course { cost: cost(call, request), ..Course::default() };
         let mut person = None;
         {
             let mut control = self.control();
-            let mut entry = call.entry(kinds, mutating);
+            let mut entry = call.entry(kinds);
             entry.nodes = request.map_or(0, |request| request.cost.nodes);
             control.log.push(entry);
             course.number = control.log.len();
             let number = course.number;
-            let mut index = 0;
-            while index < control.faults.len() {
-                if control.faults[index].0.matches(number, call, kinds) {
-                    let (_, fault) = control.faults.remove(index);
-                    person = course.befall(fault, kinds.len()).or(person);
-                    break;
-                }
-                index += 1;
+            let is_hit = |(when, _): &(When, Fault)| when.matches(number, call, kinds);
+            if let Some(index) = control.faults.iter().position(is_hit) {
+                let (_, fault) = control.faults.remove(index);
+                person = course.befall(fault, kinds.len());
             }
             if let Some((_, moment)) = control.stop.filter(|(at, _)| *at == number) {
                 course.dropped = Some(moment);
@@ -170,12 +165,9 @@ impl Hub {
     /// Adds the headers that every answer has, and writes down how it ended.
     fn finish(&self, mut reply: Reply, course: &Course) -> Outcome {
         if course.shows_limits != Some(Limited::No) {
-            let told = self.control().limits.headers(course.cost.is_graphql);
-            for (name, value) in told {
-                if !reply.headers.iter().any(|(known, _)| known == name) {
-                    reply.headers.push((name.to_owned(), value));
-                }
-            }
+            let mut told = self.control().limits.headers(course.cost.resource);
+            told.retain(|(name, _)| !reply.headers.iter().any(|(known, _)| known == name));
+            reply.headers.extend(told.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         reply = reply
             .header("date", self.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
@@ -234,14 +226,15 @@ impl Course {
 }
 
 /// Returns what a request costs, by the published figures.
-fn cost(call: &Call, request: Option<&Request>, mutating: bool) -> Cost {
+fn cost(call: &Call, request: Option<&Request>) -> Cost {
+    let mutating = call.is_mutating();
     let creates =
         |kind: &String| ["create", "add", "convert"].iter().any(|verb| kind.starts_with(verb));
     let by_graphql = request.is_some_and(|request| mutating && request.kinds.iter().any(creates));
     let content = ["/issues", "/comments", "/pulls", "/views"];
     let by_rest = call.method == "POST" && content.iter().any(|end| call.path.ends_with(end));
     Cost {
-        is_graphql: call.is_graphql,
+        resource: if call.is_graphql { Resource::Graphql } else { Resource::Rest },
         primary: request.map_or(1, |request| request.cost.points()),
         secondary: if mutating { 5 } else { 1 },
         content: u32::from(by_graphql || by_rest),

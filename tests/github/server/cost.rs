@@ -3,7 +3,6 @@
 
 use super::resolve::is_connection;
 use apollo_compiler::ExecutableDocument;
-use apollo_compiler::ast::Value as Literal;
 use apollo_compiler::executable::{Field, Selection, SelectionSet};
 use apollo_compiler::response::JsonMap;
 use serde_json::{Value, json};
@@ -57,9 +56,9 @@ impl Walk<'_> {
                 Selection::Field(field) => self.field(field, parents),
                 Selection::InlineFragment(inline) => self.set(&inline.selection_set, parents),
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = spread.fragment_def(self.document) {
-                        self.set(&fragment.selection_set, parents);
-                    }
+                    let fragment = spread.fragment_def(self.document);
+                    let fragment = fragment.expect("a valid document has its fragments");
+                    self.set(&fragment.selection_set, parents);
                 }
             }
         }
@@ -108,12 +107,13 @@ impl Walk<'_> {
 
     /// Returns how many nodes `nodes(ids:)` asks for; else 1.
     fn ids(&mut self, field: &Field) -> u64 {
-        let count = match field.specified_argument_by_name("ids").map(|value| &**value) {
-            Some(Literal::List(list)) => list.len(),
-            Some(Literal::Variable(name)) => {
-                self.variables.get(name.as_str()).and_then(|ids| ids.as_array()).map_or(0, Vec::len)
+        let Some(ids) = field.specified_argument_by_name("ids") else { return 1 };
+        let count = match ids.as_variable() {
+            Some(name) => {
+                let ids = self.variables.get(name.as_str()).and_then(|ids| ids.as_array());
+                ids.map_or(0, Vec::len)
             }
-            _ => return 1,
+            None => ids.as_list().map_or(1, <[_]>::len),
         };
         if count > 100 {
             self.error(
@@ -125,11 +125,11 @@ impl Walk<'_> {
     }
 
     fn integer(&self, field: &Field, name: &str) -> Option<i64> {
-        match &**field.specified_argument_by_name(name)? {
-            Literal::Int(literal) => literal.try_to_i32().ok().map(i64::from),
-            Literal::Variable(name) => self.variables.get(name.as_str())?.as_i64(),
-            _ => None,
+        let value = field.specified_argument_by_name(name)?;
+        if let Some(variable) = value.as_variable() {
+            return self.variables.get(variable.as_str())?.as_i64();
         }
+        value.to_i32().map(i64::from)
     }
 
     fn error(&mut self, kind: &str, message: &str) {

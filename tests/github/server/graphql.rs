@@ -31,6 +31,11 @@ impl Request {
         self.operation.is_mutation()
     }
 
+    /// Returns the type of what the operation begins with.
+    fn root(&self) -> &str {
+        self.operation.object_type().as_str()
+    }
+
     pub(super) fn name(&self) -> Option<String> {
         self.operation.name.as_ref().map(ToString::to_string)
     }
@@ -53,12 +58,9 @@ pub(super) fn parse(schema: &Valid<Schema>, body: &Value) -> Result<Request, Val
     let asked = body["operationName"].as_str();
     let operation = document.operations.get(asked).map_err(|error| failed(format!("{error:?}")))?;
     let operation = operation.clone();
-    let given = match &body["variables"] {
-        Value::Null => JsonMap::new(),
-        other => {
-            serde_json::from_value(other.clone()).map_err(|error| failed(error.to_string()))?
-        }
-    };
+    let given = body.get("variables").filter(|given| !given.is_null()).cloned();
+    let given: JsonMap = serde_json::from_value(given.unwrap_or_else(|| json!({})))
+        .map_err(|error| failed(error.to_string()))?;
     let variables = coerce_variable_values(schema, &operation, &given)
         .map_err(|error| failed(error.to_graphql_error(&document.sources).message))?;
     let kinds = operation.root_fields(&document).map(|field| field.name.to_string()).collect();
@@ -78,7 +80,7 @@ pub(super) fn execute(
         return json!({ "data": null, "errors": request.cost.errors });
     }
     let world = World::new(store, rate, tamper);
-    let root = Object::root(&world, request.is_mutation());
+    let root = Object::root(&world, request.root());
     let execution = Execution::new(schema, &request.document)
         .operation(&request.operation)
         .coerced_variable_values(&request.variables)
@@ -93,6 +95,7 @@ pub(super) fn execute(
     let data = serde_json::to_value(&response.data).unwrap_or_default();
     let mut answer = json!({ "data": data });
     let mut errors: Vec<Value> = response.errors.iter().map(told).collect();
+    errors.extend(world.errors());
     if let Tamper::Only(count) = tamper
         && count < request.kinds.len()
     {

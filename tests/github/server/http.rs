@@ -4,7 +4,7 @@
 use super::Hub;
 use super::call::{Call, Reply};
 use super::control::Outcome;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -78,7 +78,7 @@ async fn connection(hub: Arc<Hub>, stream: impl AsyncRead + AsyncWrite + Unpin) 
 
 async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
     let (parts, body) = request.into_parts();
-    let bytes = body.collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
+    let bytes = body.collect().await.map_or_else(|_| Bytes::new(), Collected::to_bytes);
     let call = call(&parts, &bytes);
     let released = hub.released.notified();
     let reply = match hub.serve(call) {

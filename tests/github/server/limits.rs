@@ -20,10 +20,18 @@ pub(crate) enum Limited {
     No,
 }
 
+/// What the hours are counted for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Resource {
+    #[default]
+    Rest,
+    Graphql,
+}
+
 /// What one request costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Cost {
-    pub(super) is_graphql: bool,
+    pub(super) resource: Resource,
     /// Of the hour.
     pub(super) primary: u32,
     /// Of the minute.
@@ -75,16 +83,16 @@ impl Limits {
         }
         let now = self.clock.seconds();
         self.recent.retain(|(at, _)| now - at < HOUR);
-        let hour = self.hour(cost.is_graphql);
+        let hour = self.hour(cost.resource);
         if hour.used + cost.primary > HOURLY {
             self.refused += 1;
-            return Some(self.exhausted(cost.is_graphql));
+            return Some(exhausted(cost.resource));
         }
         if let Some(wait) = self.too_fast(cost, now) {
             self.refused += 1;
             return Some(faults::secondary(403).header("retry-after", wait.to_string()));
         }
-        self.hour(cost.is_graphql).used += cost.primary;
+        self.hour(cost.resource).used += cost.primary;
         self.recent.push_back((now, cost));
         let minute = self.since(now - MINUTE, |cost| cost.secondary);
         self.busiest = self.busiest.max(minute);
@@ -93,23 +101,26 @@ impl Limits {
 
     /// Gives points back, as for a 304.
     pub(super) fn refund(&mut self, cost: Cost) {
-        let hour = self.hour(cost.is_graphql);
+        let hour = self.hour(cost.resource);
         hour.used = hour.used.saturating_sub(cost.primary);
     }
 
     /// Returns the headers that tell of one resource.
-    pub(super) fn headers(&mut self, is_graphql: bool) -> Vec<(&'static str, String)> {
+    pub(super) fn headers(&mut self, resource: Resource) -> Vec<(&'static str, String)> {
         if self.limited == Limited::No {
             return Vec::new();
         }
-        let Hour { used, resets } = *self.hour(is_graphql);
-        let resource = if is_graphql { "graphql" } else { "core" };
+        let Hour { used, resets } = *self.hour(resource);
+        let name = match resource {
+            Resource::Rest => "core",
+            Resource::Graphql => "graphql",
+        };
         vec![
             ("x-ratelimit-limit", HOURLY.to_string()),
             ("x-ratelimit-remaining", HOURLY.saturating_sub(used).to_string()),
             ("x-ratelimit-used", used.to_string()),
             ("x-ratelimit-reset", resets.to_string()),
-            ("x-ratelimit-resource", resource.to_owned()),
+            ("x-ratelimit-resource", name.to_owned()),
         ]
     }
 
@@ -118,7 +129,7 @@ impl Limits {
         if self.limited == Limited::No {
             return serde_json::Value::Null;
         }
-        let Hour { used, resets } = *self.hour(true);
+        let Hour { used, resets } = *self.hour(Resource::Graphql);
         let at = jiff::Timestamp::from_second(resets).unwrap().to_string();
         let remaining = HOURLY.saturating_sub(used);
         json!({ "limit": HOURLY, "cost": cost, "remaining": remaining, "used": used, "resetAt": at, "nodeCount": nodes })
@@ -130,37 +141,33 @@ impl Limits {
     }
 
     pub(super) fn spend(&mut self, points: u32) {
-        for is_graphql in [true, false] {
-            let hour = self.hour(is_graphql);
+        for resource in [Resource::Rest, Resource::Graphql] {
+            let hour = self.hour(resource);
             hour.used = (hour.used + points).min(HOURLY);
         }
     }
 
     /// Returns the hour that runs.
-    fn hour(&mut self, is_graphql: bool) -> &mut Hour {
+    fn hour(&mut self, resource: Resource) -> &mut Hour {
         let now = self.clock.seconds();
-        let hour = if is_graphql { &mut self.graphql } else { &mut self.rest };
+        let hour = match resource {
+            Resource::Rest => &mut self.rest,
+            Resource::Graphql => &mut self.graphql,
+        };
         if hour.resets <= now {
             *hour = Hour { used: 0, resets: now + HOUR };
         }
         hour
     }
 
-    fn exhausted(&mut self, is_graphql: bool) -> Reply {
-        if is_graphql {
-            return Reply::json(200, &faults::rate_limited()).header("x-ratelimit-remaining", "0");
-        }
-        Reply::error(403, "API rate limit exceeded for user ID 1.")
-            .header("x-ratelimit-remaining", "0")
-    }
-
     /// Returns how long to wait, in seconds, if this were too much at once.
     fn too_fast(&self, cost: Cost, now: i64) -> Option<i64> {
-        let same = |is_graphql: bool| {
-            move |one: Cost| if one.is_graphql == is_graphql { one.secondary } else { 0 }
+        let same = |one: Cost| if one.resource == cost.resource { one.secondary } else { 0 };
+        let points = self.since(now - MINUTE, same) + cost.secondary;
+        let allowed = match cost.resource {
+            Resource::Rest => 900,
+            Resource::Graphql => 2_000,
         };
-        let points = self.since(now - MINUTE, same(cost.is_graphql)) + cost.secondary;
-        let allowed = if cost.is_graphql { 2_000 } else { 900 };
         let minute = self.since(now - MINUTE, |one| one.content) + cost.content;
         let hour = self.since(now - HOUR, |one| one.content) + cost.content;
         if cost.content > 0 && hour > 500 {
@@ -172,4 +179,13 @@ impl Limits {
     fn since(&self, time: i64, of: impl Fn(Cost) -> u32) -> u32 {
         self.recent.iter().filter(|(at, _)| *at > time).map(|(_, cost)| of(*cost)).sum()
     }
+}
+
+/// The answer when the points of the hour are gone.
+fn exhausted(resource: Resource) -> Reply {
+    let reply = match resource {
+        Resource::Rest => Reply::error(403, "API rate limit exceeded for user ID 1."),
+        Resource::Graphql => Reply::json(200, &faults::rate_limited()),
+    };
+    reply.header("x-ratelimit-remaining", "0")
 }

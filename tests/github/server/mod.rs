@@ -41,7 +41,7 @@ pub(crate) mod store;
 
 pub(crate) use clock::Clock;
 pub(crate) use faults::{Fault, Moment, When};
-pub(crate) use limits::Usage;
+pub(crate) use limits::{Limited, Usage};
 pub(crate) use log::Entry;
 pub(crate) use schema::Overlay;
 pub(crate) use store::Store;
@@ -209,7 +209,7 @@ impl Server {
     }
 
     /// Switches the limits on or off; off, their headers are absent, as on GHES.
-    pub(crate) fn limit(&self, limited: limits::Limited) {
+    pub(crate) fn limit(&self, limited: Limited) {
         self.hub.control().limits.limited = limited;
     }
 

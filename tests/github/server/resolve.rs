@@ -21,6 +21,8 @@ pub(super) struct World<'s> {
     tamper: Tamper,
     /// How many mutations were asked for so far.
     asked: Cell<usize>,
+    /// Errors about nodes that are not there, beside those that the executor writes.
+    missing: RefCell<Vec<Value>>,
 }
 
 /// One object.
@@ -38,7 +40,25 @@ pub(super) fn is_connection(definition: &FieldDefinition) -> bool {
 
 impl<'s> World<'s> {
     pub(super) fn new(store: &'s mut Store, rate: Value, tamper: Tamper) -> Self {
-        Self { store: RefCell::new(store), rate, tamper, asked: Cell::new(0) }
+        let (asked, missing) = (Cell::new(0), RefCell::default());
+        Self { store: RefCell::new(store), rate, tamper, asked, missing }
+    }
+
+    /// Returns the errors that the executor does not know.
+    pub(super) fn errors(self) -> Vec<Value> {
+        self.missing.into_inner()
+    }
+
+    /// Writes down which nodes of a list are not there: an error of one must not hide the others.
+    fn miss(&self, list: &[Value], info: &ResolveInfo<'_>) {
+        let alias = info.field_selections().first().map(|field| field.response_key().as_str());
+        for (index, one) in list.iter().enumerate() {
+            if let Some(id) = one.get("$missing").and_then(Value::as_str) {
+                let Refusal { kind, message } = Refusal::no_node(id);
+                let error = json!({ "type": kind, "path": [alias, index], "message": message });
+                self.missing.borrow_mut().push(error);
+            }
+        }
     }
 
     /// Executes one alias of a mutation.
@@ -57,9 +77,9 @@ impl<'s> World<'s> {
 }
 
 impl<'w, 's> Object<'w, 's> {
-    pub(super) fn root(world: &'w World<'s>, is_mutation: bool) -> Self {
-        let type_name = if is_mutation { "Mutation" } else { "Query" }.to_owned();
-        Self { world, type_name, view: Map::new() }
+    /// Begins with `Query` or `Mutation`.
+    pub(super) fn root(world: &'w World<'s>, type_name: &str) -> Self {
+        Self { world, type_name: type_name.to_owned(), view: Map::new() }
     }
 
     fn id(&self) -> &str {
@@ -90,17 +110,6 @@ impl<'w, 's> Object<'w, 's> {
         }
     }
 
-    /// Makes what the executor wants of one value of a list; one of `nodes` may be missing.
-    fn element(&self, value: Value, info: &ResolveInfo<'_>) -> Result<ResolvedValue<'w>, FieldError>
-    where
-        's: 'w,
-    {
-        match value.get("$missing").and_then(Value::as_str) {
-            Some(id) => Err(failed(&Refusal::no_node(id))),
-            None => Ok(self.resolved(value, info)),
-        }
-    }
-
     /// Makes what the executor wants of a value.
     fn resolved(&self, value: Value, info: &ResolveInfo<'_>) -> ResolvedValue<'w>
     where
@@ -108,10 +117,14 @@ impl<'w, 's> Object<'w, 's> {
     {
         match value {
             Value::Array(list) => {
-                let list: Vec<_> = list.into_iter().map(|one| self.element(one, info)).collect();
-                ResolvedValue::List(Box::new(list.into_iter()))
+                self.world.miss(&list, info);
+                let list: Vec<_> = list.into_iter().map(|one| self.resolved(one, info)).collect();
+                ResolvedValue::list(list)
             }
             Value::Object(mut view) => {
+                if view.contains_key("$missing") {
+                    return ResolvedValue::null();
+                }
                 if let Some(id) = view.get("$ref").and_then(Value::as_str) {
                     match self.world.store.borrow().view(id) {
                         Some(Value::Object(found)) => view = found,

@@ -100,7 +100,7 @@ fn without_duplicates(published: &str) -> String {
         assert_eq!(owner(first), owner(second), "{field} is defined twice in one type");
         let begin =
             text[..second].trim_end().rfind("\n\n").expect("a description stands before it");
-        let end = second + text[second..].find("\n\n").expect("something follows");
+        let end = second + 1 + text[second..].find("!\n\n").expect("a field ends");
         text.replace_range(begin..end, "");
     }
     text

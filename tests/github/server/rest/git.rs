@@ -51,10 +51,10 @@ fn full(name: &[&str]) -> String {
 }
 
 fn writable(store: &Store, ask: &Ask<'_>) -> Result<(), Reply> {
-    match store.repository(&ask.repository)?.is_writable() {
-        true => Ok(()),
-        false => Err(Reply::error(403, "Resource not accessible by personal access token")),
+    if store.repository(&ask.repository)?.is_writable() {
+        return Ok(());
     }
+    Err(Reply::error(403, "Resource not accessible by personal access token"))
 }
 
 fn shown(store: &Store, ask: &Ask<'_>, name: &str, status: u16) -> Answer {

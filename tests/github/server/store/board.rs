@@ -262,12 +262,11 @@ impl Store {
                 return Err(Refusal::unprocessable("Options must have unique names"));
             }
             let mut option = self.new_option(name, color, description);
-            if let Some(id) = super::text(one, "id") {
-                if !old.iter().any(|option| option.id == id) {
-                    return Err(Refusal::unprocessable(format!("The option {id} does not exist")));
-                }
-                id.clone_into(&mut option.id);
+            let id = super::text(one, "id");
+            if let Some(odd) = id.filter(|id| !old.iter().any(|option| option.id == **id)) {
+                return Err(Refusal::unprocessable(format!("The option {odd} does not exist")));
             }
+            id.unwrap_or(&option.id.clone()).clone_into(&mut option.id);
             options.push(option);
         }
         Ok(options)
@@ -308,9 +307,7 @@ impl Store {
                 Cell::Text(_) | Cell::Number(_) | Cell::Date(_) => false,
             };
             for item in self.items.values_mut() {
-                if item.cells.get(field).is_some_and(is_gone) {
-                    item.cells.remove(field);
-                }
+                item.cells.retain(|id, cell| id != field || !is_gone(cell));
             }
         }
         Ok(())

@@ -18,8 +18,8 @@ impl Store {
         match of {
             "Query" => self.root(name, arguments),
             "Organization" | "User" => self.field_of_owner(id, name, arguments),
-            "Repository" => self.field_of_repository(self.repository(id)?, name, arguments),
-            "ProjectV2" => Ok(self.field_of_board(self.board(id)?, name, arguments)),
+            "Repository" => field_of_repository(self.repository(id)?, name, arguments),
+            "ProjectV2" => Ok(field_of_board(self.board(id)?, name, arguments)),
             "ProjectV2Item" => Ok(self.field_of_item(self.item(id)?, name, arguments)),
             _ => Ok(None),
         }
@@ -94,52 +94,6 @@ impl Store {
         self.boards.values().filter(move |one| one.owner == login && self.board(&one.id).is_ok())
     }
 
-    fn field_of_repository(
-        &self,
-        repository: &Repository,
-        name: &str,
-        arguments: &Value,
-    ) -> Result<Option<Value>, Refusal> {
-        let number = arguments["number"].as_u64().unwrap_or_default();
-        let issue = |what: &str, is_it: fn(&Issue) -> bool| {
-            let found = repository.issues.get(&number).filter(|issue| is_it(issue));
-            let message = format!("Could not resolve to {what} with the number of {number}.");
-            found.map(|issue| Some(reference(&issue.id))).ok_or_else(|| Refusal::not_found(message))
-        };
-        match name {
-            "issue" => issue("an Issue", |issue| issue.pull.is_none()),
-            "pullRequest" => issue("a PullRequest", |issue| issue.pull.is_some()),
-            "issueOrPullRequest" => issue("an issue or pull request", |_| true),
-            "label" => {
-                let name = text(arguments, "name").unwrap_or_default();
-                let found = repository.labels.get(name).map(|_| label_view(repository, name));
-                Ok(Some(found.unwrap_or_default()))
-            }
-            "ref" => {
-                let name = text(arguments, "qualifiedName").unwrap_or_default();
-                let full = format!("refs/heads/{}", name.trim_start_matches("refs/heads/"));
-                let found = repository.refs.get(name).or_else(|| repository.refs.get(&full));
-                Ok(Some(found.map(|sha| ref_view(name, sha)).unwrap_or_default()))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn field_of_board(&self, board: &Board, name: &str, arguments: &Value) -> Option<Value> {
-        match name {
-            "field" => {
-                let field = board.field(text(arguments, "name").unwrap_or_default());
-                Some(field.map(|field| field_view(board, field)).unwrap_or_default())
-            }
-            "view" => {
-                let is = |number: u64| Some(number) == arguments["number"].as_u64();
-                let found = board.views.iter().find(|view| is(view.number));
-                Some(found.map(|view| reference(&view.id)).unwrap_or_default())
-            }
-            _ => None,
-        }
-    }
-
     fn field_of_item(&self, item: &Item, name: &str, arguments: &Value) -> Option<Value> {
         if name != "fieldValueByName" {
             return None;
@@ -159,7 +113,7 @@ impl Store {
     ) -> Result<Vec<Value>, Refusal> {
         let found = match of {
             "ProjectV2" if name == "items" => Some(self.scan(id, arguments)?),
-            "ProjectV2" => self.list_of_board(self.board(id)?, name),
+            "ProjectV2" => list_of_board(self.board(id)?, name),
             "ProjectV2Item" => (name == "fieldValues")
                 .then(|| self.items.get(id).map(|item| self.values(item)))
                 .flatten(),
@@ -186,11 +140,8 @@ impl Store {
         for id in ids {
             let is_wanted = {
                 let item = &self.items[&id];
-                let fits = if item.is_archived {
-                    wants("ARCHIVED")
-                } else {
-                    states.is_none() || wants("NOT_ARCHIVED")
-                };
+                let is_live = !item.is_archived && (states.is_none() || wants("NOT_ARCHIVED"));
+                let fits = is_live || (item.is_archived && wants("ARCHIVED"));
                 fits && self.title_of(&id).to_lowercase().contains(&query)
             };
             let Some(item) = self.items.get_mut(&id) else { continue };
@@ -201,15 +152,6 @@ impl Store {
             }
         }
         Ok(seen)
-    }
-
-    fn list_of_board(&self, board: &Board, name: &str) -> Option<Vec<Value>> {
-        match name {
-            "fields" => Some(board.fields.iter().map(|field| field_view(board, field)).collect()),
-            "views" => Some(board.views.iter().map(|view| reference(&view.id)).collect()),
-            "repositories" => Some(board.linked.iter().map(|id| reference(id)).collect()),
-            _ => None,
-        }
     }
 
     /// Returns the fields that a view shows: those it was told to, else `Title` and `Status`.
@@ -340,5 +282,59 @@ fn state_of(issue: &Issue) -> &'static str {
         State::Open => "OPEN",
         State::Closed if is_merged => "MERGED",
         State::Closed => "CLOSED",
+    }
+}
+
+fn field_of_repository(
+    repository: &Repository,
+    name: &str,
+    arguments: &Value,
+) -> Result<Option<Value>, Refusal> {
+    let number = arguments["number"].as_u64().unwrap_or_default();
+    let issue = |what: &str, is_it: fn(&Issue) -> bool| {
+        let found = repository.issues.get(&number).filter(|issue| is_it(issue));
+        let message = format!("Could not resolve to {what} with the number of {number}.");
+        found.map(|issue| Some(reference(&issue.id))).ok_or_else(|| Refusal::not_found(message))
+    };
+    match name {
+        "issue" => issue("an Issue", |issue| issue.pull.is_none()),
+        "pullRequest" => issue("a PullRequest", |issue| issue.pull.is_some()),
+        "issueOrPullRequest" => issue("an issue or pull request", |_| true),
+        "label" => {
+            let name = text(arguments, "name").unwrap_or_default();
+            let found = repository.labels.get(name).map(|_| label_view(repository, name));
+            Ok(Some(found.unwrap_or_default()))
+        }
+        "ref" => {
+            let name = text(arguments, "qualifiedName").unwrap_or_default();
+            let full = format!("refs/heads/{}", name.trim_start_matches("refs/heads/"));
+            let found = repository.refs.get(name).or_else(|| repository.refs.get(&full));
+            Ok(Some(found.map(|sha| ref_view(name, sha)).unwrap_or_default()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn field_of_board(board: &Board, name: &str, arguments: &Value) -> Option<Value> {
+    match name {
+        "field" => {
+            let field = board.field(text(arguments, "name").unwrap_or_default());
+            Some(field.map(|field| field_view(board, field)).unwrap_or_default())
+        }
+        "view" => {
+            let is = |number: u64| Some(number) == arguments["number"].as_u64();
+            let found = board.views.iter().find(|view| is(view.number));
+            Some(found.map(|view| reference(&view.id)).unwrap_or_default())
+        }
+        _ => None,
+    }
+}
+
+fn list_of_board(board: &Board, name: &str) -> Option<Vec<Value>> {
+    match name {
+        "fields" => Some(board.fields.iter().map(|field| field_view(board, field)).collect()),
+        "views" => Some(board.views.iter().map(|view| reference(&view.id)).collect()),
+        "repositories" => Some(board.linked.iter().map(|id| reference(id)).collect()),
+        _ => None,
     }
 }

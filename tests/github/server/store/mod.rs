@@ -11,11 +11,11 @@ mod refs;
 mod views;
 
 pub(crate) use super::call::Refusal;
-pub(crate) use board::{Access, Board, BoardView, Field, Item, Kind, Option_, Subject};
+pub(crate) use board::{Access, Board, Field, Item, Kind, Option_, Subject};
 pub(crate) use cells::Cell;
 pub(crate) use issues::{Comment, Issue, State};
 pub(crate) use person::Setting;
-pub(crate) use pulls::{AutoMerge, Pull};
+pub(crate) use pulls::Pull;
 pub(crate) use refs::{Commit, Repository, ZEROS, is_ref_name};
 
 use super::clock::Clock;
