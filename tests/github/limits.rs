@@ -1,6 +1,7 @@
 //! The limits by the published formulas, on a clock that only the test moves.
 
 use crate::documents::ITEMS;
+use crate::server::store::Kind;
 use crate::server::{Limited, Server, Usage};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -101,4 +102,36 @@ fn limits_can_be_switched_off() {
         server.mutate(ADD.0, ADD.1, &json!({ "projectId": board, "title": "t" })).data();
     }
     assert_eq!(server.ask("GET /user", &Value::Null).header("x-ratelimit-limit"), None);
+}
+
+#[test]
+fn a_thousand_tasks_of_eight_fields_are_450_requests_within_all_limits() {
+    let (server, board) = scene(1);
+    let names: Vec<String> = (0..8).map(|n| format!("F{n}")).collect();
+    let fields: Vec<String> = names
+        .iter()
+        .map(|name| server.store().create_field(&board, name, Kind::Text, &[]).unwrap())
+        .collect();
+    let mut items = Vec::new();
+    for batch in 0..50 {
+        let drafts: Vec<Value> = (0..20)
+            .map(|n| json!({ "projectId": board, "title": format!("t{batch}-{n}"), "body": "b" }))
+            .collect();
+        let made = server.batch(ADD.0, ADD.1, &drafts).data().clone();
+        items.extend((0..20).map(|n| made[format!("m{n}")]["projectItem"]["id"].clone()));
+    }
+    let values = items.iter().flat_map(|item| {
+        let value = json!({ "text": "x" });
+        let board = &board;
+        fields.iter().map(move |field| {
+            json!({ "projectId": board, "itemId": item, "fieldId": field, "value": value })
+        })
+    });
+    let values: Vec<Value> = values.collect();
+    for batch in values.chunks(20) {
+        server.batch("updateProjectV2ItemFieldValue", "projectV2Item { id }", batch).data();
+    }
+    let usage = Usage { rest: 0, graphql: 450, busiest_minute: 300, refused: 0 };
+    assert_eq!((server.mutations(), server.usage()), (450, usage));
+    assert_eq!(server.store().shown(items[999].as_str().unwrap(), "F7").as_deref(), Some("x"));
 }

@@ -49,14 +49,59 @@ fn gh_works_with_issues() {
     let run = |args: &[&str]| {
         gh(folder.path(), &[args, &["-R", "github.localhost/acme/shop"]].concat()).unwrap()
     };
-    let one = server.store().open_issue("shop", "broken", &["reconciler:ready"]);
+    server.store().open_issue("shop", "broken", &["reconciler:ready"]);
     let listed = json(&run(&["issue", "list", "--json", "number,title,labels"]));
-    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["number"]), (1, &Value::from(one)));
-    run(&["issue", "close", "1"]);
+    assert_eq!(listed[0]["labels"][0]["name"], "reconciler:ready");
+    run(&["issue", "create", "--title", "by gh", "--body", "text"]);
+    run(&["issue", "comment", "2", "--body", "hello"]);
+    let issue = json(&run(&["issue", "view", "2", "--json", "title,body,comments,state"]));
     assert_eq!(
-        json(&run(&["issue", "list", "--state", "closed", "--json", "number"]))[0]["number"],
-        one
+        (&issue["title"], &issue["comments"][0]["body"]),
+        (&"by gh".into(), &"hello".into())
     );
+    run(&["issue", "close", "1"]);
+    let closed = json(&run(&["issue", "list", "--state", "closed", "--json", "number"]));
+    assert_eq!(closed[0]["number"], 1);
+}
+
+#[test]
+fn gh_works_with_pull_requests() {
+    let Some((server, folder)) = scene() else { return };
+    let run = |args: &[&str]| {
+        gh(folder.path(), &[args, &["-R", "github.localhost/acme/shop"]].concat()).unwrap()
+    };
+    let head = server.store().push("shop", "work", "done");
+    server.store().open_pull("shop", "work", "main");
+    let fields = "number,state,headRefOid,mergeStateStatus,isDraft";
+    let pull = json(&run(&["pr", "view", "1", "--json", fields]));
+    assert_eq!((&pull["headRefOid"], &pull["mergeStateStatus"]), (&head.into(), &"CLEAN".into()));
+    assert_eq!(json(&run(&["pr", "list", "--json", "number"]))[0]["number"], 1);
+}
+
+/// `gh project` came with 2.31.
+#[test]
+fn gh_works_with_projects() {
+    let Some((server, folder)) = scene() else { return };
+    let run = |args: &[&str]| gh(folder.path(), args).unwrap();
+    if !run(&["--help"]).contains("project:") {
+        return;
+    }
+    let run = |args: &[&str]| json(&run(&[&["project"], args, &["--format", "json"]].concat()));
+    let owner = ["--owner", "acme"];
+    let made = run(&[&["create", "--title", "work"], &owner[..]].concat());
+    assert_eq!(run(&[&["list"], &owner[..]].concat())["projects"][0]["title"], "work");
+    let kind = ["--name", "Task ID", "--data-type", "TEXT"];
+    let field = run(&[&["field-create", "1"], &owner[..], &kind].concat());
+    let text = ["--title", "one", "--body", "text"];
+    let item = run(&[&["item-create", "1"], &owner[..], &text].concat());
+    let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
+    let (board, field, item) = (id(&made), id(&field), id(&item));
+    run(&["item-edit", "--id", &item, "--project-id", &board, "--field-id", &field, "--text", "x"]);
+    assert_eq!(server.store().shown(&item, "Task ID").as_deref(), Some("x"));
+    let listed = run(&[&["field-list", "1"], &owner[..]].concat());
+    assert_eq!(listed["totalCount"], server.store().boards[&board].fields.len());
+    run(&[&["item-archive", "1", "--id", &item], &owner[..]].concat());
+    assert!(server.store().items[&item].is_archived);
 }
 
 #[test]

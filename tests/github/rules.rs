@@ -168,15 +168,16 @@ fn a_batch_does_the_others_when_one_of_it_fails() {
 #[test]
 fn every_connection_says_how_much_and_none_asks_for_too_much() {
     let (server, board, _) = scene();
-    let ask = |arguments: &str| {
-        let text = format!(
-            "query($p: ID!) {{ node(id: $p) {{ ... on ProjectV2 {{ items{arguments} {{ totalCount }} }} }} }}"
-        );
+    let ask = |items: &str| {
+        let text =
+            format!("query($p: ID!) {{ node(id: $p) {{ ... on ProjectV2 {{ items{items} }} }} }}");
         server.query(&text, &json!({ "p": board }))
     };
-    assert_eq!(ask("").refusal(), "MISSING_PAGINATION_BOUNDARIES");
-    assert_eq!(ask("(first: 101)").refusal(), "EXCESSIVE_PAGINATION");
-    assert_eq!(ask("(first: 0)").data()["node"]["items"]["totalCount"], 1);
+    assert_eq!(ask(" { nodes { id } }").refusal(), "MISSING_PAGINATION_BOUNDARIES");
+    assert_eq!(ask("(first: 101) { totalCount }").refusal(), "EXCESSIVE_PAGINATION");
+    for counted in [" { totalCount }", "(first: 0) { totalCount }"] {
+        assert_eq!(ask(counted).data()["node"]["items"]["totalCount"], 1);
+    }
     let many: Vec<String> = (0..101).map(|n| n.to_string()).collect();
     let text = "query($ids: [ID!]!) { nodes(ids: $ids) { __typename } }";
     assert_eq!(server.query(text, &json!({ "ids": many })).refusal(), "ARGUMENT_LIMIT");

@@ -80,6 +80,8 @@ impl Walk<'_> {
         let [first, last] = ["first", "last"].map(|name| self.integer(field, name));
         let name = &field.name;
         let wanted = match (first, last) {
+            // `gh` counts without a page, and GitHub lets it.
+            (None, None) if field.selection_set.fields().all(|one| one.name == "totalCount") => 0,
             (None, None) => {
                 let message = format!(
                     "You must provide a `first` or `last` value to properly paginate the `{name}` connection."

@@ -2,7 +2,7 @@
 //! store's; a mutation that is not here is refused as unknown to the fake, never taken for done.
 
 use super::call::Refusal;
-use super::store::{Kind, Store, text};
+use super::store::{Kind, State, Store, text};
 use serde_json::{Value, json};
 
 type Done = Result<Value, Refusal>;
@@ -178,6 +178,8 @@ fn on_repository(store: &mut Store, name: &str, input: &Value) -> Option<Done> {
         |done: Result<(), Refusal>| done.map(|()| json!({ "pullRequest": reference(pull) }));
     Some(match name {
         "createIssue" => create_issue(store, input),
+        "closeIssue" => close_issue(store, input),
+        "addComment" => add_comment(store, input),
         "updateRefs" => {
             let wishes = list(input, "refUpdates").unwrap_or_default();
             store.update_refs(of(input, "repositoryId"), &wishes).map(|()| json!({}))
@@ -199,4 +201,24 @@ fn create_issue(store: &mut Store, input: &Value) -> Done {
     }
     let id = store.issue(repository, number)?.id.clone();
     Ok(json!({ "issue": reference(&id) }))
+}
+
+fn close_issue(store: &mut Store, input: &Value) -> Done {
+    let id = of(input, "issueId");
+    let (repository, number) = store.place_of(id)?;
+    let reason = text(input, "stateReason").map(str::to_lowercase);
+    store.set_state(&repository, number, State::Closed, reason.as_deref())?;
+    Ok(json!({ "issue": reference(id) }))
+}
+
+fn add_comment(store: &mut Store, input: &Value) -> Done {
+    let id = of(input, "subjectId");
+    let (repository, number) = store.place_of(id)?;
+    store.add_comment(&repository, number, of(input, "body"))?;
+    let comments = store.issue(&repository, number)?.comments.len();
+    let url = format!("https://github.com/{number}#issuecomment-{comments}");
+    let node = json!({ "id": format!("IC_{comments}"), "url": url, "body": input["body"] });
+    Ok(
+        json!({ "commentEdge": { "cursor": comments.to_string(), "node": node }, "subject": reference(id) }),
+    )
 }

@@ -59,6 +59,12 @@ impl Store {
         self.repositories.values().find_map(of)
     }
 
+    /// Returns the repository's id and the number of an issue or a pull request by its node id.
+    pub(crate) fn place_of(&self, id: &str) -> Result<(String, u64), Refusal> {
+        let (repository, issue) = self.find_issue(id).ok_or_else(|| Refusal::no_node(id))?;
+        Ok((repository.id.clone(), issue.number))
+    }
+
     pub(crate) fn issue(&self, repository: &str, number: u64) -> Result<&Issue, Refusal> {
         let found = self.repository(repository)?.issues.get(&number);
         found.ok_or_else(|| Refusal::not_found("Not Found"))

@@ -258,6 +258,9 @@ impl Store {
                         "__typename": "IssueComment", "id": one.id, "databaseId": one.database_id,
                         "body": one.body, "author": author, "createdAt": one.created_at,
                         "updatedAt": one.updated_at,
+                        "reactionGroups": [], "authorAssociation": "OWNER", "isMinimized": false,
+                        "minimizedReason": null, "includesCreatedEdit": false,
+                        "viewerDidAuthor": true, "url": format!("https://github.com/{}", one.id),
                     })
                 };
                 Some(issue.comments.iter().map(comment).collect())

@@ -176,7 +176,7 @@ impl Store {
             "closed": issue.state == State::Closed, "closedAt": issue.closed_at,
             "createdAt": issue.created_at, "updatedAt": issue.updated_at, "author": author,
             "url": format!("https://github.com{path}"), "resourcePath": path, "locked": false,
-            "repository": reference(&repository.id), "milestone": null, "isPinned": false,
+            "repository": reference(&repository.id), "milestone": null, "isPinned": false, "reactionGroups": [], "projectCards": null,
         });
         if let (Value::Object(map), Some(pull)) = (&mut view, pull_view(repository, issue)) {
             map.extend(pull);
