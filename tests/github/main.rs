@@ -6,6 +6,7 @@ mod client;
 mod documents;
 mod faults;
 mod limits;
+mod mirror;
 mod oracle;
 mod rest;
 mod rules;

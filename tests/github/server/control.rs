@@ -62,6 +62,7 @@ impl Hub {
             return Outcome::Dropped;
         }
         self.clock.tick();
+        self.store().pull_mirrors();
         let schema = schema::of(self.overlay);
         let parsed = call.is_graphql.then(|| graphql::parse(schema, &call.body));
         let (request, unreadable) = match parsed {

@@ -15,8 +15,10 @@
 //!
 //! * `Server::{rest, graphql, graphql_base, token}`: where it is. It has a thread and a runtime of its
 //!   own, so that it serves tests with and without a runtime; it ends when dropped.
-//! * `Server::store()`: the `Store`, locked: release the guard before the next request. All of it is
-//!   visible; `store::person` has what people do, `Store::rules` has how odd GitHub is just now.
+//! * `Server::store()`: the `Store`, locked: release the guard before the next request, and take one
+//!   guard in one statement, else they wait for each other. All of it is visible; `store::person` has what people do, `Store::rules` has how odd GitHub is just now.
+//! * `Store::mirror(name, bare)`: the branches of a repository are those of a bare git repository: what
+//!   is pushed there is seen, what is merged here can be fetched.
 //! * `Server::fault(When, Fault)`: one fault, once, at the first request that matches.
 //! * `Server::stop_at(n, Moment)`, `stopped()`, `resume()`: at request `n` (of all, from 1) the
 //!   connection is dropped and nothing is served until `resume`, so that a client is killed there.

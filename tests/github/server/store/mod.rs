@@ -5,6 +5,7 @@ mod board;
 mod cells;
 mod issues;
 mod lists;
+mod mirror;
 mod person;
 mod pulls;
 mod refs;

@@ -133,8 +133,7 @@ impl Store {
             }
         }
         let base = self.repository(&repository)?.refs[&format!("refs/heads/{}", pull.base)].clone();
-        let tree = super::sha(&format!("tree of {} and {base}", pull.head_sha));
-        self.writable_repository(&repository)?.trees.insert(tree.clone(), Value::Array(Vec::new()));
+        let tree = self.merged_tree(&repository, &base, &pull.head_sha)?;
         let message = format!("Merge branch '{}' into {}", pull.base, pull.head);
         let parents = vec![pull.head_sha, base];
         let sha = self.create_commit(&repository, &message, tree, parents)?;
@@ -166,10 +165,10 @@ impl Store {
         };
         let base = format!("refs/heads/{}", pull.base);
         let old = self.repository(repository)?.refs.get(&base).cloned();
-        let tree = super::sha(&format!("tree of {} in {base}", pull.head_sha));
-        self.writable_repository(repository)?.trees.insert(tree.clone(), Value::Array(Vec::new()));
+        let old = old.ok_or_else(|| Refusal::unprocessable("Base branch does not exist"))?;
+        let tree = self.merged_tree(repository, &old, &pull.head_sha)?;
         let message = format!("Merge pull request #{number}\n\n{title}");
-        let parents = old.into_iter().chain([pull.head_sha.clone()]).collect();
+        let parents = vec![old, pull.head_sha.clone()];
         let sha = self.create_commit(repository, &message, tree, parents)?;
         let now = self.clock.text();
         let issue = self.issue_mut(repository, number)?;

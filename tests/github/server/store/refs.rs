@@ -1,6 +1,7 @@
 //! Repositories, their branches and commits. A ref moves by one function, so that what depends on it
 //! (pull requests) follows; no file content is kept.
 
+use super::mirror::Mirror;
 use super::{Issue, Refusal, State, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub(crate) struct Repository {
     pub(crate) labels: BTreeMap<String, String>,
     /// Issues and pull requests, by number.
     pub(crate) issues: BTreeMap<u64, Issue>,
+    /// The git repository that has its branches, if there is one.
+    pub(crate) mirror: Option<Mirror>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,6 +106,7 @@ impl Store {
             trees: BTreeMap::new(),
             labels: BTreeMap::new(),
             issues: BTreeMap::new(),
+            mirror: None,
         };
         self.repositories.insert(id.clone(), repository);
         self.push(name, "main", "the first commit");
@@ -146,7 +150,10 @@ impl Store {
                 "Parent SHA does not exist or is not a commit object",
             ));
         }
-        let sha = super::sha(&format!("{tree} {parents:?} {at} {message}"));
+        let sha = match &repository.mirror {
+            Some(mirror) => mirror.commit(message, &tree, &parents)?,
+            None => super::sha(&format!("{tree} {parents:?} {at} {message}")),
+        };
         let commit = Commit { message: message.to_owned(), tree, parents, at };
         repository.commits.insert(sha.clone(), commit);
         Ok(sha)
@@ -163,8 +170,17 @@ impl Store {
         Ok(sha)
     }
 
-    /// Moves a ref, or deletes it; pull requests of the branch follow.
+    /// Moves a ref, or deletes it.
     pub(crate) fn set_ref(&mut self, repository: &str, name: &str, to: Option<&str>) {
+        if let Some(mirror) = self.repositories.get(repository).and_then(|one| one.mirror.as_ref())
+        {
+            mirror.set(name, to);
+        }
+        self.follow(repository, name, to);
+    }
+
+    /// Knows that a ref was moved; pull requests of the branch follow.
+    pub(super) fn follow(&mut self, repository: &str, name: &str, to: Option<&str>) {
         let now = self.clock.text();
         let Some(repository) = self.repositories.get_mut(repository) else { return };
         match to {
