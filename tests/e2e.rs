@@ -9,6 +9,8 @@ mod common;
 mod agent_hook;
 #[path = "e2e/agents.rs"]
 mod agents;
+#[path = "e2e/backup.rs"]
+mod backup;
 #[path = "e2e/claims.rs"]
 mod claims;
 #[path = "e2e/cleanup.rs"]
@@ -39,6 +41,8 @@ mod merges;
 mod places;
 #[path = "e2e/queue.rs"]
 mod queue;
+#[path = "e2e/remotes.rs"]
+mod remotes;
 #[path = "e2e/rescues.rs"]
 mod rescues;
 #[path = "e2e/restarts.rs"]

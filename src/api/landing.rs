@@ -98,11 +98,21 @@ pub enum Obstacle {
 /// How many files or sentences are told.
 const TOLD_MAX: usize = 8;
 
+/// How the sentence of a conflict begins.
+const CONFLICT: &str = "it conflicts with ";
+
+impl Obstacle {
+    /// Returns whether a sentence, as records have it, is that of a conflict.
+    pub fn is_conflict(sentence: &str) -> bool {
+        sentence.starts_with(CONFLICT)
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflict { paths, target } => {
-                write!(f, "it conflicts with {target} in {}", some(paths, ", "))
+                write!(f, "{CONFLICT}{target} in {}", some(paths, ", "))
             }
             Self::Lock { refusals } => write!(f, "the locks refuse it: {}", some(refusals, "; ")),
             Self::Verify { attempt, how } => {
@@ -133,5 +143,6 @@ mod tests {
         let paths: Vec<String> = (0..10).map(|n| format!("f{n}")).collect();
         let text = Obstacle::Conflict { paths, target }.to_string();
         assert!(text.ends_with("f6, f7 and 2 more"), "{text}");
+        assert!(Obstacle::is_conflict(&text));
     }
 }

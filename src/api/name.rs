@@ -273,6 +273,44 @@ impl fmt::Display for BranchName {
     }
 }
 
+/// The name of a remote repository, as git-remote(1) has it: `origin`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RemoteName(Arc<str>);
+
+impl RemoteName {
+    /// Returns the name as text; it is never an option of a command.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for RemoteName {
+    type Error = String;
+
+    /// Accepts what is a branch name of one part: git keeps what it knows of a remote under its name.
+    fn try_from(text: String) -> Result<Self, String> {
+        let good = !text.contains('/') && BranchName::try_from(text.clone()).is_ok();
+        if good {
+            Ok(Self(text.into()))
+        } else {
+            Err(format!("`{text}` is not the name of a remote"))
+        }
+    }
+}
+
+impl From<RemoteName> for String {
+    fn from(name: RemoteName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for RemoteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// Who owns a session, a worktree or a process: the mark without which nothing is touched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Owner {

@@ -1,6 +1,6 @@
 //! Policy: limits, times and formats of one repository; every field has a default.
 
-use super::name::BranchName;
+use super::name::{BranchName, RemoteName};
 use super::path::PathPattern;
 use super::task::Class;
 use schemars::JsonSchema;
@@ -93,6 +93,11 @@ pub struct Merge {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 200))]
     pub target: Option<BranchName>,
+    /// The remote that shares the target, as `origin`: what others pushed there is taken first, and
+    /// work lands by a push; without it nothing leaves this repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 200))]
+    pub remote: Option<RemoteName>,
     /// A shell command that must exit with 0 in a clean checkout of what is to land, besides the
     /// `verify` of the tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +120,7 @@ impl Default for Merge {
         Self {
             method: Method::default(),
             target: None,
+            remote: None,
             verify: None,
             timeout_seconds: 3600,
             batch: 1,

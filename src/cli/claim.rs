@@ -114,6 +114,11 @@ impl ClaimTask {
 fn next(client: &Client, task: &TaskName) -> Vec<String> {
     let place = format!(".worktrees/{task}");
     let first = match client.loop_state() {
+        LoopState::Running { .. } | LoopState::NotRunning | LoopState::Unknown(_)
+            if client.workplace(task).is_ok() =>
+        {
+            format!("work in {place}")
+        }
         LoopState::Running { .. } => format!("the loop makes {place}: work there"),
         LoopState::NotRunning | LoopState::Unknown(_) => {
             format!("no loop runs: start `reconciler run`, which makes {place}, or work here")

@@ -4,10 +4,12 @@
 mod again;
 mod agent_hook;
 mod attach;
+mod backup;
 mod brief;
 mod check;
 mod claim;
 mod completion;
+mod conflicts;
 mod context;
 mod decisions;
 mod delete;
@@ -22,6 +24,7 @@ mod exec;
 mod exit;
 mod forecast;
 mod get;
+mod history;
 mod hold;
 mod hook;
 mod hooks;
@@ -77,6 +80,7 @@ enum Verb {
     Get(get::Get),
     Describe(describe::Describe),
     Events(events::Events),
+    History(history::History),
     Locks(locks::Locks),
     Logs(logs::Logs),
     Attach(attach::Attach),
@@ -85,7 +89,10 @@ enum Verb {
     Wait(wait::Wait),
     Diff(diff::Diff),
     Merge(merge::Merge),
+    Conflicts(conflicts::Conflicts),
     Rescue(rescue::Rescue),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
     New(new::New),
@@ -142,6 +149,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "get",
             "describe",
             "events",
+            "history",
             "locks",
             "logs",
             "attach",
@@ -150,6 +158,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
             "wait",
             "diff",
             "merge",
+            "conflicts",
             "rescue",
             "decisions",
             "proposals",
@@ -168,7 +177,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "serve", "mcp"]),
+    ("Run", &["run", "serve", "mcp", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -192,6 +201,7 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Get(verb) => verb.run(&context),
         Verb::Describe(verb) => verb.run(&context),
         Verb::Events(verb) => verb.run(&context),
+        Verb::History(verb) => Context::block_on(verb.run(&context)),
         Verb::Locks(verb) => verb.run(&context),
         Verb::Logs(verb) => verb.run(&context),
         Verb::Attach(verb) => verb.run(&context),
@@ -200,7 +210,10 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Wait(verb) => verb.run(&context),
         Verb::Diff(verb) => Context::block_on(verb.run(&context)),
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
+        Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
+        Verb::Backup(verb) => Context::block_on(verb.run(&context)),
+        Verb::Restore(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),
         Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
         Verb::Resume(verb) => Context::block_on(verb.run(&context)),

@@ -137,6 +137,11 @@ pub(super) fn printable(text: &str) -> String {
     shown
 }
 
+/// Does what [`printable`] does for a line of a file: tabulators stay.
+pub(super) fn printable_line(line: &str) -> String {
+    line.split('\t').map(printable).collect::<Vec<_>>().join("\t")
+}
+
 /// Returns how long ago a time is, as `41m` or `1h12m`; `-` when there is none.
 pub(super) fn ago(then: Option<Timestamp>, now: Timestamp) -> String {
     then.map_or_else(|| "-".to_owned(), |then| span(now.duration_since(then).as_secs()))

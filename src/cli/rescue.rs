@@ -2,23 +2,28 @@
 
 use super::context::{Context, Output};
 use super::exit::{Code, Failure};
-use super::print::{self, Long, Row, Table, Tone, ago, printable};
+use super::print::{self, Long, Row, Table, Tone, ago, printable, printable_line};
 use super::say::{self, Done};
+use super::wait::duration;
 use crate::api::name::BranchName;
 use crate::client::{Client, Rescue as Saved, Rescues};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Show, restore or drop work that was saved before a worktree went.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Files that git ignores are in no rescue: they stay with their worktree in .reconciler/trash for its time.
+What a submodule or another repository inside had is TASK/ATTEMPT.1 and so on; what a rebase that was not
+finished had put aside is TASK/ATTEMPT.autostash.
 
 Examples:
   reconciler rescue                          what there is
   reconciler rescue show fix-login/2         its files and its changes
   reconciler rescue restore fix-login/2      make a branch of it: rescue/fix-login-2
-  reconciler rescue drop fix-login/2")]
+  reconciler rescue drop fix-login/2
+  reconciler rescue drop --older-than 2160h     all that was saved more than 90 days ago")]
 pub(super) struct Rescue {
     #[command(subcommand)]
     what: Option<What>,
@@ -43,11 +48,14 @@ enum What {
         #[arg(long, value_name = "NAME", value_parser = branch)]
         branch: Option<BranchName>,
     },
-    /// Drop one for good.
+    /// Drop one, or all that are old, for good; by itself none ever goes.
     Drop {
         /// TASK/ATTEMPT, as listed.
-        #[arg(value_parser = rescue)]
-        name: String,
+        #[arg(value_parser = rescue, required_unless_present = "older_than")]
+        name: Option<String>,
+        /// All that were saved longer ago than this, as 2160h.
+        #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "name")]
+        older_than: Option<Duration>,
         /// Do it without asking.
         #[arg(short, long)]
         yes: bool,
@@ -77,7 +85,7 @@ impl Rescue {
             Some(What::Show { name }) => {
                 let shown = client.show_rescue(&name).await?;
                 let text = String::from_utf8_lossy(&shown);
-                let lines: Vec<String> = text.lines().map(printable).collect();
+                let lines: Vec<String> = text.lines().map(printable_line).collect();
                 print::out(&(lines.join("\n") + "\n"))?;
             }
             Some(What::Restore { name, branch }) => {
@@ -87,8 +95,12 @@ impl Rescue {
                     "look at it: git switch {branch}; take it over: git cherry-pick {branch}"
                 ));
             }
-            Some(What::Drop { name, yes }) => {
-                return drop_one(&client, &name, (yes, context)).await;
+            Some(What::Drop { name, older_than, yes }) => {
+                let names = match older_than {
+                    Some(age) => client.rescues_older_than(age).await?,
+                    None => name.into_iter().collect(),
+                };
+                return drop_all(&client, &names, (yes, context)).await;
             }
         }
         Ok(Code::Success.into())
@@ -123,19 +135,27 @@ async fn list(client: &Client, context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn drop_one(client: &Client, name: &str, (yes, context): (bool, &Context)) -> Done {
+async fn drop_all(client: &Client, names: &[String], (yes, context): (bool, &Context)) -> Done {
+    let all = names.join(", ");
+    if names.is_empty() {
+        say::out("nothing is so old")?;
+        return Ok(Code::Success.into());
+    }
     if !yes {
         if !context.interactive {
-            let what = format!("rescue {name} was not dropped: nobody can be asked here");
+            let what = format!("rescue {all} was not dropped: nobody can be asked here");
             return Err(Failure::new(what).hint("pass --yes"));
         }
-        if !say::ask(&format!("Drop {name} for good?"))? {
+        if !say::ask(&format!("Drop {all} for good?"))? {
             say::out("nothing was changed")?;
             return Ok(ExitCode::FAILURE);
         }
     }
-    let commit = client.drop_rescue(name).await?;
-    say::out(format!("rescue/{name}  dropped"))?;
-    context.note(&format!("until git collects it, it can be had back: git branch NAME {commit}"));
+    for name in names {
+        let commit = client.drop_rescue(name).await?;
+        say::out(format!("rescue/{name}  dropped"))?;
+        context
+            .note(&format!("until git collects it, it can be had back: git branch NAME {commit}"));
+    }
     Ok(Code::Success.into())
 }

@@ -159,7 +159,7 @@ impl Client {
         Ok(last.unwrap_or_default())
     }
 
-    async fn take_guard(&self) -> Result<Guard, RunError> {
+    pub(super) async fn take_guard(&self) -> Result<Guard, RunError> {
         let holder = Holder { pid: std::process::id(), since: clock::now() };
         let mut tries = 0;
         loop {

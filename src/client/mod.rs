@@ -4,10 +4,12 @@
 mod again;
 mod agent_hook;
 mod audit;
+mod backup;
 mod beyond;
 mod brief;
 mod check;
 mod claim;
+mod conflicts;
 mod control;
 mod decision;
 pub mod demo;
@@ -16,6 +18,7 @@ mod doctor;
 mod edit;
 mod errand;
 mod forecast;
+mod history;
 mod hold;
 mod hook;
 mod hooks;
@@ -32,18 +35,21 @@ mod workplace;
 
 pub use agent_hook::{AgentAnswer, AgentCall, AgentEvent, judge_agent};
 pub use audit::{Audit, Finding as AuditFinding};
+pub use backup::{About, Backup, Fate, IfThere, Restoration, Restored};
 pub use brief::{Brief, RULES};
 pub use check::{Checked, Version};
 pub use claim::{
     FileFreed, FileLock, FileTaken, Freed, Obstacle, Release, Taken, Which, draw_secret,
     person_called,
 };
+pub use conflicts::{Clash, ClashState, Commit as NamedCommit, Conflicts, Place, Way};
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use decision::Decided;
-pub use diff::{Change, Difference, Field, What};
+pub use diff::{BranchDifference, Change, Difference, Field, FileCount, TaskBranch, What};
 pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};
+pub use history::{Life, Moment, MomentSource};
 pub use hold::{Because, Drained, Lift};
 pub use hook::{
     BYPASS, HookCall, Objection, Refused, Ruling, judge_hook, judge_paths, passes_at_once,

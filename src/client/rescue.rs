@@ -2,14 +2,16 @@
 //! touches no work tree; nothing is dropped that was not named.
 
 use super::{Client, Error};
+use crate::api::event::{Event, EventKind};
 use crate::api::name::{BranchName, CommitId};
 use crate::git::Moved;
 use crate::process::clock;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use std::time::Duration;
 
 /// The refs that hold rescued work.
-const RESCUES: &str = "refs/reconciler/rescue/";
+pub(super) const RESCUES: &str = "refs/reconciler/rescue/";
 
 /// All rescued work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,14 +85,34 @@ impl Client {
         }
     }
 
-    /// Drops rescued work, as it is now.
+    /// Returns the names of what was saved longer ago than this.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn rescues_older_than(&self, age: Duration) -> Result<Vec<String>, Error> {
+        let Rescues { now, all } = self.rescues().await?;
+        let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+        let is_old = |one: &Rescue| now.duration_since(one.saved_at) > age;
+        Ok(all.into_iter().filter(is_old).map(|one| one.name).collect())
+    }
+
+    /// Drops rescued work, as it is now; the journal tells who did, and its commit.
     ///
     /// # Errors
     /// [`Error::Refused`] when there is none of this name, or it changed meanwhile.
     pub async fn drop_rescue(&self, name: &str) -> Result<CommitId, Error> {
         let commit = self.rescue(name).await?;
         match self.repository.delete(&format!("{RESCUES}{name}"), &commit).await? {
-            Moved::Done | Moved::AlreadySo => Ok(commit),
+            Moved::Done | Moved::AlreadySo => {
+                let message =
+                    format!("rescue {name}, commit {commit}, by {}", self.speaker().await);
+                let (time, reason) = (clock::now(), "RescueDropped".to_owned());
+                let object = format!("task/{}", name.split('/').next().unwrap_or(name));
+                let event = Event { time, object, kind: EventKind::Normal, reason, message };
+                // It is history: an event is worth no failure.
+                self.records().append(&event).ok();
+                Ok(commit)
+            }
             Moved::Lost { .. } => Err(Error::Refused {
                 what: format!("rescue {name} is another by now"),
                 help: "look at it: reconciler rescue list".to_owned(),

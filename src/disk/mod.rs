@@ -3,11 +3,13 @@
 
 mod publish;
 mod unseen;
+mod whole;
 
 pub use publish::{
     Published, create, nameless, replace, replace_from, replace_unsynced, sync_folder_of,
 };
 pub use unseen::make_ignored_folder;
+pub use whole::{Replaces, files_below, publish_whole, scratch};
 
 use crate::fault;
 use std::fs::{DirBuilder, File};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The variable that arms a process: `WHO:KIND:K:FILE`. `WHO` is `run`, `shim` or `claim`, `K` the ordinal of
-/// a point, `FILE` where every point passed is written. A fault fires once for each `FILE`: at the
+/// The variable that arms a process: `WHO:KIND:K:FILE`. `WHO` is `run`, `shim`, `claim`, `backup` or
+/// `restore`, `K` the ordinal of a point, `FILE` where every point passed is written. A fault fires once for each `FILE`: at the
 /// first point from the `K`th on that its kind fits.
 pub const VARIABLE: &str = "RECONCILER_FAULT";
 

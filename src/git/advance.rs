@@ -48,21 +48,10 @@ impl Repository {
         if !self.is_ancestor(from, to).await? {
             return Err(Error::unreadable(&name, format!("{to} does not contain its tip")));
         }
-        let mut work_tree = self.checked_out_at(branch).await?;
-        // git counts the HEAD of a bare repository as a checkout.
-        if let Some(path) = work_tree.as_ref().filter(|_| self.is_bare())
-            && self.entry_of(path)?.is_none()
-        {
-            work_tree = None;
-        }
-        // Of a work tree whose git directory is elsewhere, git knows only that.
-        if work_tree.as_ref() == Some(&self.common_dir) {
-            let Some(place) = self.work_tree.clone() else {
-                let said = "git does not say where that is: run the loop in it".to_owned();
-                return Ok(Advanced::InTheWay { work_tree: self.common_dir.clone(), said });
-            };
-            work_tree = Some(place);
-        }
+        let work_tree = match self.checkout_of(branch).await? {
+            Ok(work_tree) => work_tree,
+            Err(in_the_way) => return Ok(in_the_way),
+        };
         let Some(work_tree) = work_tree else {
             return Ok(match self.update(&name, to, from).await? {
                 Moved::Done | Moved::AlreadySo => Advanced::Done,
@@ -80,11 +69,57 @@ impl Repository {
         if now.as_ref() != Some(from) {
             return Ok(Advanced::Moved);
         }
-        let said = [answer.stderr, answer.stdout].concat();
-        let said =
-            String::from_utf8_lossy(&said).lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        let said = said(&[answer.stderr, answer.stdout]);
         Ok(Advanced::InTheWay { work_tree, said })
     }
+
+    /// Returns what is in the way of moving a branch forward, if it is checked out: to be asked before
+    /// a step that cannot be taken back. Nothing is changed but what git remembers of file times.
+    ///
+    /// # Errors
+    /// When git cannot tell where the branch is checked out.
+    pub async fn in_the_way(
+        &self,
+        branch: &BranchName,
+        (from, to): (&CommitId, &CommitId),
+    ) -> Result<Option<Advanced>, Error> {
+        let work_tree = match self.checkout_of(branch).await? {
+            Ok(None) => return Ok(None),
+            Ok(Some(work_tree)) => work_tree,
+            Err(in_the_way) => return Ok(Some(in_the_way)),
+        };
+        let git = || self.write_at(Place::Directory(&work_tree), LONG_DEADLINE);
+        drop(git()?.args(["update-index", "-q", "--refresh"]).output().await?);
+        let dry = git()?.args(["read-tree", "--dry-run", "-m", "-u", from.as_str(), to.as_str()]);
+        let answer = dry.output().await?;
+        let said = said(&[answer.stderr, answer.stdout]);
+        Ok((!answer.status.success()).then_some(Advanced::InTheWay { work_tree, said }))
+    }
+
+    /// Returns where a branch is checked out, or that it is where nobody can say.
+    async fn checkout_of(
+        &self,
+        branch: &BranchName,
+    ) -> Result<Result<Option<PathBuf>, Advanced>, Error> {
+        let Some(path) = self.checked_out_at(branch).await? else { return Ok(Ok(None)) };
+        // git counts the HEAD of a bare repository as a checkout.
+        if self.is_bare() && self.entry_of(&path)?.is_none() {
+            return Ok(Ok(None));
+        }
+        // Of a work tree whose git directory is elsewhere, git knows only that.
+        if path != self.common_dir {
+            return Ok(Ok(Some(path)));
+        }
+        let said = "git does not say where that is: run the loop in it".to_owned();
+        let unknown = Advanced::InTheWay { work_tree: path, said };
+        Ok(self.work_tree.clone().map(Some).ok_or(unknown))
+    }
+}
+
+fn said(outputs: &[Vec<u8>]) -> String {
+    let text = outputs.concat();
+    let text = String::from_utf8_lossy(&text);
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -106,6 +141,9 @@ mod tests {
         let (scratch, main, from, to) = ahead().await;
         write(&scratch.root().join(".gitignore"), "mine\n");
         write(&scratch.root().join("untracked"), "mine\n");
+        write(&scratch.root().join("b.txt"), "edited, and in nobody's way\n");
+        assert_eq!(scratch.repository.in_the_way(&main, (&from, &to)).await.unwrap(), None);
+        assert_eq!(read(&scratch.root().join("a.txt")), "one\n", "it is only asked");
         assert_eq!(scratch.repository.advance(&main, &from, &to).await.unwrap(), Advanced::Done);
         assert_eq!(scratch.id("main").await, to);
         assert_eq!(read(&scratch.root().join("a.txt")), "two\n");
@@ -124,6 +162,8 @@ mod tests {
             let in_the_way = matches!(&advanced, Advanced::InTheWay { work_tree, said }
                 if work_tree == scratch.root() && said.contains(file));
             assert!(in_the_way, "{advanced:?}");
+            let asked = scratch.repository.in_the_way(&main, (&from, &to)).await.unwrap();
+            assert!(matches!(asked, Some(Advanced::InTheWay { .. })), "{asked:?}");
             assert_eq!(scratch.id("main").await, from);
             assert_eq!(read(&scratch.root().join(file)), text);
         }

@@ -35,8 +35,19 @@ pub enum Built {
     },
     /// All that the branch has is there already.
     Nothing,
-    /// Both sides changed the same lines of these files.
-    Conflict(Vec<String>),
+    /// Both sides changed the same lines.
+    Conflict(Clash),
+}
+
+/// What two sides that changed the same lines come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash {
+    /// The files.
+    pub paths: Vec<String>,
+    /// The tree with what both sides say, marked in these files.
+    pub tree: String,
+    /// The commit of the branch that clashes, where one after the other is put onto the target.
+    pub commit: Option<CommitId>,
 }
 
 /// A commit of the branch.
@@ -48,8 +59,8 @@ struct Picked {
     message: String,
 }
 
-/// A tree that was merged, or the files in conflict.
-type Merged = Result<String, Vec<String>>;
+/// A tree that was merged, or what clashes.
+type Merged = Result<String, Clash>;
 
 impl Repository {
     /// Builds what a branch would be moved to. A branch that holds merges is put there as one commit,
@@ -73,7 +84,7 @@ impl Repository {
         let commit = match built {
             Ok(commit) if commit == *work.onto => return Ok(Built::Nothing),
             Ok(commit) => commit,
-            Err(paths) => return Ok(Built::Conflict(paths)),
+            Err(clash) => return Ok(Built::Conflict(clash)),
         };
         let changed = self.landed(&format!("{}..{commit}", work.onto)).await?;
         let mut paths: Vec<String> = changed.into_iter().flat_map(|one| one.paths).collect();
@@ -87,7 +98,7 @@ impl Repository {
         &self,
         work: &Work<'_>,
         commits: &[Picked],
-    ) -> Result<Result<CommitId, Vec<String>>, Error> {
+    ) -> Result<Result<CommitId, Clash>, Error> {
         let mut at = work.onto.clone();
         let mut tree = self.tree_of(&at).await?;
         for one in commits {
@@ -99,7 +110,7 @@ impl Repository {
             }
             let merged = match self.picked_onto(one, (&at, &tree)).await? {
                 Ok(merged) => merged,
-                Err(paths) => return Ok(Err(paths)),
+                Err(clash) => return Ok(Err(Clash { commit: Some(one.id.clone()), ..clash })),
             };
             if merged == tree {
                 continue;
@@ -137,10 +148,10 @@ impl Repository {
         work: &Work<'_>,
         commits: &[Picked],
         parents: &[&CommitId],
-    ) -> Result<Result<CommitId, Vec<String>>, Error> {
+    ) -> Result<Result<CommitId, Clash>, Error> {
         let tree = match self.merge_trees(work.onto, work.tip).await? {
             Ok(tree) => tree,
-            Err(paths) => return Ok(Err(paths)),
+            Err(clash) => return Ok(Err(clash)),
         };
         if tree == self.tree_of(work.onto).await? {
             return Ok(Ok(work.onto.clone()));
@@ -183,8 +194,9 @@ impl Repository {
         let tree = names.next().map(|name| String::from_utf8_lossy(name).into_owned());
         match (answer.status.code(), tree) {
             (Some(0), Some(tree)) => Ok(Ok(tree)),
-            (Some(1), Some(_)) => {
-                Ok(Err(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()))
+            (Some(1), Some(tree)) => {
+                let paths = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+                Ok(Err(Clash { paths, tree, commit: None }))
             }
             _ => {
                 let said = String::from_utf8_lossy(&answer.stderr).trim().to_owned();
@@ -279,6 +291,13 @@ mod tests {
         }
     }
 
+    fn clash_of(built: Built) -> Clash {
+        match built {
+            Built::Conflict(clash) => clash,
+            Built::Nothing | Built::Candidate { .. } => panic!("{built:?}"),
+        }
+    }
+
     #[tokio::test]
     async fn commits_are_put_onto_the_target_one_by_one_with_author_and_trailer() {
         let scratch = beside(("b.txt", "main\n"), [("c.txt", "1\n"), ("c.txt", "2\n")]).await;
@@ -301,8 +320,12 @@ mod tests {
     async fn what_conflicts_names_its_files_and_changes_nothing() {
         let scratch = beside(("a.txt", "main\n"), [("c.txt", "1\n"), ("a.txt", "task\n")]).await;
         let before = scratch.git(&["for-each-ref"]).await;
-        for method in [Method::Rebase, Method::Squash, Method::Merge] {
-            assert_eq!(build(&scratch, method).await, Built::Conflict(vec!["a.txt".to_owned()]));
+        let second = scratch.id("task").await;
+        for (method, commit) in
+            [(Method::Rebase, Some(second)), (Method::Squash, None), (Method::Merge, None)]
+        {
+            let clash = clash_of(build(&scratch, method).await);
+            assert_eq!((clash.paths, clash.commit), (vec!["a.txt".to_owned()], commit));
         }
         assert_eq!(scratch.git(&["for-each-ref"]).await, before);
         assert_eq!(scratch.git(&["status", "--porcelain"]).await, "");

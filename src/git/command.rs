@@ -55,12 +55,20 @@ pub(super) enum Place<'a> {
 impl Repository {
     /// Prepares a command that reads, on the repository.
     pub(super) fn read(&self) -> Call {
-        read_at(self.place())
+        self.in_scratch(read_at(self.place()))
     }
 
     /// Prepares a command that writes, on the repository.
     pub(super) fn write(&self) -> Result<Call, Error> {
-        self.write_at(self.place(), DEADLINE)
+        Ok(self.in_scratch(self.write_at(self.place(), DEADLINE)?))
+    }
+
+    /// Lets a command write its objects where a trial keeps them, if this is one.
+    fn in_scratch(&self, call: Call) -> Call {
+        match &self.scratch {
+            Some(scratch) => call.env("GIT_OBJECT_DIRECTORY", scratch.path()),
+            None => call,
+        }
     }
 
     /// Prepares a command that writes and holds the guard meanwhile; give it no input.
@@ -79,6 +87,12 @@ impl Repository {
 /// Prepares a command that needs no repository.
 pub(super) fn plain() -> Call {
     quiet(DEADLINE)
+}
+
+/// Prepares a command that writes, or reads all there is, in a repository of our own making where
+/// nobody else works: it may be given input.
+pub(super) fn write_apart(place: Place<'_>) -> Call {
+    at(quiet(LONG_DEADLINE), place).env("GIT_NO_LAZY_FETCH", "1").effect()
 }
 
 /// Prepares a command that reads as git told a hook to: the repository, the index and the settings

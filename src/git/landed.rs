@@ -20,9 +20,26 @@ pub struct Landed {
     pub author: String,
     /// The first line of its message.
     pub subject: String,
+    /// The task whose work it is, when it says so.
+    pub task: Option<String>,
     /// The paths it changed, both sides of a rename among them; of a merge, those that are as on
     /// neither side.
     pub paths: Vec<String>,
+}
+
+/// What git is asked to say of a commit.
+const SAID: &str =
+    "%H%x00%ct%x00%an%x00%s%x00%(trailers:key=Reconciler-Task,valueonly,separator=%x20)";
+
+/// A commit that changed a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileVersion {
+    /// The commit; its paths are left out.
+    pub commit: Landed,
+    /// The blob of the file before; `None` when it was not there.
+    pub before: Option<String>,
+    /// The blob of the file after; `None` when it was removed.
+    pub after: Option<String>,
 }
 
 impl Repository {
@@ -31,11 +48,54 @@ impl Repository {
     /// # Errors
     /// When they mean none that is here.
     pub async fn landed(&self, range: &str) -> Result<Vec<Landed>, Error> {
-        let format = format!("--format={MARK}%H%x00%ct%x00%an%x00%s");
-        let call = self.read().args(["log", "-z", "--reverse", "--no-renames", "--cc"]);
+        self.log(range, &["--reverse"], &[]).await
+    }
+
+    /// Returns the newest commits of a range that changed any of these paths, newest first.
+    ///
+    /// # Errors
+    /// When the range means none that is here.
+    pub async fn landed_in(
+        &self,
+        range: &str,
+        paths: &[String],
+        limit: usize,
+    ) -> Result<Vec<Landed>, Error> {
+        self.log(range, &[&format!("--max-count={limit}")], paths).await
+    }
+
+    /// Returns the commits of a range that bear the trailer of a task, oldest first.
+    ///
+    /// # Errors
+    /// When the range means none that is here.
+    pub async fn landed_for(&self, range: &str, task: &str) -> Result<Vec<Landed>, Error> {
+        let grep = format!("--grep=^Reconciler-Task: {task}$");
+        self.log(range, &["--reverse", &grep], &[]).await
+    }
+
+    /// Returns the commits that changed a file, oldest first, along the history that made it what it is.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub async fn file_history(&self, name: &str, path: &str) -> Result<Vec<FileVersion>, Error> {
+        let format = format!("--format={MARK}{SAID}");
+        let raw = ["log", "-z", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--root"];
+        let call = self.read().env("GIT_LITERAL_PATHSPECS", "1").args(raw);
+        let call = call.args(["--diff-merges=first-parent", &format, name, "--", path]);
+        let answer = call.run().await?;
+        let text = String::from_utf8_lossy(&answer);
+        let commits = text.split(MARK).filter(|one| !one.is_empty());
+        let unclear = || Error::unreadable(path, "what git says of its history is not understood");
+        commits.map(|one| file_version(one).ok_or_else(unclear)).collect()
+    }
+
+    async fn log(&self, range: &str, how: &[&str], paths: &[String]) -> Result<Vec<Landed>, Error> {
+        let format = format!("--format={MARK}{SAID}");
+        let call = self.read().env("GIT_LITERAL_PATHSPECS", "1");
+        let call = call.args(["log", "-z", "--no-renames", "--cc"]).args(how);
         let call =
             call.args(["--name-only", "--no-ext-diff", &format, "--end-of-options", range, "--"]);
-        let answer = call.run().await.map_err(|error| match error.status() {
+        let answer = call.args(paths).run().await.map_err(|error| match error.status() {
             Some(_) => Error::unreadable(range, error.stderr()),
             None => error.into(),
         })?;
@@ -102,10 +162,21 @@ fn landed(text: &str) -> Option<Landed> {
     let id = CommitId::try_from(parts.next()?.to_owned()).ok()?;
     let at = Timestamp::from_second(parts.next()?.parse().ok()?).ok()?;
     let (author, subject) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let task = Some(parts.next()?.trim().to_owned()).filter(|task| !task.is_empty());
     // An empty line parts what is said of the commit from its paths.
     let paths = parts.map(|path| path.trim_start_matches('\n')).filter(|path| !path.is_empty());
     let paths = paths.map(ToOwned::to_owned).collect();
-    Some(Landed { id, at, author, subject, paths })
+    Some(Landed { id, at, author, subject, task, paths })
+}
+
+/// Reads a commit and `:MODE MODE OLD NEW STATUS`, see git-diff-tree(1).
+fn file_version(text: &str) -> Option<FileVersion> {
+    let commit = landed(text)?;
+    let raw = commit.paths.iter().find(|one| one.starts_with(':'))?;
+    let mut words = raw.split_ascii_whitespace().skip(2).map(str::to_owned);
+    let mut blob = || Some(words.next()?).filter(|id| id.contains(|digit| digit != '0'));
+    let (before, after) = (blob(), blob());
+    Some(FileVersion { commit: Landed { paths: Vec::new(), ..commit }, before, after })
 }
 
 #[cfg(test)]
@@ -126,6 +197,26 @@ mod tests {
         assert_eq!(found.last().unwrap().id, scratch.id("HEAD").await);
         assert_eq!(scratch.repository.landed("HEAD~3..HEAD~2").await.unwrap_or_default(), []);
         scratch.repository.landed("nothing..HEAD").await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn commits_are_found_by_their_paths_and_by_their_task_and_a_file_tells_its_versions() {
+        let scratch = Scratch::new().await;
+        let first = scratch.commit(&[("[b]", "1")]).await;
+        scratch.git(&["commit", "-q", "--allow-empty", "-m", "t\n\nReconciler-Task: login"]).await;
+        scratch.git(&["rm", "-q", "[b]"]).await;
+        scratch.git(&["commit", "-q", "-m", "away"]).await;
+        let paths = ["[b]".to_owned()];
+        let found = scratch.repository.landed_in("HEAD", &paths, 9).await.unwrap();
+        let subjects: Vec<&str> = found.iter().map(|one| one.subject.as_str()).collect();
+        assert_eq!(subjects, ["away", "more"]);
+        let found = scratch.repository.landed_for("HEAD", "login").await.unwrap();
+        assert_eq!((found.len(), found[0].task.as_deref()), (1, Some("login")));
+        assert!(scratch.repository.landed_for("HEAD", "log").await.unwrap().is_empty());
+        let versions = scratch.repository.file_history("HEAD", "[b]").await.unwrap();
+        let [made, removed] = versions.as_slice() else { panic!("{versions:?}") };
+        assert_eq!((&made.commit.id, &made.before, made.after.is_some()), (&first, &None, true));
+        assert_eq!((&removed.before, &removed.after), (&made.after, &None));
     }
 
     #[tokio::test]

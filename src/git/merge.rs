@@ -1,12 +1,14 @@
 //! Merges that are only tried: what a branch changed, and in which files two of them conflict. No
 //! ref, no work tree and no object of the repository is written.
 
-use super::{Error, Repository, command};
+use super::{Clash, Error, Repository, command};
 use crate::api::name::CommitId;
 use crate::process::spawn::{self, Call};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
 
 /// How many merges one command tries: it has its deadline for all of them.
 const AT_ONCE: usize = 32;
@@ -15,6 +17,20 @@ const PARALLEL: usize = 4;
 
 /// What became of a merge that was tried: the files in conflict, or why it could not be tried.
 pub type Tried = Result<Vec<String>, String>;
+
+/// The largest file whose conflicts are shown, in bytes.
+const SHOWN_MAX: u64 = 4 << 20;
+
+/// Lines in conflict, as git marks them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The file.
+    pub path: String,
+    /// The line of the merged file at which they begin, counted from 1.
+    pub line: usize,
+    /// The lines, from `<<<<<<<` to `>>>>>>>`.
+    pub text: Vec<String>,
+}
 
 impl Repository {
     /// Returns the paths that each of these branches changed since it left a commit, both sides of a
@@ -49,16 +65,47 @@ impl Repository {
     /// # Errors
     /// When git cannot be asked.
     pub async fn try_merges(&self, pairs: &[(CommitId, CommitId)]) -> Result<Vec<Tried>, Error> {
-        // What a merge writes goes there, and goes away with it.
+        let scratch = self.objects_beside()?;
+        let tried = pairs.chunks(AT_ONCE).map(|pairs| self.try_some(pairs, scratch.path()));
+        let tried: Vec<Vec<Tried>> = stream::iter(tried).buffered(PARALLEL).try_collect().await?;
+        Ok(tried.into_iter().flatten().collect())
+    }
+
+    /// Returns the same repository, where all that is written goes away with it: no ref may be moved
+    /// there.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub fn for_trial(&self) -> Result<Self, Error> {
+        Ok(Self { scratch: Some(Arc::new(self.objects_beside()?)), ..self.clone() })
+    }
+
+    /// Makes a folder for objects beside those of the repository. What is written goes there, and goes
+    /// away with it.
+    fn objects_beside(&self) -> Result<TempDir, Error> {
         let scratch = tempfile::tempdir().map_err(|why| Error::unreadable("a folder", why))?;
         let fail = |why| Error::unreadable("the objects of merges that are tried", why);
         let info = scratch.path().join("info");
         std::fs::create_dir(&info).map_err(fail)?;
         let objects = format!("{}\n", self.common_dir.join("objects").display());
         std::fs::write(info.join("alternates"), objects).map_err(fail)?;
-        let tried = pairs.chunks(AT_ONCE).map(|pairs| self.try_some(pairs, scratch.path()));
-        let tried: Vec<Vec<Tried>> = stream::iter(tried).buffered(PARALLEL).try_collect().await?;
-        Ok(tried.into_iter().flatten().collect())
+        Ok(scratch)
+    }
+
+    /// Returns the lines in conflict of a clash, as git marked them; a file without marks, as one that
+    /// the other side removed, has none. It was found in the same trial.
+    ///
+    /// # Errors
+    /// When what was merged cannot be read.
+    pub async fn marked(&self, clash: &Clash) -> Result<Vec<Marked>, Error> {
+        let paths = clash.paths.iter().filter(|path| !path.contains('\n'));
+        let paths: Vec<&String> = paths.collect();
+        let names: Vec<String> =
+            paths.iter().map(|path| format!("{}:{path}", clash.tree)).collect();
+        let files = self.reader().blobs(&names, SHOWN_MAX).await?;
+        let readable =
+            paths.into_iter().zip(files).filter_map(|(path, file)| Some((path, file.ok()?)));
+        Ok(readable.flat_map(|(path, file)| marks(path, &file)).collect())
     }
 
     async fn try_some(
@@ -110,6 +157,23 @@ fn refused(error: spawn::Error) -> Result<String, Error> {
 fn names(answer: &[u8]) -> impl Iterator<Item = String> {
     let names = answer.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     names.map(|name| String::from_utf8_lossy(name).into_owned())
+}
+
+/// Finds the lines between marks.
+fn marks(path: &str, file: &[u8]) -> Vec<Marked> {
+    let (mut found, mut open): (Vec<Marked>, Option<Marked>) = (Vec::new(), None);
+    for (line, text) in (1..).zip(String::from_utf8_lossy(file).lines()) {
+        if text.starts_with("<<<<<<< ") {
+            open = Some(Marked { path: path.to_owned(), line, text: Vec::new() });
+        }
+        if let Some(marked) = &mut open {
+            marked.text.push(text.to_owned());
+        }
+        if text.starts_with(">>>>>>> ") {
+            found.extend(open.take());
+        }
+    }
+    found
 }
 
 /// Reads what `--stdin` answers: for each pair whether it is clean, a tree, the files, an empty name.

@@ -2,6 +2,8 @@
 //! compare-and-swap. It never prunes, and never touches a worktree without our mark.
 
 mod advance;
+mod branch;
+mod bundle;
 mod candidate;
 mod case;
 mod command;
@@ -10,12 +12,15 @@ mod hook;
 mod init;
 mod landed;
 mod merge;
+mod nested;
 mod object;
 mod refs;
+mod remote;
 mod repair;
 mod rescue;
 mod rescued;
 mod retire;
+mod room;
 mod spare;
 mod stale;
 mod table;
@@ -30,11 +35,13 @@ mod tests;
 mod worktree;
 
 pub use advance::Advanced;
-pub use candidate::{Built, CANDIDATES, Work};
+pub use branch::FileChange;
+pub use bundle::Files;
+pub use candidate::{Built, CANDIDATES, Clash, Work};
 pub use commit::Staged;
 pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
-pub use landed::Landed;
-pub use merge::Tried;
+pub use landed::{FileVersion, Landed};
+pub use merge::{Marked, Tried};
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
 pub use refs::Moved;
 pub use rescue::{Saved, Unsaved};
@@ -54,6 +61,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// So often a change of settings is tried while somebody else writes them, with this pause.
 const CONFIG_TRIES: u32 = 100;
@@ -125,9 +133,32 @@ pub enum Error {
         /// The work.
         what: String,
     },
+    /// What is in no commit is more than the disk has room for.
+    #[error(
+        "{} has {needed} MB in files that git does not know, and the disk has room for {free} MB: \
+         make room, or have git ignore what need not be saved", path.display()
+    )]
+    NoRoom {
+        /// The worktree.
+        path: PathBuf,
+        /// The size of the files, in megabytes.
+        needed: u64,
+        /// What is free, in megabytes.
+        free: u64,
+    },
     /// A worktree that was to let go of its branch still has it.
     #[error("{} is still on its branch, although git said that it was let go of", .0.display())]
     OnBranch(PathBuf),
+    /// A remote did not take a branch.
+    #[error("{branch} was not pushed to {remote}; git says: {said}")]
+    NotPushed {
+        /// Which.
+        branch: crate::api::name::BranchName,
+        /// To where.
+        remote: crate::api::name::RemoteName,
+        /// All that git and the remote said.
+        said: String,
+    },
     /// git or a hook of the user refused a commit.
     #[error("{path} was not committed:\n{said}")]
     CommitRefused {
@@ -200,6 +231,8 @@ pub struct Repository {
     object_format: ObjectFormat,
     by_library: bool,
     guard: Option<Arc<File>>,
+    /// Where objects are written, when none of the repository is to be.
+    scratch: Option<Arc<TempDir>>,
 }
 
 impl Repository {
@@ -222,9 +255,17 @@ impl Repository {
         let common_dir = main.common_dir.clone();
         let by_library = object::library_opens(common_dir.clone()).await;
         let (is_bare, object_format) = (main.is_bare, main.object_format);
-        let guard = None;
-        let mut found =
-            Self { common_dir, root, work_tree: None, is_bare, object_format, by_library, guard };
+        let (work_tree, guard, scratch) = (None, None, None);
+        let mut found = Self {
+            common_dir,
+            root,
+            work_tree,
+            is_bare,
+            object_format,
+            by_library,
+            guard,
+            scratch,
+        };
         if !linked && !is_bare && found.root == found.common_dir {
             found.work_tree = found.work_tree_of(start).await?;
         }

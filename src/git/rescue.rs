@@ -39,6 +39,8 @@ pub struct Unsaved {
     pub in_branch: bool,
     /// The operation that was begun and not finished.
     pub in_progress: Option<&'static str>,
+    /// What a rebase or merge that is not finished put aside when it began.
+    pub autostash: Option<CommitId>,
     /// Repositories inside it: what is in them is in no tree here.
     pub nested: Vec<PathBuf>,
     /// Whether it has files that git ignores: they are in no tree.
@@ -49,7 +51,7 @@ impl Unsaved {
     /// Returns whether branches hold everything that git does not ignore, nested repositories left
     /// aside.
     pub fn is_nothing(&self) -> bool {
-        self.clean && self.in_branch && self.in_progress.is_none()
+        self.clean && self.in_branch && self.in_progress.is_none() && self.autostash.is_none()
     }
 
     /// Returns what there is that no branch holds and git does not ignore; `None` when that is
@@ -66,6 +68,7 @@ impl Unsaved {
             (!self.clean).then(|| "changes in no commit".to_owned()),
             (!self.in_branch).then(|| "commits in no branch".to_owned()),
             self.in_progress.map(|what| format!("a {what} in progress")),
+            self.autostash.as_ref().map(|_| "changes that it put aside".to_owned()),
         ];
         what.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -80,6 +83,16 @@ pub struct Saved {
     pub commit: CommitId,
     /// Whether the ref was made now; else it held the work already.
     pub is_new: bool,
+}
+
+/// Returns the commit of what an operation that is not finished put aside; no ref names it.
+fn autostash_in(git_dir: &Path) -> Result<Option<CommitId>, Error> {
+    for file in ["rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH"] {
+        let Some(line) = disk::read(&git_dir.join(file), disk::RECORD_MAX)? else { continue };
+        let id = CommitId::try_from(text(&line));
+        return id.map(Some).map_err(|why| Error::unreadable(file, why));
+    }
+    Ok(None)
 }
 
 /// Returns the names that a rescue may have got: `name`, or `name-2` and so on.
@@ -119,15 +132,17 @@ impl Repository {
             None => (tree == self.empty_tree().await?, true),
         };
         let in_progress = self.operation_in(worktree, &git_dir).await?;
-        Ok(Unsaved { head, tree, clean, in_branch, in_progress, nested, ignored })
+        let autostash = autostash_in(&git_dir)?;
+        Ok(Unsaved { head, tree, clean, in_branch, in_progress, autostash, nested, ignored })
     }
 
     /// Saves what [`Self::unsaved`] finds as a commit on top of HEAD, at the ref `name`, or
-    /// `name-2` and so on if that holds something else. Returns `None` when branches hold
-    /// everything. Called again, it finds what it saved.
+    /// `name-2` and so on if that holds something else; beside it what a rebase put aside, at
+    /// `name.autostash`, and what repositories inside have that is nowhere else, at `name.1` and so on.
+    /// Returns `None` when all is saved without. Called again, it finds what it saved.
     ///
     /// # Errors
-    /// When the work could not be read, or it is not certain that the ref holds it.
+    /// When the work could not be read, or it is not certain that the refs hold it.
     pub async fn rescue(
         &self,
         worktree: &Path,
@@ -135,57 +150,139 @@ impl Repository {
         message: &str,
     ) -> Result<Option<Saved>, Error> {
         let unsaved = self.unsaved(worktree).await?;
-        if unsaved.is_nothing() {
-            return Ok(None);
-        }
-        let mut made = None;
-        for reference in names(name) {
-            if self.reader().resolve(&reference).await?.is_none() {
-                let commit = match made.take() {
-                    Some(commit) => commit,
-                    None => self.commit(&unsaved, message).await?,
-                };
-                // Whatever came of it, the next lines look at what the ref holds.
-                match self.create(&reference, &commit).await? {
-                    Moved::Done | Moved::AlreadySo | Moved::Lost { .. } => made = Some(commit),
-                }
-            }
-            if let Some(commit) = self.holds(&reference, &unsaved).await? {
-                let is_new = made.is_some_and(|made| made == commit);
-                return Ok(Some(Saved { reference, commit, is_new }));
-            }
-            if self.reader().resolve(&reference).await?.is_none() {
-                let what = format!("git said that it made {reference}, and there is none");
-                return Err(Error::Unsaved { path: worktree.to_owned(), what });
-            }
-        }
-        Err(Error::Unsaved { path: worktree.to_owned(), what: format!("{name} is taken") })
+        Box::pin(self.keep(&unsaved, worktree, (name, message))).await
     }
 
-    /// Returns the commit of a ref if it has exactly this work: the tree, on top of the HEAD.
-    pub(super) async fn holds(
+    /// Does what [`Self::rescue`] does into a repository apart that has all objects of this one: here
+    /// no ref is made.
+    ///
+    /// # Errors
+    /// Those of [`Self::rescue`].
+    pub async fn rescue_into(
+        &self,
+        apart: &Self,
+        worktree: &Path,
+        name: &str,
+        message: &str,
+    ) -> Result<(), Error> {
+        let unsaved = self.unsaved(worktree).await?;
+        Box::pin(apart.keep(&unsaved, worktree, (name, message))).await.map(drop)
+    }
+
+    async fn keep(
+        &self,
+        unsaved: &Unsaved,
+        worktree: &Path,
+        (name, message): (&str, &str),
+    ) -> Result<Option<Saved>, Error> {
+        let mut saved = Vec::new();
+        if !unsaved.is_nothing() {
+            let parents: Vec<CommitId> = unsaved.head.iter().cloned().collect();
+            saved.push(self.save(name, (&unsaved.tree, &parents), message).await?);
+        }
+        if let Some(stash) = &unsaved.autostash {
+            saved.push(self.save_commit(&format!("{name}.autostash"), stash).await?);
+        }
+        if !unsaved.nested.is_empty() {
+            let nested = (worktree, unsaved.nested.as_slice());
+            saved.extend(Box::pin(self.rescue_nested(nested, name, message)).await?);
+        }
+        let is_new = saved.iter().any(|one| one.is_new);
+        Ok(saved.into_iter().next().map(|first| Saved { is_new, ..first }))
+    }
+
+    /// Saves a tree on top of commits at a free name, unless one of the names holds just that.
+    async fn save(
+        &self,
+        name: &str,
+        (tree, parents): (&str, &[CommitId]),
+        message: &str,
+    ) -> Result<Saved, Error> {
+        if let Some(saved) = self.saved_as(name, tree, parents).await? {
+            return Ok(saved);
+        }
+        let commit = self.commit_tree(tree, parents, message).await?;
+        self.save_commit(name, &commit).await
+    }
+
+    /// Returns where exactly this is saved already.
+    pub(super) async fn saved_as(
+        &self,
+        name: &str,
+        tree: &str,
+        parents: &[CommitId],
+    ) -> Result<Option<Saved>, Error> {
+        for reference in names(name) {
+            if let Some(commit) = self.holds(&reference, tree, parents).await? {
+                return Ok(Some(Saved { reference, commit, is_new: false }));
+            }
+            if self.reader().resolve(&reference).await?.is_none() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Names a commit by the first free name, unless one of the names is its already.
+    ///
+    /// # Errors
+    /// When it is not certain that a ref has it.
+    pub async fn save_commit(&self, name: &str, commit: &CommitId) -> Result<Saved, Error> {
+        for reference in names(name) {
+            let is_new = match self.create(&reference, commit).await? {
+                Moved::Done => true,
+                Moved::AlreadySo => false,
+                Moved::Lost { .. } => continue,
+            };
+            // Whatever git said, only what the ref holds is saved.
+            if self.reader().resolve(&reference).await?.as_ref() != Some(commit) {
+                let what = format!("git said that it made {reference}, and it is not so");
+                return Err(Error::unreadable(name, what));
+            }
+            return Ok(Saved { reference, commit: commit.clone(), is_new });
+        }
+        Err(Error::unreadable(name, "all its names are taken"))
+    }
+
+    /// Returns whether a ref has exactly this work: the tree, on top of the HEAD.
+    pub(super) async fn holds_all(
         &self,
         reference: &str,
         unsaved: &Unsaved,
+    ) -> Result<bool, Error> {
+        let parents: Vec<CommitId> = unsaved.head.iter().cloned().collect();
+        Ok(self.holds(reference, &unsaved.tree, &parents).await?.is_some())
+    }
+
+    /// Returns the commit of a ref if it is exactly this tree on top of these commits.
+    pub(super) async fn holds(
+        &self,
+        reference: &str,
+        tree: &str,
+        parents: &[CommitId],
     ) -> Result<Option<CommitId>, Error> {
         let Some(commit) = self.reader().resolve(reference).await? else { return Ok(None) };
         let ask = [format!("{commit}^{{tree}}"), format!("{commit}^@")];
         let answer = text(&self.read().arg("rev-parse").args(ask).run().await?);
-        let head = unsaved.head.as_ref().map(CommitId::as_str);
-        let expected: Vec<&str> = std::iter::once(unsaved.tree.as_str()).chain(head).collect();
-        Ok((answer.lines().collect::<Vec<_>>() == expected).then_some(commit))
+        let expected = std::iter::once(tree).chain(parents.iter().map(CommitId::as_str));
+        Ok(answer.lines().eq(expected).then_some(commit))
     }
 
-    async fn commit(&self, unsaved: &Unsaved, message: &str) -> Result<CommitId, Error> {
+    pub(super) async fn commit_tree(
+        &self,
+        tree: &str,
+        parents: &[CommitId],
+        message: &str,
+    ) -> Result<CommitId, Error> {
         let mut call = self.write()?;
         for role in ["AUTHOR", "COMMITTER"] {
             call = call
                 .env(&format!("GIT_{role}_NAME"), "reconciler")
                 .env(&format!("GIT_{role}_EMAIL"), "reconciler@localhost");
         }
-        call = call.args(["commit-tree", &unsaved.tree, "-m", message]);
-        if let Some(head) = &unsaved.head {
-            call = call.args(["-p", head.as_str()]);
+        call = call.args(["commit-tree", tree, "-m", message]);
+        for parent in parents {
+            call = call.args(["-p", parent.as_str()]);
         }
         let id = text(&call.run().await?);
         CommitId::try_from(id).map_err(|why| Error::unreadable("the rescue commit", why))
@@ -289,6 +386,9 @@ impl Look<'_> {
             // Else a tracked file that is ignored as well would be left out.
             self.call(&QUIET)?.args(["read-tree", head.as_str()]).run().await?;
         }
+        let others = ["ls-files", "-o", "--exclude-standard", "-z"];
+        let others = self.call(&QUIET)?.args(others).run().await?;
+        super::room::check(self.worktree, &others, &self.repository.common_dir)?;
         let mut call = self.call(&QUIET)?.args(["add", "--ignore-errors", "-A"]);
         if self.is_sparse()? {
             // What a sparse checkout leaves out is not deleted, and what lies outside of it counts.

@@ -120,11 +120,16 @@ impl Repository {
         if unsaved.is_nothing() {
             return Ok(());
         }
+        if let Some(stash) = &unsaved.autostash
+            && !self.is_held(stash, &["refs/reconciler/rescue", "refs/stash"]).await?
+        {
+            return Err(Error::Unsaved { path: path.to_owned(), what: unsaved.describe() });
+        }
         for reference in rescue.into_iter().flat_map(rescue::names) {
             if self.reader().resolve(&reference).await?.is_none() {
                 break;
             }
-            if self.holds(&reference, unsaved).await?.is_some() {
+            if self.holds_all(&reference, unsaved).await? {
                 return Ok(());
             }
         }

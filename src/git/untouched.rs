@@ -7,6 +7,7 @@ use super::rescue::Unsaved;
 use super::worktree::{place_of, read_line, real};
 use super::{Error, Repository};
 use crate::api::name::CommitId;
+use crate::disk;
 use git2::{Index, IndexEntry, ObjectType, Oid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
@@ -39,7 +40,8 @@ impl Repository {
         // HEAD is a branch: what it has committed, that branch holds.
         let head = read_line(&entry.dir.join("HEAD"))?.unwrap_or_default();
         let on_branch = head.starts_with(b"ref: refs/heads/") && !head.ends_with(b"/.invalid");
-        if !on_branch || self.operation_in(worktree, &entry.dir).await?.is_some() {
+        let put_aside = || disk::is_there(&entry.dir.join("MERGE_AUTOSTASH"));
+        if !on_branch || self.operation_in(worktree, &entry.dir).await?.is_some() || put_aside()? {
             return Ok(None);
         }
         let (root, dir) = (worktree.to_owned(), entry.dir.clone());
@@ -63,6 +65,7 @@ impl Repository {
             clean: true,
             in_branch: true,
             in_progress: None,
+            autostash: None,
             nested: Vec::new(),
             ignored,
         }))

@@ -4,7 +4,7 @@
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopReason, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::landing::Obstacle;
-use crate::api::name::{BranchName, CommitId, Owner, Seat, TaskName};
+use crate::api::name::{BranchName, CommitId, Owner, RemoteName, Seat, TaskName};
 use crate::api::policy::Method;
 use jiff::Timestamp;
 use std::fmt;
@@ -157,6 +157,8 @@ pub enum Action {
     BuildCandidates {
         /// The branch, and the tip that it was seen at.
         target: (BranchName, CommitId),
+        /// The remote whose branch of that name it follows.
+        remote: Option<RemoteName>,
         /// What the first is put onto: that tip, or the candidate before it.
         onto: CommitId,
         /// What becomes of the commits.
@@ -180,11 +182,13 @@ pub enum Action {
         /// Why.
         why: Obstacle,
     },
-    /// Moves the target branch forward to a candidate, if it is still where it was seen, and records
-    /// that all that is in it has landed.
+    /// Moves the target branch forward to a candidate, if it is still where it was seen, at the remote
+    /// first and then here, and records that all that is in it has landed.
     Land {
         /// The branch, and the tip that it was seen at.
         target: (BranchName, CommitId),
+        /// The remote that it is pushed to.
+        remote: Option<RemoteName>,
         /// The candidate.
         commit: CommitId,
         /// The attempts whose work it holds, each with the generation of its task's claim.

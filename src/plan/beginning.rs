@@ -3,7 +3,8 @@
 
 use super::{Scene, landing, spawn};
 use crate::api::attempt::{Attempt, AttemptId, Beginning, Exit, ExitReason, TaskRecord};
-use crate::api::name::{AgentName, Seat};
+use crate::api::landing::Obstacle;
+use crate::api::name::{AgentName, Seat, TaskName};
 use crate::api::task::TaskSpec;
 use crate::api::worker::SessionOf;
 use crate::plan::desired::run_hash;
@@ -35,7 +36,8 @@ pub(super) fn of(
     let end = refused.as_ref().or(end);
     if can_resume(scene, seat, (attempt, end)) && attempt.run_hash == run_hash(spec) {
         let conversation = conversation(last, attempt);
-        let to_land = end.map(|exit| &exit.reason).and_then(|why| to_land(scene, why));
+        let to_land =
+            end.map(|exit| &exit.reason).and_then(|why| to_land(scene, &record.task, why));
         let history = to_land.or_else(|| open(last)).unwrap_or_default();
         return Beginning { conversation, resumes: true, history, ..fresh };
     }
@@ -45,7 +47,7 @@ pub(super) fn of(
          what it did not commit is still in this directory: look at both before you begin.",
         id.number, last.number,
     );
-    let to_land = end.and_then(|exit| to_land(scene, &exit.reason));
+    let to_land = end.and_then(|exit| to_land(scene, &record.task, &exit.reason));
     let more = to_land.into_iter().chain(open(last));
     history = [history].into_iter().chain(more).collect::<Vec<_>>().join("\n\n");
     Beginning { history, ..fresh }
@@ -61,14 +63,19 @@ fn open(last: &AttemptSighting) -> Option<String> {
 }
 
 /// Returns what is to be done about work that could not land.
-fn to_land(scene: Scene<'_>, end: &ExitReason) -> Option<String> {
+fn to_land(scene: Scene<'_>, task: &TaskName, end: &ExitReason) -> Option<String> {
     let ExitReason::NotLanded { message } = end else { return None };
     let target = landing::target(scene.desired)?;
-    Some(format!(
+    let mut told = format!(
         "What was done could not be merged into {target}: {message}. Mend that on this branch: begin \
          with `git rebase {target}`, resolve what conflicts so that both sides keep what they meant, \
          see that everything works, and commit."
-    ))
+    );
+    if Obstacle::is_conflict(message) {
+        let more = " shows the lines, and the commits that changed them.";
+        told = format!("{told} `reconciler conflicts {task}`{more}");
+    }
+    Some(told)
 }
 
 /// Returns what the first attempt of a task begins with. On a seat that keeps its session it goes on

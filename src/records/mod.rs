@@ -2,6 +2,7 @@
 //! decides nothing, and a record it cannot understand is damage, never absence.
 
 mod attempts;
+mod backup;
 mod file;
 mod handover;
 mod holds;

@@ -324,8 +324,8 @@ impl Stage {
     }
 
     pub(crate) fn close(&self, task: &str, number: u32) -> Action {
-        let exit =
-            Exit { started_at: None, ended_at: time(9), reason: ExitReason::Lost, class: None };
+        let (started_at, reason) = (Some(time(8)), ExitReason::Lost);
+        let exit = Exit { started_at, ended_at: time(9), reason, class: None };
         Action::CloseAttempt { attempt: self.attempt_id(task, number), exit }
     }
 

@@ -86,6 +86,12 @@ pub(crate) fn an_attempt_is_closed_beside_what_outlives_it(on: &Stage) {
     let id = on.running("alpha");
     on.deed(&Deed::KillShim(id));
     on.sees("attempt alpha#1: lost, outlived");
+    // An old look may show it before it began.
+    let mut never_started = on.close("alpha", 1);
+    if let Action::CloseAttempt { exit, .. } = &mut never_started {
+        exit.started_at = None;
+    }
+    on.act(&never_started, Refused);
     on.act(&on.close("alpha", 1), Done);
     on.sees("attempt alpha#1: ended: vanished without an exit record");
 }

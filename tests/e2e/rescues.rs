@@ -9,13 +9,16 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// The tasks: each leaves its work in another way.
-const TASKS: [&str; 5] = ["plain", "detached", "abandoned", "rebase", "merge"];
+const TASKS: [&str; 7] =
+    ["plain", "detached", "abandoned", "rebase", "merge", "aside", "submodule"];
 
 /// Something that must not be lost.
 #[derive(Debug)]
 enum Work {
     /// A file with these bytes, in a rescue ref.
     Saved(&'static str, Vec<u8>),
+    /// A file with these bytes in a repository inside, in a rescue ref of that one.
+    Inside(&'static str, Vec<u8>),
     /// A file with these bytes, which no tree of this repository can hold, in the trash.
     Trashed(&'static str, Vec<u8>),
     /// These bytes in the index alone, in the trash.
@@ -89,6 +92,15 @@ impl Place<'_> {
                 assert!(marked.starts_with(b"<<<<<<<"));
                 self.works.push(Work::Saved("clash.txt", marked));
             }
+            "aside" => {
+                self.commit("clash.txt", "ours\n");
+                self.save("tracked.txt", b"put aside\r\n");
+                let path = self.path.to_str().unwrap();
+                let rebase = ["-C", path, "rebase", "-q", "--autostash", "side"];
+                assert_eq!(self.env.try_git(&rebase), None);
+                assert_eq!(fs::read(self.path.join("tracked.txt")).unwrap(), b"first\n");
+            }
+            "submodule" => self.submodule(),
             _ => {
                 self.commit("clash.txt", "ours\n");
                 let path = self.path.to_str().unwrap();
@@ -130,6 +142,8 @@ impl Place<'_> {
         let mut trashed = vec![("secret.ignored", "ignored")];
         self.git(&["init", "-q", "nested"]);
         trashed.extend([("nested/inner.txt", "committed"), ("nested/loose.txt", "not")]);
+        self.works.push(Work::Inside("nested/inner.txt", b"committed".to_vec()));
+        self.works.push(Work::Inside("nested/loose.txt", b"not".to_vec()));
         for (file, text) in trashed {
             self.write(file, text.as_bytes());
             self.works.push(Work::Trashed(file, text.as_bytes().to_vec()));
@@ -138,6 +152,25 @@ impl Place<'_> {
         let nested = nested.to_str().unwrap();
         self.env.git(&["-C", nested, "add", "inner.txt"]);
         self.env.git(&["-C", nested, "commit", "-q", "--no-verify", "-m", "inner"]);
+        self.works.push(Work::Commit(self.env.git(&["-C", nested, "rev-parse", "HEAD"])));
+    }
+
+    /// Work in a submodule: edited, not tracked, and committed on two branches of its own.
+    fn submodule(&mut self) {
+        self.git(&["-c", "protocol.file.allow=always", "submodule", "-q", "update", "--init"]);
+        let inner = self.path.join("lib");
+        let inner = inner.to_str().unwrap();
+        for branch in ["left", "right"] {
+            self.env.git(&["-C", inner, "checkout", "-q", "-b", branch]);
+            let message = ["commit", "-q", "--allow-empty", "--no-verify", "-m", branch];
+            self.env.git(&[&["-C", inner], &message[..]].concat());
+            self.works.push(Work::Commit(self.env.git(&["-C", inner, "rev-parse", "HEAD"])));
+            self.env.git(&["-C", inner, "checkout", "-q", "--detach", "origin/main"]);
+        }
+        self.write("lib/lib.txt", b"edited\r\n");
+        self.works.push(Work::Inside("lib/lib.txt", b"edited\r\n".to_vec()));
+        self.write("lib/new.txt", b"\0new");
+        self.works.push(Work::Inside("lib/new.txt", b"\0new".to_vec()));
     }
 }
 
@@ -161,18 +194,30 @@ fn world(method: &str) -> TestEnvironment {
     for file in ["assumed.txt", "skipped.txt", "run.sh", "clash.txt"] {
         fs::write(env.path(file), "first\n").unwrap();
     }
+    with_submodule(&env);
     env.commit("files");
     env.git(&["checkout", "-q", "-b", "side"]);
     fs::write(env.path("clash.txt"), "theirs\n").unwrap();
     env.commit("theirs");
     env.git(&["checkout", "-q", "main"]);
-    env.write_object("workers/codegen", "Worker", &json!({"agent": "shell", "replicas": 5}));
+    env.write_object("workers/codegen", "Worker", &json!({"agent": "shell", "replicas": 7}));
     env.write_object("policy", "Policy", &json!({"merge": {"method": method}}));
     for task in TASKS {
         env.write_task(task, &env.waiting(task));
     }
     env.commit("tasks");
     env
+}
+
+/// Adds a submodule at `lib`.
+fn with_submodule(env: &TestEnvironment) {
+    let lib = env.base().join("lib");
+    let lib = lib.to_str().unwrap();
+    env.git(&["init", "-q", lib]);
+    fs::write(Path::new(lib).join("lib.txt"), "first\n").unwrap();
+    env.git(&["-C", lib, "add", "-A"]);
+    env.git(&["-C", lib, "commit", "-q", "-m", "lib"]);
+    env.git(&["-c", "protocol.file.allow=always", "submodule", "-q", "add", lib, "lib"]);
 }
 
 fn delete_all(env: &TestEnvironment) {
@@ -211,11 +256,24 @@ fn assert_kept(env: &TestEnvironment, made: &[(&str, Vec<Work>)]) {
     }
 }
 
+/// Asserts that a person has it back by the verbs alone.
+fn assert_restored(env: &TestEnvironment, rescue: &str, file: &str, bytes: &[u8]) {
+    let said = env.reconciler(&["rescue", "restore", rescue]).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let branch = format!("rescue/{}", rescue.replace('/', "-"));
+    let there = shown(env, Path::new("."), &format!("{branch}:{file}"));
+    assert_eq!(there.as_deref(), Some(bytes), "{rescue}");
+}
+
 fn is_kept(env: &TestEnvironment, work: &Work, (rescues, trash): (&[&str], &[PathBuf])) -> bool {
     let refs = |ask: &dyn Fn(&str) -> bool| rescues.iter().any(|one| ask(one));
     let trashed = |ask: &dyn Fn(&Path) -> bool| trash.iter().any(|one| ask(one));
     match work {
         Work::Saved(file, bytes) => refs(&|one| {
+            shown(env, Path::new("."), &format!("{one}:{file}")).as_ref() == Some(bytes)
+        }),
+        Work::Inside(path, bytes) => refs(&|one| {
+            let (_, file) = path.split_once('/').unwrap();
             shown(env, Path::new("."), &format!("{one}:{file}")).as_ref() == Some(bytes)
         }),
         Work::Trashed(file, bytes) => {
@@ -257,6 +315,10 @@ fn what_deleted_tasks_did_not_save_is_kept() {
     delete_all(&env);
     wait_until_all_left(&env);
     assert_kept(&env, &made);
+    assert_restored(&env, "plain/1.1", "loose.txt", b"not");
+    assert_restored(&env, "aside/1.autostash", "tracked.txt", b"put aside\r\n");
+    assert_restored(&env, "submodule/1.1", "lib.txt", b"edited\r\n");
+    assert_restored(&env, "submodule/1.1", "new.txt", b"\0new");
 }
 
 #[test]
@@ -304,7 +366,7 @@ fn what_worktrees_without_a_record_hold_is_kept() {
 fn what_is_not_saved_moves_with_a_task_to_another_worker() {
     let env = world("none");
     let (_running, made) = at_work(&env);
-    env.write_object("workers/second", "Worker", &json!({"agent": "shell", "replicas": 5}));
+    env.write_object("workers/second", "Worker", &json!({"agent": "shell", "replicas": 7}));
     env.commit("second");
     let drained = env.reconciler(&["drain", "codegen", "--grace", "1s"]).output().unwrap();
     assert!(drained.status.success(), "{drained:?}");
@@ -333,8 +395,12 @@ fn a_full_disk_removes_nothing_and_all_is_kept_when_there_is_room() {
     for (task, works) in &made {
         assert!(is_there(&env.worktree(task)), "{task} went unsaved");
         for work in works {
+            if let Work::Inside(file, bytes) | Work::Trashed(file, bytes) = work {
+                assert_eq!(&fs::read(env.worktree(task).join(file)).unwrap(), bytes, "{file}");
+            }
             if let Work::Saved(file, _) = work {
-                assert!(is_there(&env.worktree(task).join(file)), "{task}: {file}");
+                let there = is_there(&env.worktree(task).join(file)) || *task == "aside";
+                assert!(there, "{task}: {file}");
             }
         }
     }

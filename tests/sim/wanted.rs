@@ -73,7 +73,11 @@ fn worker(replicas: u64, at_once: u64) -> Value {
 /// Draws what is wanted at the beginning.
 pub(crate) fn first(rng: &mut Rng) -> Desired {
     let worker = worker(1 + rng.below(3), 1 + rng.below(2));
-    let mut merge = json!({ "batch": 1 + rng.below(3), "parallel": 1 + rng.below(2) });
+    let batch = 1 + rng.below(3);
+    let mut merge = json!({ "batch": batch, "parallel": 1 + rng.below(2) });
+    if batch == 3 {
+        merge["remote"] = json!("origin");
+    }
     if rng.one_in(2) {
         merge["verify"] = json!("make check");
     }

@@ -116,6 +116,25 @@ fn nothing_is_dropped_unasked_and_what_was_dropped_can_be_had_back() {
 }
 
 #[test]
+fn what_is_older_than_said_is_dropped_together_and_the_journal_tells_it() {
+    let scene = with_rescues();
+    let young = scene.run(&["rescue", "drop", "--older-than", "1h", "--yes"]).ok();
+    assert!(young.contains("nothing is so old"), "{young}");
+    let tree = scene.git(&["rev-parse", "main^{tree}"]);
+    let mut old = scene.program("git");
+    let old = old.args(["commit-tree", &tree, "-m", "old"]);
+    let old = old.env("GIT_COMMITTER_DATE", "2020-01-01T00:00:00Z").output().unwrap();
+    let old = crate::scene::said(old).ok();
+    scene.git(&["update-ref", "refs/reconciler/rescue/login/9", old.trim()]);
+    let unasked = scene.run(&["rescue", "drop", "--older-than", "2160h"]).fails(1);
+    assert!(unasked.contains("login/9 was not dropped"), "{unasked}");
+    scene.run(&["rescue", "drop", "--older-than", "2160h", "--yes"]).ok();
+    assert_eq!(scene.run(&["rescue", "-o", "name"]).ok(), "login/1\nlogin/1-2\ntoken/3\n");
+    let told = scene.run(&["events"]).ok();
+    assert!(told.contains("RescueDropped") && told.contains(old.trim()), "{told}");
+}
+
+#[test]
 fn describe_of_a_done_task_names_the_verb_that_shows_its_saved_work() {
     let scene = Scene::prepared();
     let command = "echo rest > rest.txt";

@@ -193,6 +193,7 @@ impl Client {
             Grant::Renewed(claim) | Grant::New(claim) => claim,
         };
         put(&turn, &mut claim, Some(forced(&asked.seat, reason)))?;
+        self.tell_worktree(&claim)?;
         self.note_force(&asked.task, &other.seat.to_string(), (&asked.seat, reason))?;
         self.finish(turn).await?;
         Ok(Taken::Claimed { claim })
@@ -290,15 +291,34 @@ impl Client {
             Grant::Refused(conflicts) => return Ok(refused(conflicts)),
             Grant::Renewed(claim) => {
                 turn.publish(&claim)?;
+                self.tell_worktree(&claim)?;
                 Taken::Renewed { claim }
             }
             Grant::New(mut claim) => {
                 put(&turn, &mut claim, reason)?;
+                self.tell_worktree(&claim)?;
                 Taken::Claimed { claim }
             }
         };
         self.finish(turn).await?;
         Ok(taken)
+    }
+
+    /// Tells the worktree of a task the generation of its claim, so that its person can commit there at
+    /// once. Where an attempt may live, that would go by it as well: then the loop tells it in time.
+    fn tell_worktree(&self, claim: &Claim) -> Result<(), Error> {
+        let owner = claim.owner();
+        let attempts = self.records().attempts_of(&owner)?;
+        if attempts.iter().any(|one| !matches!(one.exit, Some(Ok(_)))) {
+            return Ok(());
+        }
+        let linked = self.repository.linked()?;
+        match linked.into_iter().find(|one| one.owner.as_ref() == Some(&owner)) {
+            Some(one) => {
+                Ok(self.repository.note_generation(&one.path, &owner, claim.generation)?)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Ends a turn in which something was changed: it is recorded, with whatever a command before us

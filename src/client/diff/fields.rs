@@ -73,6 +73,13 @@ fn value<S: Serialize>(entry: &Entry<S>) -> Value {
     json!({ "spec": spec, "metadata": { "labels": entry.labels } })
 }
 
+/// Returns the fields in which two values differ.
+pub(in crate::client) fn differences(old: &Value, new: &Value) -> Vec<Field> {
+    let mut found = Vec::new();
+    compare("", old, new, &mut found);
+    found
+}
+
 /// Compares two values. Lists of another length are compared whole.
 fn compare(pointer: &str, old: &Value, new: &Value, found: &mut Vec<Field>) {
     match (old, new) {

@@ -1,9 +1,12 @@
 //! Diff: what committing the work tree would do. The planner is asked twice, with the applied
 //! objects and with the draft, on the same look at the world; what differs is told.
 
+mod branch;
 mod fields;
 
+pub use branch::{BranchDifference, FileCount, TaskBranch};
 pub use fields::Field;
+pub(super) use fields::differences;
 
 use super::{Client, Error};
 use crate::api::attempt::StopReason;

@@ -109,7 +109,7 @@ pub fn attempts_of(snapshot: &Snapshot, task: &TaskName) -> Vec<AttemptView> {
 }
 
 /// Returns what is known of the landing of a task as it is now.
-pub(super) fn landing_of(task: &TaskSighting) -> Option<&Landing> {
+pub(in crate::client) fn landing_of(task: &TaskSighting) -> Option<&Landing> {
     let record = task.record.as_ref().ok()?;
     task.landing.as_ref()?.as_ref().ok().filter(|one| one.uid == record.uid)
 }

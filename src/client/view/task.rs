@@ -8,6 +8,7 @@ use crate::api::Kind;
 use crate::api::attempt::ExitReason;
 use crate::api::claim::Claim;
 use crate::api::condition::Condition;
+use crate::api::landing::Obstacle;
 use crate::api::name::TaskName;
 use crate::api::report::Progress;
 use crate::api::task::{TaskSpec, TaskState};
@@ -100,10 +101,11 @@ impl TaskStatus {
         plain(&self.state.to_string()) == word || plain(&self.reason.to_string()) == word
     }
 
-    /// Returns whether its last attempt did its work, and that could not land.
-    fn could_not_land(&self) -> bool {
-        let last = self.attempts.iter().rfind(|one| one.verifies.is_none());
-        last.is_some_and(|one| matches!(one.result, Some(ExitReason::NotLanded { .. })))
+    /// Returns why its last attempt, which did its work, could not land.
+    fn could_not_land(&self) -> Option<&str> {
+        let last = self.attempts.iter().rfind(|one| one.verifies.is_none())?;
+        let Some(ExitReason::NotLanded { message }) = &last.result else { return None };
+        Some(message)
     }
 
     /// Returns the next command of a person who wants to see or end the trouble of a task.
@@ -112,7 +114,10 @@ impl TaskStatus {
             return "reconciler check".to_owned();
         }
         match self.reason {
-            Reason::AttemptsUsedUp if self.could_not_land() => {
+            Reason::AttemptsUsedUp if self.could_not_land().is_some_and(Obstacle::is_conflict) => {
+                format!("reconciler conflicts {name}")
+            }
+            Reason::AttemptsUsedUp if self.could_not_land().is_some() => {
                 format!("reconciler merge retry {name}, when its branch is mended")
             }
             Reason::AttemptsUsedUp

@@ -19,7 +19,7 @@ use std::path::Path;
 pub(super) fn broken(case: Case<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for (at, action) in case.plan.actions.iter().enumerate() {
-        let why = if let Action::Land { target, commit, landed } = action {
+        let why = if let Action::Land { target, commit, landed, .. } = action {
             lands(case, target, (commit, landed)).err()
         } else if let Action::BuildCandidates { target, works, .. } = action {
             let is_done = works

@@ -115,6 +115,7 @@ impl<'a> Queue<'a> {
         };
         Some(Action::BuildCandidates {
             target: self.target.clone(),
+            remote: self.merge.remote.clone(),
             onto: before.unwrap_or(&self.target.1).clone(),
             method: self.merge.method,
             works: stale.iter().map(work).collect(),
@@ -293,7 +294,8 @@ impl<'a> Queue<'a> {
         };
         let landed: Option<Vec<_>> = landed.iter().map(|one| generation(rows, one)).collect();
         let Some(landed) = landed else { return };
-        push(rows, last, Action::Land { target: self.target.clone(), commit, landed });
+        let (target, remote) = (self.target.clone(), self.merge.remote.clone());
+        push(rows, last, Action::Land { target, remote, commit, landed });
     }
 
     fn place(&self, member: &Member<'a>, ahead: usize) -> String {

@@ -119,7 +119,17 @@ fn first_sight<'a>(scene: Scene<'a>, facts: &Facts<'a>, report: TaskReport) -> S
                 branch: record.branch.clone(),
                 ..report
             };
-            let actions = vec![Action::Register(record.clone())];
+            let mut actions = vec![Action::Register(record.clone())];
+            // What bears the mark that it takes up, and runs no attempt, is in nobody's use.
+            let left = |one: &&&Session| {
+                one.owner.as_ref() == Some(&record.owner()) && one.attempt.is_none()
+            };
+            actions.extend(
+                facts.found.sessions.iter().filter(left).map(|one| Action::KillSession {
+                    session: one.id.clone(),
+                    owner: record.owner(),
+                }),
+            );
             if let Some(claim) = person {
                 return person::holds(scene, (spec, claim), report, actions);
             }

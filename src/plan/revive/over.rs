@@ -29,6 +29,16 @@ impl<'a> Life<'a, '_> {
                 return Settled { actions, ..damaged(report, earlier.number, why) };
             }
         }
+        // The last that is no verification says what was done.
+        let is_work = |one: &&AttemptSighting| {
+            one.attempt.as_ref().is_ok_and(|attempt| attempt.verifies.is_none())
+        };
+        let of_work = self.attempts.iter().rev().take_while(|one| !is_work(one));
+        for after in of_work {
+            if let Err(why) = &after.attempt {
+                return Settled { actions, ..damaged(report, after.number, why) };
+            }
+        }
         let Sighting::Known(_) = &self.scene.observed.sessions else {
             return Settled {
                 actions,
@@ -85,6 +95,14 @@ impl<'a> Life<'a, '_> {
             number,
         });
         if verdict == Verdict::Succeeded {
+            if closing.is_some() {
+                // Others may start because of this end: it is recorded first.
+                report.state = TaskState::InProgress;
+                return Settled {
+                    actions,
+                    ..wait(report, Reason::Ending, "it is done".to_owned())
+                };
+            }
             return self.done((spec, last), report, actions);
         }
         Settled { actions, report, next }
@@ -145,8 +163,13 @@ impl<'a> Life<'a, '_> {
         let Some(completed_at) = claim.completed_at else {
             return person::holds(self.scene, (spec, claim), report, actions);
         };
-        let last = self.ended(spec, None).pop().map(|(_, exit)| exit.into_owned().reason);
-        if matches!(last, Some(ExitReason::Succeeded | ExitReason::NotLanded { .. })) {
+        // What could not land before, they mended; what they completed may not land either.
+        let is_recorded = |exit: &Exit| {
+            let is_theirs = exit.ended_at == completed_at;
+            exit.reason == ExitReason::Succeeded
+                || is_theirs && matches!(exit.reason, ExitReason::NotLanded { .. })
+        };
+        if self.ended(spec, None).last().is_some_and(|(_, exit)| is_recorded(exit)) {
             return self.judge(spec, report, (actions, None));
         }
         let id = AttemptId { owner: self.owner(), number: self.next_number() };

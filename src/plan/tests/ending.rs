@@ -177,8 +177,8 @@ fn the_last_word_of_a_worker_whose_shim_could_not_record_it_stands() {
                 "no such API".clone_into(&mut last.said.summary);
             })
     };
-    lost(Outcome::Completed)
-        .says("login", "completed Succeeded: done; its work is on branch fix/login");
+    // Its end is recorded first, and nothing follows from it before.
+    lost(Outcome::Completed).says("login", "in_progress Ending: it is done");
     lost(Outcome::Failed { retryable: false }).says(
         "login",
         "failed AttemptsUsedUp: 1 of 1 attempts failed; the last one said that it failed: no such API",

@@ -237,7 +237,7 @@ fn what_is_verified_lands_with_all_that_is_before_it() {
     let policy = json!({ "merge": { "verify": "make check", "batch": 2 } });
     let scene = done(&["a", "b"], policy).built("a", 'a', '1').built("b", '1', '2');
     let plan = scene.verified("b", '2', ExitReason::Succeeded).plan();
-    let [Action::Land { commit, landed, target }] = plan.actions.as_slice() else {
+    let [Action::Land { commit, landed, target, .. }] = plan.actions.as_slice() else {
         panic!("{plan:?}")
     };
     assert_eq!((commit, target), (&id('2'), &(branch("main"), id('a'))));
@@ -351,7 +351,7 @@ impl Scene {
         let attempt = |task: &&str| (AttemptId { owner: Self::owner(task), number: 1 }, 4);
         let landed = tasks.iter().map(attempt).collect();
         let target = (branch("main"), id('a'));
-        let found = self.finds(Action::Land { target, commit: id(commit), landed });
+        let found = self.finds(Action::Land { target, remote: None, commit: id(commit), landed });
         let why = found.first().and_then(|one| one.split_once(", but ")).map(|(_, why)| why);
         why.unwrap_or("it may").to_owned()
     }
@@ -429,6 +429,7 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
     assert!(!built().finds(refuse("b")).is_empty(), "a may be guilty");
     let puts = |tip| Action::BuildCandidates {
         target: (branch("main"), id('a')),
+        remote: None,
         onto: id('a'),
         method: Method::Rebase,
         works: vec![Candidate {
@@ -450,4 +451,21 @@ fn the_law_knows_what_may_be_built_refused_and_verified() {
     };
     assert!(!verifying.finds(check_out(1)).is_empty(), "b is verified there");
     assert!(verifying.finds(check_out(2)).is_empty());
+}
+
+#[test]
+fn what_a_person_mended_after_a_conflict_is_put_onto_the_target_again() {
+    let refused = || done(&["login"], json!({})).lands("login", 'a', Stage::Refused);
+    let completed = |scene: Scene, ago| {
+        scene.with(|_, observed| {
+            let Sighting::Known(claims) = &mut observed.claims else { panic!("they are seen") };
+            let claim = claims.get_mut(&name("login")).unwrap().as_mut().unwrap();
+            claim.seat = "alice-1".to_owned().try_into().unwrap();
+            claim.worker_type = crate::api::worker::WorkerType::Human;
+            claim.completed_at = Some(at(NOW - ago));
+        })
+    };
+    completed(refused(), 0).plans(&["record that alice-1 completed it"]);
+    // Theirs conflicts as well: it was recorded, and is not recorded once more.
+    completed(refused(), 1).plans(&[]);
 }

@@ -5,7 +5,7 @@ use super::HostWorld;
 use super::perform::{Answer, refused};
 use crate::api::attempt::AttemptId;
 use crate::api::landing::{Landing, Obstacle, Stage};
-use crate::api::name::{BranchName, CommitId, Owner, TaskName};
+use crate::api::name::{BranchName, CommitId, Owner, RemoteName, TaskName};
 use crate::api::policy::Method;
 use crate::git::{Advanced, Built, CANDIDATES, Moved, Work};
 use crate::plan::action::Candidate;
@@ -15,19 +15,55 @@ use crate::process::clock;
 use crate::world::{ActionError, Outcome};
 use std::path::Path;
 
+/// What is said of a target that is not where the plan saw it.
+const MOVED_ON: &str = "the target has moved on";
+
+/// The branch that work lands on.
+#[derive(Clone, Copy)]
+pub(super) struct Destination<'a> {
+    pub(super) branch: &'a BranchName,
+    /// The tip that it was seen at.
+    pub(super) seen: &'a CommitId,
+    /// Where it is shared.
+    pub(super) remote: Option<&'a RemoteName>,
+}
+
+impl<'a> Destination<'a> {
+    pub(super) fn of(
+        (branch, seen): &'a (BranchName, CommitId),
+        remote: Option<&'a RemoteName>,
+    ) -> Self {
+        Self { branch, seen, remote }
+    }
+}
+
+/// How the target stands to its remote.
+enum Shared {
+    /// It has none.
+    Nowhere,
+    /// It has all that the remote has, which is there; `None` when there is no such branch yet.
+    At(Option<CommitId>),
+    /// It was behind, and has moved to where the remote is.
+    Followed,
+}
+
 impl HostWorld {
     pub(super) async fn build_candidates(
         &self,
-        (target, seen): (&BranchName, &CommitId),
+        target: Destination<'_>,
         onto: &CommitId,
         (method, works): (Method, &[Candidate]),
     ) -> Answer {
-        if self.repository.reader().resolve(&target.to_ref()).await?.as_ref() != Some(seen) {
-            return refused("the target has moved on");
+        let Destination { branch, seen, .. } = target;
+        if self.repository.reader().resolve(&branch.to_ref()).await?.as_ref() != Some(seen) {
+            return refused(MOVED_ON);
+        }
+        if let Shared::Followed = self.follow(target).await? {
+            return Ok(Outcome::Done);
         }
         let mut at = onto.clone();
         for (number, work) in works.iter().enumerate() {
-            match self.candidate((target, seen), &at, (method, work)).await {
+            match self.candidate((branch, seen), &at, (method, work)).await {
                 Ok(Some(commit)) => at = commit,
                 Ok(None) => {}
                 // Its own try, which is noted under its own name, comes next.
@@ -62,12 +98,12 @@ impl HostWorld {
             let work = Work { tip, onto, method, title, trailers: &trailers };
             match self.repository.build(&work).await? {
                 Built::Nothing => Stage::Nothing,
-                Built::Conflict(paths) if onto == seen => {
-                    let why = Obstacle::Conflict { paths, target: target.clone() };
+                Built::Conflict(clash) if onto == seen => {
+                    let why = Obstacle::Conflict { paths: clash.paths, target: target.clone() };
                     refused.insert(id.number, why.to_string());
                     Stage::Refused
                 }
-                Built::Conflict(paths) => Stage::Waiting { paths },
+                Built::Conflict(clash) => Stage::Waiting { paths: clash.paths },
                 Built::Candidate { commit, paths } => match self.refusals(&id.owner, &paths)? {
                     refusals if refusals.is_empty() => Stage::Candidate { commit },
                     refusals => {
@@ -146,6 +182,46 @@ impl HostWorld {
         Ok(found)
     }
 
+    /// Brings the target up to what others pushed.
+    async fn follow(&self, target: Destination<'_>) -> Result<Shared, ActionError> {
+        let Destination { branch, seen, remote } = target;
+        let Some(remote) = remote else { return Ok(Shared::Nowhere) };
+        let git = &self.repository;
+        let Some(theirs) = git.tip_at(remote, branch).await? else { return Ok(Shared::At(None)) };
+        if git.is_ancestor(&theirs, seen).await? {
+            return Ok(Shared::At(Some(theirs)));
+        }
+        if !git.is_ancestor(seen, &theirs).await? {
+            return Err(ActionError(format!(
+                "{branch} here and at {remote} have gone different ways: done work waits until you \
+                 bring them together, as by `git pull --rebase {remote} {branch}`"
+            )));
+        }
+        let followed = moved(branch, git.advance(branch, seen, &theirs).await?)?;
+        if followed { Ok(Shared::Followed) } else { Err(ActionError(MOVED_ON.to_owned())) }
+    }
+
+    /// Pushes a candidate to where the target is shared: there first, for it is there that others
+    /// could be faster.
+    async fn share(
+        &self,
+        target: Destination<'_>,
+        commit: &CommitId,
+    ) -> Result<Shared, ActionError> {
+        let shared = self.follow(target).await?;
+        let Destination { branch, seen, remote } = target;
+        let (Shared::At(theirs), Some(remote)) = (&shared, remote) else { return Ok(shared) };
+        if theirs.as_ref() == Some(commit) {
+            return Ok(shared);
+        }
+        // It could not be taken back.
+        if let Some(obstacle) = self.repository.in_the_way(branch, (seen, commit)).await? {
+            moved(branch, obstacle)?;
+        }
+        self.repository.push(remote, branch, (theirs.as_ref(), commit)).await?;
+        Ok(shared)
+    }
+
     fn landing_of(&self, owner: &Owner) -> Result<Option<Landing>, ActionError> {
         Ok(self.records.landing(&owner.task)?.filter(|one| one.uid == owner.uid))
     }
@@ -199,10 +275,11 @@ impl HostWorld {
 
     pub(super) async fn land(
         &self,
-        (target, seen): (&BranchName, &CommitId),
+        target: Destination<'_>,
         commit: &CommitId,
         landed: &[(AttemptId, u64)],
     ) -> Answer {
+        let Destination { branch, seen, .. } = target;
         for (id, generation) in landed {
             let held = self.ownership.claims().get(&id.owner.task).transpose();
             let held = held.map_err(ActionError)?;
@@ -210,16 +287,11 @@ impl HostWorld {
                 return refused("a claim is another by now");
             }
         }
-        match self.repository.advance(target, seen, commit).await? {
-            Advanced::Done | Advanced::AlreadySo => {}
-            Advanced::Moved => return refused("the target has moved on"),
-            Advanced::InTheWay { work_tree, said } => {
-                return Err(ActionError(format!(
-                    "{target} is checked out at {}, and what is not committed there is in the way: \
-                     commit, stash or remove it; git says: {said}",
-                    work_tree.display()
-                )));
-            }
+        if let Shared::Followed = self.share(target, commit).await? {
+            return refused(MOVED_ON);
+        }
+        if !moved(branch, self.repository.advance(branch, seen, commit).await?)? {
+            return refused(MOVED_ON);
         }
         for (id, _) in landed {
             let Some(mut landing) = self.landing_of(&id.owner)? else { continue };
@@ -232,5 +304,18 @@ impl HostWorld {
             }
         }
         Ok(Outcome::Done)
+    }
+}
+
+/// Returns whether a branch moved, or had moved; what is in its way is told to the person whose it is.
+fn moved(branch: &BranchName, advanced: Advanced) -> Result<bool, ActionError> {
+    match advanced {
+        Advanced::Done | Advanced::AlreadySo => Ok(true),
+        Advanced::Moved => Ok(false),
+        Advanced::InTheWay { work_tree, said } => Err(ActionError(format!(
+            "{branch} is checked out at {}, and what is not committed there is in the way: commit, \
+             stash or remove it; git says: {said}",
+            work_tree.display()
+        ))),
     }
 }

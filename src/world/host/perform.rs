@@ -2,6 +2,7 @@
 //! longer true.
 
 use super::HostWorld;
+use super::landing::Destination;
 use super::ownership::has_lapsed;
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ProcessId, StopReason, StopRequest, TaskRecord,
@@ -62,13 +63,14 @@ impl HostWorld {
             Action::Retire { owner, path, attempt, trash } => {
                 self.retire(owner, path, (*attempt, trash)).await
             }
-            Action::BuildCandidates { target, onto, method, works } => {
-                self.build_candidates((&target.0, &target.1), onto, (*method, works)).await
+            Action::BuildCandidates { target, remote, onto, method, works } => {
+                let target = Destination::of(target, remote.as_ref());
+                self.build_candidates(target, onto, (*method, works)).await
             }
             Action::CheckOut { place, commit, .. } => self.check_out(place, commit).await,
             Action::Refuse { attempt, why } => self.refuse(attempt, why).await,
-            Action::Land { target, commit, landed } => {
-                self.land((&target.0, &target.1), commit, landed).await
+            Action::Land { target, remote, commit, landed } => {
+                self.land(Destination::of(target, remote.as_ref()), commit, landed).await
             }
             Action::DropBranch { branch, contained_in, .. } => {
                 self.drop_branch(branch, contained_in).await
@@ -186,10 +188,13 @@ impl HostWorld {
     /// closed; here it is the other way round, so that one of the two sees the other.
     fn close(&self, id: &AttemptId, exit: &Exit) -> Answer {
         let Some(files) = self.records.attempt(id)? else { return refused("there is none") };
-        if let Some(shim) = files.shim.transpose()?
-            && identity::is_alive(&shim.process)?
-        {
-            return refused("its shim lives");
+        if let Some(shim) = files.shim.transpose()? {
+            if identity::is_alive(&shim.process)? {
+                return refused("its shim lives");
+            }
+            if exit.started_at.is_none() && files.exit.is_none() {
+                return refused("it was started by now");
+            }
         }
         match self.records.close(id, exit)? {
             Published::Existed => {

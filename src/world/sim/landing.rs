@@ -6,7 +6,7 @@ use super::{State, Work, failed, refused};
 use crate::api::attempt::{AttemptId, ExitReason};
 use crate::api::hash;
 use crate::api::landing::{Landing, Obstacle, Stage};
-use crate::api::name::{BranchName, CommitId, Owner};
+use crate::api::name::{BranchName, CommitId, Owner, RemoteName};
 use crate::plan::action::Candidate;
 use crate::plan::may_land;
 use crate::world::Outcome;
@@ -25,12 +25,15 @@ impl State {
 
     pub(super) fn build_candidates(
         &mut self,
-        (target, seen): (&BranchName, &CommitId),
+        (target, seen, remote): (&BranchName, &CommitId, Option<&RemoteName>),
         onto: &CommitId,
         works: &[Candidate],
     ) -> Answer {
         if self.desired.revision != *seen {
             return Ok(refused("the target has moved on"));
+        }
+        if remote.is_some() && self.follows() {
+            return Ok(Outcome::Done);
         }
         let mut at = onto.clone();
         for work in works {
@@ -116,7 +119,7 @@ impl State {
 
     pub(super) fn land(
         &mut self,
-        seen: &CommitId,
+        (seen, remote): (&CommitId, Option<&RemoteName>),
         commit: &CommitId,
         landed: &[(AttemptId, u64)],
     ) -> Answer {
@@ -133,10 +136,12 @@ impl State {
             if self.desired.revision != *seen {
                 return Ok(refused("the target has moved on"));
             }
-            let mut desired = (*self.desired).clone();
-            desired.revision = commit.clone();
-            self.desired = std::sync::Arc::new(desired);
-            self.main = all;
+            if remote.is_some()
+                && let Some(answer) = self.push(commit, &all)
+            {
+                return answer;
+            }
+            self.move_target(commit.clone(), &all);
         }
         for (id, _) in landed {
             if self.tears() {
@@ -150,6 +155,42 @@ impl State {
             }
         }
         Ok(Outcome::Done)
+    }
+
+    /// Pushes a candidate; returns what keeps it from landing here.
+    fn push(&mut self, commit: &CommitId, all: &BTreeSet<Work>) -> Option<Answer> {
+        if self.follows() {
+            return Some(Ok(refused("the target has moved on")));
+        }
+        match self.rng.below(12) {
+            10 => Some(failed("the remote cannot be reached")),
+            11 => {
+                self.ahead = Some((commit.clone(), all.clone()));
+                Some(failed("it is pushed, and nobody knows"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Brings the target up to the remote, where others push too; returns whether it was behind. What
+    /// people committed here meanwhile they bring together with that.
+    fn follows(&mut self) -> bool {
+        // Where a tape says nothing, nobody does.
+        if self.rng.below(12) == 11 {
+            let main = self.main.clone();
+            let (_, all) = self.ahead.take().unwrap_or((self.desired.revision.clone(), main));
+            self.ahead = Some((self.commit_id(), all));
+        }
+        let Some((commit, all)) = self.ahead.take() else { return false };
+        self.move_target(commit, &all);
+        true
+    }
+
+    fn move_target(&mut self, to: CommitId, with: &BTreeSet<Work>) {
+        let mut desired = (*self.desired).clone();
+        desired.revision = to;
+        self.desired = std::sync::Arc::new(desired);
+        self.main.extend(with);
     }
 
     /// Returns whether it is recorded that the work of an attempt could not land.

@@ -75,6 +75,8 @@ struct State {
     branches: BTreeMap<BranchName, BTreeSet<Work>>,
     /// What landed on the target branch, whose tip is the revision that is wanted.
     main: BTreeSet<Work>,
+    /// Where the target is at the remote, and what is in it, as far as it is not here.
+    ahead: Option<(CommitId, BTreeSet<Work>)>,
     /// What is in each candidate.
     candidates: BTreeMap<CommitId, BTreeSet<Work>>,
     landings: BTreeMap<TaskName, Landing>,
@@ -206,6 +208,7 @@ impl SimWorld {
             worktrees: BTreeMap::new(),
             branches: BTreeMap::new(),
             main: BTreeSet::new(),
+            ahead: None,
             candidates: BTreeMap::new(),
             landings: BTreeMap::new(),
             bases: BTreeMap::new(),

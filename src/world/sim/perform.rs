@@ -45,13 +45,15 @@ impl State {
             Action::Retire { owner, path, attempt, trash } => {
                 self.retire(owner, path, (*attempt, trash))
             }
-            Action::BuildCandidates { target, onto, works, .. } => {
-                self.build_candidates((&target.0, &target.1), onto, works)
+            Action::BuildCandidates { target, remote, onto, works, .. } => {
+                self.build_candidates((&target.0, &target.1, remote.as_ref()), onto, works)
             }
             // What is there is nobody's.
             Action::CheckOut { .. } => Ok(Outcome::Done),
             Action::Refuse { attempt, why } => Ok(self.refuse(attempt, why)),
-            Action::Land { target, commit, landed } => self.land(&target.1, commit, landed),
+            Action::Land { target, remote, commit, landed } => {
+                self.land((&target.1, remote.as_ref()), commit, landed)
+            }
             Action::DropBranch { branch, contained_in, .. } => {
                 Ok(self.drop_branch(branch, contained_in))
             }
@@ -284,6 +286,9 @@ impl State {
                 return Outcome::AlreadySo;
             }
             return refused("it ended otherwise");
+        }
+        if one.shim.is_some() && exit.started_at.is_none() {
+            return refused("it was started by now");
         }
         one.exit = Some(exit.clone());
         if one.late && one.shim.is_none() {

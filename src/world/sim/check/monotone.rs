@@ -1,5 +1,6 @@
 //! S12, monotone status: attempts and their ends are only ever added, until they are swept; and
-//! what succeeded and could land does not run again, unless something else is to run.
+//! what succeeded and could land does not run again, unless something else is to run or a person lets
+//! it begin anew.
 
 use super::super::{SimAttempt, State};
 use super::Deed;
@@ -29,8 +30,11 @@ pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
         && deed.done
         && attempt.verifies.is_none()
     {
+        let retrial = state.retrials.get(&task).filter(|one| one.uid == attempt.id.owner.uid);
+        let after = retrial.map_or(0, |one| one.after);
         let is_earlier = |one: &&SimAttempt| {
             one.attempt.run_hash == attempt.run_hash
+                && one.attempt.id.number > after
                 && one.attempt.id.number < attempt.id.number
                 && one.attempt.verifies.is_none()
         };
