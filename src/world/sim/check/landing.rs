@@ -3,11 +3,11 @@
 
 use super::super::State;
 use super::Deed;
-use crate::api::attempt::ExitReason;
+use crate::api::attempt::{AttemptId, ExitReason};
 use crate::plan::action::Action;
 
 pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
-    let Action::Land { target, commit, .. } = deed.action else { return Vec::new() };
+    let Action::Land { target, commit, landed, .. } = deed.action else { return Vec::new() };
     let Some((tip, main)) = deed.before.target.as_ref().filter(|_| deed.done) else {
         return Vec::new();
     };
@@ -16,6 +16,13 @@ pub(super) fn broken(state: &State, deed: &Deed<'_>) -> Vec<String> {
         found.push("S8: what the target had is gone".to_owned());
     }
     let moved = *main != state.main;
+    let is_under_another = |(id, generation): &&(AttemptId, u64)| {
+        let claim = state.claims.get(&id.owner.task).map(|one| &one.content);
+        !claim.is_some_and(|one| one.uid == id.owner.uid && one.generation == *generation)
+    };
+    if let Some((id, _)) = landed.iter().find(is_under_another).filter(|_| moved) {
+        found.push(format!("S8: {id} landed, and its claim is another"));
+    }
     if moved && *tip != target.1 {
         found.push("S8: it landed on another commit than it was seen at".to_owned());
     }
