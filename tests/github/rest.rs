@@ -1,6 +1,6 @@
 //! REST as the product uses it: issues that are polled, claims by refs, pull requests that are merged.
 
-use crate::server::store::Setting;
+use crate::server::store::person::Setting;
 use crate::server::{Server, TOKEN};
 use serde_json::{Value, json};
 

@@ -1,7 +1,10 @@
 //! What the store refuses and does of itself, as GitHub: the rules that a careless client breaks.
 
 use crate::documents::ITEMS;
-use crate::server::store::{Access, Kind, Setting, ZEROS};
+use crate::server::store::Kind;
+use crate::server::store::board::Access;
+use crate::server::store::person::Setting;
+use crate::server::store::refs::ZEROS;
 use crate::server::{Server, TOKEN};
 use serde_json::{Value, json};
 

@@ -13,18 +13,22 @@
 //! server.clock().advance(Duration::from_secs(3600));     // limits refill; nobody sleeps
 //! ```
 //!
-//! * `Server::{rest, graphql, graphql_base, token}`: where it is. It has a thread and a runtime of its
-//!   own, so that it serves tests with and without a runtime; it ends when dropped.
-//! * `Server::store()`: the `Store`, locked: release the guard before the next request, and take one
-//!   guard in one statement, else they wait for each other. All of it is visible; `store::person` has what people do, `Store::rules` has how odd GitHub is just now.
+//! * `Server::{rest, graphql, graphql_base}`, `TOKEN`: where it is and who may ask. It has a thread and
+//!   a runtime of its own, so that it serves tests with and without one; it ends when dropped.
+//! * `Server::store()`: the `Store`, locked until the guard is dropped: drop it before the next
+//!   request, and take one in a statement. All of it is open; `store::person` has what people do,
+//!   `Store::rules` how odd GitHub is just now.
 //! * `Store::mirror(name, bare)`: the branches of a repository are those of a bare git repository: what
 //!   is pushed there is seen, what is merged here can be fetched.
 //! * `Server::fault(When, Fault)`: one fault, once, at the first request that matches.
 //! * `Server::stop_at(n, Moment)`, `stopped()`, `resume()`: at request `n` (of all, from 1) the
 //!   connection is dropped and nothing is served until `resume`, so that a client is killed there.
 //! * `Server::clock()`: the only time it knows; each request moves it by `Clock::set_step`, at first
-//!   one second, as if every client paced itself. `Server::limits(..)` judges by that clock.
-//! * Outside this folder: `#[path = "../github/server/mod.rs"] mod github;`.
+//!   one second, as if every client paced itself. The limits judge by it: `Server::limit` switches them,
+//!   `spend` takes points away, `usage` tells what was used and how busy the busiest minute was.
+//! * `Server::log()`, `requests()`, `mutations()`: what was asked, with the kind of each alias.
+//! * Outside this folder: `#[path = "../github/server/mod.rs"] #[expect(dead_code, reason = "..")] mod
+//!   github;`, with `clippy::unwrap_used` expected for the whole crate.
 
 mod call;
 mod clock;
@@ -50,9 +54,10 @@ pub(crate) use store::Store;
 
 use control::Control;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
@@ -75,12 +80,20 @@ struct Hub {
     clock: Clock,
     control: Mutex<Control>,
     store: Mutex<Store>,
+    /// Who has locked the store.
+    holder: Mutex<Option<ThreadId>>,
     /// Wakes who waits for the stop of `stop_at`.
     stops: Condvar,
     /// Wakes the answers that a fault holds back.
     released: Notify,
     /// Ends the server.
     ends: Notify,
+}
+
+/// The store, locked.
+pub(crate) struct Held<'a> {
+    holder: &'a Mutex<Option<ThreadId>>,
+    store: MutexGuard<'a, Store>,
 }
 
 /// A server; it ends when it is dropped.
@@ -111,7 +124,8 @@ impl Server {
         let control = Mutex::new(Control::new(flavor, clock.clone()));
         let store = Mutex::new(Store::new(clock.clone()));
         let (stops, released, ends) = (Condvar::new(), Notify::new(), Notify::new());
-        let hub = Hub { flavor, overlay, clock, control, store, stops, released, ends };
+        let holder = Mutex::new(None);
+        let hub = Hub { flavor, overlay, clock, control, store, holder, stops, released, ends };
         let hub = Arc::new(hub);
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -153,7 +167,7 @@ impl Server {
     }
 
     /// Locks what it remembers: no request is served until the guard is dropped.
-    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+    pub(crate) fn store(&self) -> Held<'_> {
         self.hub.store()
     }
 
@@ -231,8 +245,33 @@ impl Hub {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> Held<'_> {
+        let me = std::thread::current().id();
+        let holder = || self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_ne!(*holder(), Some(me), "this thread has the store already: drop its guard first");
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        *holder() = Some(me);
+        Held { holder: &self.holder, store }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -1,23 +1,22 @@
 //! What this GitHub remembers, and the rules by which it changes: boards, repositories, issues, pull
 //! requests. All of it is open to the tests; it never knows how it is asked.
 
-mod board;
+pub(crate) mod board;
 mod cells;
 mod issues;
 mod lists;
 mod mirror;
-mod person;
+pub(crate) mod person;
 mod pulls;
-mod refs;
+pub(crate) mod refs;
 mod views;
 
 pub(crate) use super::call::Refusal;
-pub(crate) use board::{Access, Board, Field, Item, Kind, Option_, Subject};
+pub(crate) use board::{Board, Field, Item, Kind, Option_, Subject};
 pub(crate) use cells::Cell;
 pub(crate) use issues::{Comment, Issue, State};
-pub(crate) use person::Setting;
 pub(crate) use pulls::Pull;
-pub(crate) use refs::{Commit, Repository, ZEROS, is_ref_name};
+pub(crate) use refs::{Commit, Repository, is_ref_name};
 
 use super::clock::Clock;
 use serde_json::Value;
