@@ -1,0 +1,208 @@
+//! Pull requests: opening, auto-merge and merging, with the refusals that GitHub is known for. What
+//! stands in the way of a merge is set by the test; nothing is computed from files.
+
+use super::{Issue, Refusal, State, Store};
+use serde_json::Value;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Pull {
+    /// Branches, without `refs/heads/`.
+    pub(crate) head: String,
+    pub(crate) base: String,
+    pub(crate) head_sha: String,
+    pub(crate) is_draft: bool,
+    /// `mergeStateStatus`.
+    pub(crate) merge_state: String,
+    /// The state of the rollup; `None` without checks.
+    pub(crate) checks: Option<String>,
+    /// `reviewDecision`.
+    pub(crate) review: Option<String>,
+    pub(crate) auto_merge: Option<AutoMerge>,
+    /// Set when it is merged.
+    pub(crate) merge_commit: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AutoMerge {
+    /// `MERGE`, `SQUASH`, `REBASE`.
+    pub(crate) method: String,
+    pub(crate) at: String,
+}
+
+impl Store {
+    /// Opens a pull request from head to base; returns its number.
+    pub(crate) fn create_pull(
+        &mut self,
+        repository: &str,
+        (head, base): (&str, &str),
+        title: &str,
+        body: &str,
+    ) -> Result<u64, Refusal> {
+        let refs = &self.repository(repository)?.refs;
+        let tip = |branch: &str| refs.get(&format!("refs/heads/{branch}")).cloned();
+        let invalid = |field: &str| Refusal { kind: "INVALID", message: field.to_owned() };
+        let head_sha = tip(head).ok_or_else(|| invalid("head"))?;
+        let base_sha = tip(base).ok_or_else(|| invalid("base"))?;
+        let same = |issue: &&Issue| {
+            let pull = issue.pull.as_ref();
+            issue.state == State::Open
+                && pull.is_some_and(|one| one.head == head && one.base == base)
+        };
+        if self.repository(repository)?.issues.values().any(|issue| same(&issue)) {
+            let owner = &self.repository(repository)?.owner;
+            let message = format!("A pull request already exists for {owner}:{head}.");
+            return Err(Refusal::unprocessable(message));
+        }
+        if self.repository(repository)?.contains(&base_sha, &head_sha) {
+            return Err(Refusal::unprocessable(format!("No commits between {base} and {head}")));
+        }
+        let pull = Pull {
+            head: head.to_owned(),
+            base: base.to_owned(),
+            head_sha,
+            is_draft: false,
+            merge_state: "CLEAN".to_owned(),
+            checks: None,
+            review: None,
+            auto_merge: None,
+            merge_commit: None,
+        };
+        self.insert_issue(repository, (title, body), Some(pull))
+    }
+
+    pub(crate) fn pull_mut(&mut self, repository: &str, number: u64) -> Result<&mut Pull, Refusal> {
+        let issue = self.issue_mut(repository, number)?;
+        issue.pull.as_mut().ok_or_else(|| Refusal::not_found("Not Found"))
+    }
+
+    /// Returns the repository's id and the number of a pull request by its node id.
+    pub(crate) fn find_pull(&self, id: &str) -> Result<(String, u64), Refusal> {
+        let found = self.find_issue(id).filter(|(_, issue)| issue.pull.is_some());
+        let (repository, issue) = found.ok_or_else(|| Refusal::no_node(id))?;
+        Ok((repository.id.clone(), issue.number))
+    }
+
+    /// Merges as soon as nothing stands in the way.
+    pub(crate) fn enable_auto_merge(&mut self, input: &Value) -> Result<(), Refusal> {
+        let id = super::text(input, "pullRequestId").unwrap_or_default();
+        let (repository, number) = self.find_pull(id)?;
+        self.expect_head(&repository, number, super::text(input, "expectedHeadOid"))?;
+        let refused = |message: &str| Err(Refusal::unprocessable(message));
+        if !self.repository(&repository)?.is("autoMergeAllowed") {
+            return refused("Pull request Auto merge is not allowed for this repository");
+        }
+        let at = self.clock.text();
+        let is_open = self.issue(&repository, number)?.state == State::Open;
+        let pull = self.pull_mut(&repository, number)?;
+        if !is_open {
+            return refused("Pull request is closed");
+        }
+        match pull.merge_state.as_str() {
+            "CLEAN" | "HAS_HOOKS" => refused("Pull request Pull request is in clean status"),
+            "UNSTABLE" => refused("Pull request Pull request is in unstable status"),
+            "DIRTY" => refused("Pull request Pull request is in dirty status"),
+            _ => {
+                let method = super::text(input, "mergeMethod").unwrap_or("MERGE").to_owned();
+                pull.auto_merge = Some(AutoMerge { method, at });
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn disable_auto_merge(&mut self, id: &str) -> Result<(), Refusal> {
+        let (repository, number) = self.find_pull(id)?;
+        let pull = self.pull_mut(&repository, number)?;
+        match pull.auto_merge.take() {
+            Some(_) => Ok(()),
+            None => Err(Refusal::unprocessable("Can't disable auto-merge for this pull request")),
+        }
+    }
+
+    /// Merges the base into the head, as the button does.
+    pub(crate) fn update_branch(&mut self, input: &Value) -> Result<(), Refusal> {
+        let id = super::text(input, "pullRequestId").unwrap_or_default();
+        let (repository, number) = self.find_pull(id)?;
+        self.expect_head(&repository, number, super::text(input, "expectedHeadOid"))?;
+        let pull = self.pull_mut(&repository, number)?.clone();
+        match pull.merge_state.as_str() {
+            "DIRTY" => return Err(Refusal::unprocessable("merge conflict between base and head")),
+            "BEHIND" => {}
+            _ => {
+                let message = "There are no new commits on the base branch.";
+                return Err(Refusal::unprocessable(message));
+            }
+        }
+        let base = self.repository(&repository)?.refs[&format!("refs/heads/{}", pull.base)].clone();
+        let tree = self.merged_tree(&repository, &base, &pull.head_sha)?;
+        let message = format!("Merge branch '{}' into {}", pull.base, pull.head);
+        let parents = vec![pull.head_sha, base];
+        let sha = self.create_commit(&repository, &message, tree, parents)?;
+        self.set_ref(&repository, &format!("refs/heads/{}", pull.head), Some(&sha));
+        "CLEAN".clone_into(&mut self.pull_mut(&repository, number)?.merge_state);
+        Ok(())
+    }
+
+    fn expect_head(
+        &mut self,
+        repository: &str,
+        number: u64,
+        sha: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let pull = self.pull_mut(repository, number)?;
+        if sha.is_some_and(|sha| sha != pull.head_sha) {
+            let message = "Head sha didn't match expected head sha";
+            return Err(Refusal::unprocessable(message));
+        }
+        Ok(())
+    }
+
+    /// Merges, whatever stands in the way; closes the issues that it says it closes.
+    pub(crate) fn merge_now(&mut self, repository: &str, number: u64) -> Result<String, Refusal> {
+        let pull = self.pull_mut(repository, number)?.clone();
+        let (title, body) = {
+            let issue = self.issue(repository, number)?;
+            (issue.title.clone(), issue.body.clone())
+        };
+        let base = format!("refs/heads/{}", pull.base);
+        let old = self.repository(repository)?.refs.get(&base).cloned();
+        let old = old.ok_or_else(|| Refusal::unprocessable("Base branch does not exist"))?;
+        let tree = self.merged_tree(repository, &old, &pull.head_sha)?;
+        let message = format!("Merge pull request #{number}\n\n{title}");
+        let parents = vec![old, pull.head_sha.clone()];
+        let sha = self.create_commit(repository, &message, tree, parents)?;
+        let now = self.clock.text();
+        let issue = self.issue_mut(repository, number)?;
+        issue.close(None, &now);
+        if let Some(pull) = &mut issue.pull {
+            pull.merge_commit = Some(sha.clone());
+            pull.auto_merge = None;
+        }
+        self.set_ref(repository, &base, Some(&sha));
+        let found = self.repository(repository)?;
+        let (closes, deletes) =
+            (found.default_branch == pull.base, found.is("deleteBranchOnMerge"));
+        for issue in closing(&body).into_iter().filter(|_| closes) {
+            if self.issue(repository, issue).is_ok() {
+                self.set_state(repository, issue, State::Closed, Some("completed"))?;
+            }
+        }
+        if deletes {
+            self.set_ref(repository, &format!("refs/heads/{}", pull.head), None);
+        }
+        Ok(sha)
+    }
+}
+
+/// Returns the numbers of the issues that a text says it closes.
+pub(crate) fn closing(body: &str) -> Vec<u64> {
+    let words: Vec<&str> = body.split_whitespace().collect();
+    let number = |pair: &[&str]| {
+        let verb = pair[0].trim_end_matches(':').to_lowercase();
+        let verbs = [
+            "close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved",
+        ];
+        let number = pair[1].strip_prefix('#')?.trim_end_matches(['.', ',', ';']).parse().ok()?;
+        verbs.contains(&verb.as_str()).then_some(number)
+    };
+    words.windows(2).filter_map(number).collect()
+}
