@@ -5,6 +5,8 @@ mod again;
 mod agent_hook;
 mod attach;
 mod backup;
+#[cfg(feature = "github")]
+mod board;
 mod brief;
 mod check;
 mod claim;
@@ -92,6 +94,8 @@ enum Verb {
     Conflicts(conflicts::Conflicts),
     Rescue(rescue::Rescue),
     Backup(backup::Backup),
+    #[cfg(feature = "github")]
+    Board(board::Board),
     Restore(backup::Restore),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
@@ -177,7 +181,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "serve", "mcp", "backup", "restore"]),
+    ("Run", &["run", "serve", "mcp", "board", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -212,6 +216,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
         Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
+        #[cfg(feature = "github")]
+        Verb::Board(verb) => verb.run(&context),
         Verb::Backup(verb) => Context::block_on(verb.run(&context)),
         Verb::Restore(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),

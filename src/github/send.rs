@@ -84,11 +84,18 @@ impl Github {
 
     async fn post(&self, body: &Value) -> Result<Reply, Error> {
         let send = async {
-            let answer = self.graphql._post("/graphql", Some(body)).await.map_err(lost)?;
+            let answer =
+                self.graphql._post("/graphql", Some(body)).await.map_err(|error| lost(&error))?;
             let mut reply = head(answer.status().as_u16(), |name| {
                 answer.headers().get(name)?.to_str().ok().map(str::to_owned)
             });
-            reply.body = answer.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+            reply.body = answer
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| lost(&error))?
+                .to_bytes()
+                .to_vec();
             Ok(reply)
         };
         tokio::time::timeout(DEADLINE, send)
@@ -99,11 +106,17 @@ impl Github {
     /// Reads by REST.
     pub(super) async fn read(&self, path: &str) -> Result<Reply, Error> {
         let send = async {
-            let answer = self.rest._get(path).await.map_err(lost)?;
+            let answer = self.rest._get(path).await.map_err(|error| lost(&error))?;
             let mut reply = head(answer.status().as_u16(), |name| {
                 answer.headers().get(name)?.to_str().ok().map(str::to_owned)
             });
-            reply.body = answer.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+            reply.body = answer
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| lost(&error))?
+                .to_bytes()
+                .to_vec();
             Ok(reply)
         };
         tokio::time::timeout(DEADLINE, send)
@@ -112,9 +125,9 @@ impl Github {
     }
 }
 
-fn lost(error: octocrab::Error) -> Error {
+fn lost(error: &octocrab::Error) -> Error {
     // Its source says what happened; itself it says only that something did.
-    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let source = std::error::Error::source(error).map(ToString::to_string);
     Error::Unknown(source.unwrap_or_else(|| error.to_string()))
 }
 
