@@ -103,8 +103,9 @@ fn of_plan(plan: &BoardPlan) -> Vec<String> {
     let width = plan.changes.iter().map(|one| one.task.len()).max().unwrap_or(0);
     let changes = plan.changes.iter().map(|one| format!("  {:width$}  {}", one.task, one.what));
     let notes = plan.notes.iter().map(|note| format!("! {note}"));
+    let budget = plan.budget.iter().map(|budget| format!("GitHub: {budget}"));
     let next = (count > 0).then(|| "do it: reconciler board sync".to_owned());
-    [head].into_iter().chain(changes).chain(notes).chain(next).collect()
+    [head].into_iter().chain(changes).chain(notes).chain(budget).chain(next).collect()
 }
 
 fn of_outcome(done: &BoardOutcome) -> Vec<String> {

@@ -12,7 +12,7 @@ mod send;
 pub use batch::{Change, Done};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
 pub use pace::Limits;
-pub use project::{Made, Project, View, Write};
+pub use project::{Budget, Made, Project, View, Write};
 pub use send::Github;
 
 use std::fmt;

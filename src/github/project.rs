@@ -4,8 +4,10 @@ use super::batch::value_of;
 use super::items::{Page, PageInfo};
 use super::{Change, Done, Error, Github, documents};
 use crate::api::board::{Board, Field, FieldKey, Holds, Mapped, Shape, Value as Held};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::fmt;
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,27 @@ pub struct Project {
     pub url: String,
     /// Whether this server can list what is in the archive.
     pub lists_archive: bool,
+    /// What of the hour's requests is left, where the server limits them.
+    pub budget: Option<Budget>,
+}
+
+/// What may still be asked in this hour.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Budget {
+    /// Points of an hour.
+    pub limit: u64,
+    /// Those that are left.
+    pub remaining: u64,
+    /// When there are as many again.
+    pub reset_at: Timestamp,
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, remaining, reset_at } = self;
+        write!(f, "{remaining} of {limit} points are left until {reset_at:.0}")
+    }
 }
 
 /// An item, a field of it, and what that is to hold.
@@ -54,6 +77,7 @@ impl Project {
             writable: true,
             url: String::new(),
             lists_archive: false,
+            budget: None,
         }
     }
 }
@@ -61,7 +85,8 @@ impl Project {
 impl From<Node> for Project {
     fn from(node: Node) -> Self {
         let Node { id, number, title, closed, viewer_can_update: writable, url } = node;
-        Self { id, number, title, closed, writable, url, lists_archive: false }
+        let (lists_archive, budget) = (false, None);
+        Self { id, number, title, closed, writable, url, lists_archive, budget }
     }
 }
 
@@ -110,7 +135,10 @@ impl Github {
         };
         let node =
             Node::deserialize(node).map_err(|error| Error::Unknown(format!("{what}: {error}")))?;
-        Ok(Project { lists_archive: !data["archivedStates"].is_null(), ..node.into() })
+        let lists_archive = !data["archivedStates"].is_null();
+        // Where nobody limits, there is none.
+        let budget = Budget::deserialize(&data["rateLimit"]).ok();
+        Ok(Project { lists_archive, budget, ..node.into() })
     }
 
     /// Returns the node id of a person or an organization, and their projects of a title.

@@ -57,6 +57,7 @@ fn a_plan_tells_what_a_sync_would_do_and_does_nothing() {
     let plan = scene.ask(&["board"]);
     assert!(plan.stdout.contains("login  its card is made"), "{plan:?}");
     assert!(plan.stdout.contains("do it: reconciler board sync"), "{plan:?}");
+    assert!(plan.stdout.contains(" of 5000 points are left until "), "{plan:?}");
     assert_eq!(scene.server.mutations(), requests);
     assert!(!is_there(&scene.env.path(".reconciler/board.json")));
     scene.sync();

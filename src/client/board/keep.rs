@@ -46,13 +46,14 @@ impl Client {
         &self,
         over: Option<&Receiver<bool>>,
     ) -> Result<(Vec<String>, Duration), Error> {
-        let snapshot = self.snapshot().await;
-        let policy = snapshot.desired.known().map(|desired| desired.policy().github.clone());
+        let desired = self.visitor.desired().await;
+        let policy = desired.known().map(|desired| desired.policy().github.clone());
         let Some(policy) = policy.filter(|policy| policy.board.is_some()) else {
             return Ok((Vec::new(), UNNAMED));
         };
         let wait = Duration::from_secs(u64::from(policy.interval_seconds));
         let hub = Hub { over: over.cloned(), ..self.hub(&policy)? };
+        let snapshot = self.snapshot().await;
         let outcome = self.board_follow(&hub, &snapshot).await?;
         Ok((outcome.notes, wait))
     }

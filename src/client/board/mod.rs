@@ -71,6 +71,9 @@ pub struct BoardPlan {
     pub title: String,
     /// Where people see it.
     pub url: String,
+    /// What may still be asked of GitHub in this hour, where it limits that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<String>,
     /// What would change, in order.
     pub changes: Vec<Change>,
     /// What the board lacks, and what a person should know.
@@ -150,8 +153,9 @@ impl Client {
                 Told::Note(note) => notes.extend(Some(note).filter(|note| !note.is_empty())),
             }
         }
-        let Project { title, url, .. } = sync.project;
-        Ok(BoardPlan { title, url, changes, notes })
+        let Project { title, url, budget, .. } = sync.project;
+        let budget = budget.map(|budget| budget.to_string());
+        Ok(BoardPlan { title, url, budget, changes, notes })
     }
 
     /// Brings the board up to where the tasks are.

@@ -99,6 +99,9 @@ async fn board_health(found: &mut Findings, hub: &Hub) {
         return found.fail(GITHUB, format!("the token may not write to the board `{title}`"), HOW);
     }
     found.ok(GITHUB, format!("the board `{title}` ({}) can be written", project.url));
+    if let Some(budget) = &project.budget {
+        found.ok(GITHUB, budget.to_string());
+    }
     match hub.github.board(&project.id).await {
         Ok(board) => {
             for gap in board::gaps(&board, &BTreeMap::new()) {
