@@ -52,6 +52,8 @@ mod shim;
 mod status;
 mod strip;
 mod suspend;
+#[cfg(feature = "github")]
+mod task;
 mod trust;
 mod view;
 mod wait;
@@ -123,6 +125,8 @@ enum Verb {
     Check(check::Check),
     Schema(schema::Schema),
     Run(run::Run),
+    #[cfg(feature = "github")]
+    Task(task::Task),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
     #[cfg(feature = "mcp")]
@@ -177,7 +181,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "serve", "mcp", "backup", "restore"]),
+    ("Run", &["run", "task", "serve", "mcp", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -244,6 +248,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Check(verb) => Context::block_on(verb.run(&context)),
         Verb::Schema(verb) => verb.run(),
         Verb::Run(verb) => verb.run(&context),
+        #[cfg(feature = "github")]
+        Verb::Task(verb) => Context::block_on(verb.run(&context)),
         #[cfg(feature = "serve")]
         Verb::Serve(verb) => Context::block_on(verb.run(&context)),
         #[cfg(feature = "mcp")]

@@ -89,16 +89,41 @@ impl Client {
         }
         let subject = format!("propose task {name}: {} in {}", own.attempt.seat, own.id);
         let message = if why.is_empty() { subject } else { format!("{subject}\n\n{why}") };
-        let files =
-            BTreeMap::from([(Key::Task(name.clone()).path(), Some(file.as_bytes().to_vec()))]);
-        let at = format!("{PROPOSALS}{name}");
-        match self.repository.commit_table((&at, Some(&tip)), &files, &message).await? {
-            Committed::At(_) => {}
-            Committed::Overtaken => return Err(taken(name, "is proposed already")),
-        }
+        self.put_proposal((name, file), &tip, &message).await?;
         let seat = own.attempt.seat.to_string();
         self.note_words(&own.id.owner.task, "Proposed", &format!("{seat} proposes task/{name}"));
         self.accept_by_policy(name).await
+    }
+
+    /// Proposes a task that comes from outside, as `message` says; one that waits already is accepted now,
+    /// if the policy says so.
+    #[cfg(feature = "github")]
+    pub(super) async fn propose_from_outside(
+        &self,
+        (name, file): (&TaskName, &str),
+        message: &str,
+    ) -> Result<Proposed, Error> {
+        let at = format!("{PROPOSALS}{name}");
+        if self.repository.reader().resolve(&at).await?.is_none() {
+            let tip = self.admit(name, file).await?;
+            self.put_proposal((name, file), &tip, message).await?;
+        }
+        self.accept_by_policy(name).await
+    }
+
+    async fn put_proposal(
+        &self,
+        (name, file): (&TaskName, &str),
+        tip: &CommitId,
+        message: &str,
+    ) -> Result<(), Error> {
+        let files =
+            BTreeMap::from([(Key::Task(name.clone()).path(), Some(file.as_bytes().to_vec()))]);
+        let at = format!("{PROPOSALS}{name}");
+        match self.repository.commit_table((&at, Some(tip)), &files, message).await? {
+            Committed::At(_) => Ok(()),
+            Committed::Overtaken => Err(taken(name, "is proposed already")),
+        }
     }
 
     /// Has a task proposed by the shim, which may write what a worker with a read-only view may not.
