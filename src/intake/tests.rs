@@ -65,7 +65,8 @@ fn open() -> Work {
 #[test]
 fn an_issue_is_free_while_nobody_has_it_and_again_when_who_had_it_is_silent() {
     let held = lease(LeaseState::Held);
-    let of = |claim, minute| chance(&issue(&["cc01"]), claim, Others::None, at(minute));
+    let free = issue(&["cc01"]);
+    let of = |claim: Option<Option<&Lease>>, minute| chance(&free, claim, Others::None, at(minute));
     assert_eq!(of(None, 0), Chance::Free);
     assert_eq!(of(Some(Some(&held)), 60), Chance::Taken);
     assert_eq!(of(Some(Some(&held)), 65), Chance::Taken);
