@@ -3,6 +3,8 @@
 use super::context::{Context, Output};
 use super::say::{self, Done};
 use crate::api::name::AgentName;
+#[cfg(feature = "github")]
+use crate::client::examine_github;
 use crate::client::{Finding, Health, examine, examine_agent};
 use clap::Args;
 use std::process::ExitCode;
@@ -10,10 +12,10 @@ use std::process::ExitCode;
 /// Find out why something does not work, and what mends it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 nothing failed, 1 something did.\n\nExamples:\n  reconciler doctor\n  reconciler doctor --for claude"
+    after_help = "Exit code: 0 nothing failed, 1 something did.\n\nExamples:\n  reconciler doctor\n  reconciler doctor --for claude\n  reconciler doctor --for github    its token, its rights, the board"
 )]
 pub(super) struct Doctor {
-    /// Look at what this agent needs, and at nothing else
+    /// Look at what this agent, or `github`, needs, and at nothing else
     #[arg(long = "for", value_name = "AGENT")]
     agent: Option<AgentName>,
 }
@@ -22,6 +24,10 @@ impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Done {
         let (directory, environment) = (&context.directory, context.environment.clone());
         let found = match &self.agent {
+            #[cfg(feature = "github")]
+            Some(agent) if agent.as_str() == "github" => {
+                Box::pin(examine_github(directory, environment)).await
+            }
             Some(agent) => examine_agent(agent, directory, environment).await,
             None => examine(directory, environment).await,
         };

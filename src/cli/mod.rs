@@ -5,6 +5,8 @@ mod again;
 mod agent_hook;
 mod attach;
 mod backup;
+#[cfg(feature = "github")]
+mod board;
 mod brief;
 mod check;
 mod claim;
@@ -94,6 +96,8 @@ enum Verb {
     Conflicts(conflicts::Conflicts),
     Rescue(rescue::Rescue),
     Backup(backup::Backup),
+    #[cfg(feature = "github")]
+    Board(board::Board),
     Restore(backup::Restore),
     Decisions(decisions::Decisions),
     Proposals(proposals::Proposals),
@@ -181,7 +185,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "task", "serve", "mcp", "backup", "restore"]),
+    ("Run", &["run", "serve", "mcp", "board", "task", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -216,6 +220,8 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Verb::Merge(verb) => Context::block_on(verb.run(&context)),
         Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
         Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
+        #[cfg(feature = "github")]
+        Verb::Board(verb) => verb.run(&context),
         Verb::Backup(verb) => Context::block_on(verb.run(&context)),
         Verb::Restore(verb) => Context::block_on(verb.run(&context)),
         Verb::New(verb) => Context::block_on(verb.run(&context)),

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::exit::{Code, Failure};
 use crate::api::event::{Event, EventKind};
 use crate::api::task::TaskState;
-use crate::client::{End, IfEmpty, Turn, Until};
+use crate::client::{Client, End, IfEmpty, Turn, Until};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -49,10 +49,51 @@ impl Run {
         };
         let if_empty = if self.allow_empty { IfEmpty::Delete } else { IfEmpty::Keep };
         let mut teller = Teller::new(client.state_ref(), until);
-        let end = client.run(until, if_empty, stop()?, |turn| teller.tell(turn)).await?;
+        let running = Box::pin(client.run(until, if_empty, stop()?, |turn| teller.tell(turn)));
+        let end = beside(&client, running, until).await?;
         say(&summary(&end));
         Ok(exit_code(&end, until).into())
     }
+}
+
+/// Runs the loop, and keeps the project board and issues up to date beside it; what is settled is shown there.
+#[cfg(feature = "github")]
+async fn beside<E>(
+    client: &Client,
+    running: impl Future<Output = Result<End, E>>,
+    until: Until,
+) -> Result<End, E> {
+    let told = |note: &str| say(&format!("note: {note}"));
+    let (over, is_over) = tokio::sync::watch::channel(false);
+    let running = async {
+        let end = running.await;
+        over.send_replace(true);
+        end
+    };
+    // A request under way is finished: what it made must be known.
+    let (end, (), ()) = tokio::join!(
+        running,
+        Box::pin(client.keep_board(is_over.clone(), told)),
+        Box::pin(client.keep_issues(is_over, told)),
+    );
+    let end = end?;
+    if until != Until::Stopped {
+        let mut notes = Box::pin(client.tell_issues()).await;
+        notes.extend(Box::pin(client.show_on_board()).await);
+        for note in notes {
+            told(&note);
+        }
+    }
+    Ok(end)
+}
+
+#[cfg(not(feature = "github"))]
+async fn beside<E>(
+    _: &Client,
+    running: impl Future<Output = Result<End, E>>,
+    _: Until,
+) -> Result<End, E> {
+    running.await
 }
 
 /// Returns what is done when somebody wants it to end: Ctrl-C, a service manager, or a

@@ -389,7 +389,9 @@ fn input(value: &Value) -> CstInputValue {
     match value {
         Value::Bool(is) => CstInputValue::Bool(*is),
         Value::String(text) => CstInputValue::String(text.clone()),
-        other => CstInputValue::Number(other.to_string()),
+        Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            CstInputValue::Number(value.to_string())
+        }
     }
 }
 

@@ -54,6 +54,8 @@ pub use conflicts::{Clash, ClashState, Commit as NamedCommit, Conflicts, Place, 
 pub use control::{End, IfEmpty, RunError, Turn, Until};
 pub use decision::Decided;
 pub use diff::{BranchDifference, Change, Difference, Field, FileCount, TaskBranch, What};
+#[cfg(feature = "github")]
+pub use doctor::examine_github;
 pub use doctor::{Finding, Health, examine, examine_agent};
 pub use edit::{Commit, Edited, Record, Suspension, spec};
 pub use forecast::{Branches, Conflict, Forecast};

@@ -153,11 +153,11 @@ impl Github {
 fn one(answer: Option<&Value>, fault: Option<&Fault>, what: &str) -> Done {
     match (answer, fault) {
         (Some(answer), None) if !answer.is_null() => Done::Yes(answer.clone()),
-        (_, Some(fault)) => match fault.meant(what) {
+        (_, Some(fault)) => {
+            let error = fault.meant(what);
             // Of what was too much nobody says whether it was done.
-            Error::TooMuch => Done::Unknown,
-            error => Done::No(error),
-        },
+            if error == Error::TooMuch { Done::Unknown } else { Done::No(error) }
+        }
         (_, None) => Done::Unknown,
     }
 }

@@ -16,7 +16,7 @@ pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
 pub use issues::Page;
 pub use pace::Limits;
-pub use project::{Made, Project, View};
+pub use project::{Made, Project, View, Write};
 pub use send::Github;
 
 use std::fmt;

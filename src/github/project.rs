@@ -26,6 +26,9 @@ pub struct Project {
     pub lists_archive: bool,
 }
 
+/// An item, a field of it, and what that is to hold.
+pub type Write<'a> = (&'a str, &'a Mapped, Option<&'a Held>);
+
 /// A project that was made.
 pub type Made = Project;
 
@@ -55,10 +58,10 @@ impl Project {
     }
 }
 
-impl Node {
-    fn project(self, lists_archive: bool) -> Project {
-        let Self { id, number, title, closed, viewer_can_update: writable, url } = self;
-        Project { id, number, title, closed, writable, url, lists_archive }
+impl From<Node> for Project {
+    fn from(node: Node) -> Self {
+        let Node { id, number, title, closed, viewer_can_update: writable, url } = node;
+        Self { id, number, title, closed, writable, url, lists_archive: false }
     }
 }
 
@@ -107,7 +110,7 @@ impl Github {
         };
         let node =
             Node::deserialize(node).map_err(|error| Error::Unknown(format!("{what}: {error}")))?;
-        Ok(node.project(!data["archivedStates"].is_null()))
+        Ok(Project { lists_archive: !data["archivedStates"].is_null(), ..node.into() })
     }
 
     /// Returns the node id of a person or an organization, and their projects of a title.
@@ -129,7 +132,7 @@ impl Github {
         let nodes = nodes.iter().filter(|node| !node.is_null()).map(Node::deserialize);
         let nodes: Result<Vec<Node>, _> = nodes.collect();
         let nodes = nodes.map_err(|error| Error::Unknown(format!("{what}: {error}")))?;
-        let all = nodes.into_iter().map(|node| node.project(false));
+        let all = nodes.into_iter().map(Project::from);
         Ok((owner.to_owned(), all.filter(|one| one.title == title).collect()))
     }
 
@@ -142,7 +145,7 @@ impl Github {
         let answer = self.change_one(Change::CreateProject, input).await?;
         let node = Node::deserialize(&answer["projectV2"])
             .map_err(|error| Error::Unknown(format!("the new project: {error}")))?;
-        Ok(node.project(false))
+        Ok(node.into())
     }
 
     /// Returns a board with its fields.
@@ -248,9 +251,9 @@ impl Github {
     pub async fn write(
         &self,
         project: &str,
-        (kind, writes): (Change, &[(&str, &Mapped, Option<&Held>)]),
+        (kind, writes): (Change, &[Write<'_>]),
     ) -> Result<Vec<Done>, Error> {
-        let input = |(item, field, value): &(&str, &Mapped, Option<&Held>)| {
+        let input = |(item, field, value): &Write<'_>| {
             let mut input = json!({ "projectId": project, "itemId": item, "fieldId": field.id });
             if let Some(value) = value.and_then(|value| value_of(value, field)) {
                 input["value"] = value;

@@ -139,11 +139,12 @@ where
     B: http_body_util::BodyExt<Error = octocrab::Error>,
 {
     let read = async {
-        let answer = sent.await.map_err(lost)?;
+        let answer = sent.await.map_err(|error| lost(&error))?;
         let mut reply = head(answer.status().as_u16(), |name| {
             answer.headers().get(name)?.to_str().ok().map(str::to_owned)
         });
-        reply.body = answer.into_body().collect().await.map_err(lost)?.to_bytes().to_vec();
+        reply.body =
+            answer.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes().to_vec();
         Ok(reply)
     };
     tokio::time::timeout(DEADLINE, read)
@@ -151,9 +152,9 @@ where
         .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
 }
 
-fn lost(error: octocrab::Error) -> Error {
+fn lost(error: &octocrab::Error) -> Error {
     // Its source says what happened; itself it says only that something did.
-    let source = std::error::Error::source(&error).map(ToString::to_string);
+    let source = std::error::Error::source(error).map(ToString::to_string);
     Error::Unknown(source.unwrap_or_else(|| error.to_string()))
 }
 

@@ -1,6 +1,7 @@
 //! The cards of all tasks, from one look.
 
 use crate::api::board::{Card, FieldKey, Mapped};
+use crate::api::policy::Github as Policy;
 use crate::board::{Facts, card};
 use crate::client::Snapshot;
 use std::collections::BTreeMap;
@@ -8,25 +9,27 @@ use std::collections::BTreeMap;
 /// Returns the cards of the tasks that are registered.
 pub(super) fn cards(
     snapshot: &Snapshot,
-    is_linked: bool,
+    policy: &Policy,
     fields: &BTreeMap<FieldKey, Mapped>,
 ) -> Vec<Card> {
     let Some(desired) = snapshot.desired.known() else { return Vec::new() };
     let one = |(name, entry): (&crate::api::name::TaskName, &crate::plan::desired::Entry<_>)| {
         let spec: &crate::api::task::TaskSpec = entry.spec.as_ref()?;
         let report = snapshot.plan.report.tasks.get(name)?;
-        let task = snapshot.observed.tasks.known()?.get(name);
+        let task = snapshot.observed.tasks.known()?.get(name)?;
+        // What a plan would register has no identity yet.
+        let record = task.record.as_ref().ok()?;
         let claim = snapshot.observed.claims.known()?.get(name);
         let claim = claim.and_then(|claim| claim.as_ref().ok());
         let is_person = claim.is_some_and(crate::api::claim::Claim::is_by_person);
-        let said = task.and_then(|task| task.attempts.last()).map(|last| &last.said);
+        let said = task.attempts.last().map(|last| &last.said);
         let percent = said.and_then(|said| said.progress.as_ref()?.percent());
         let title = if spec.title.is_empty() { name.to_string() } else { spec.title.clone() };
         let facts = Facts {
             task: name.clone(),
-            uid: report.uid.clone()?,
+            uid: record.uid.clone(),
             title,
-            issue: spec.issue_number.filter(|_| is_linked),
+            issue: spec.issue_number.filter(|_| policy.repository.is_some()),
             state: report.state,
             worker: report.seat.as_ref().map(|seat| (seat.to_string(), is_person)),
             priority: spec.priority,

@@ -3,44 +3,56 @@
 
 use super::Hub;
 use crate::client::{Client, Error};
+use std::collections::BTreeSet;
 use std::time::Duration;
+use tokio::sync::watch::Receiver;
+
+/// How soon it is tried again after it failed.
+const AGAIN: Duration = Duration::from_mins(1);
+/// How soon it is looked whether a board is named.
+const UNNAMED: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// Keeps the board up to date until it is dropped. `told` is given what a person should know.
-    pub async fn keep_board(&self, mut told: impl FnMut(&str)) {
-        let mut last = String::new();
-        loop {
-            let wait = match self.keep_once().await {
-                Ok((notes, wait)) => {
-                    notes.iter().for_each(|note| told(note));
-                    last.clear();
-                    wait
-                }
-                Err(error) => {
-                    let text = format!("the board is not up to date: {error}");
-                    if text != last {
-                        told(&text);
-                    }
-                    last = text;
-                    Duration::from_mins(1)
-                }
-            };
-            tokio::time::sleep(wait).await;
+    /// Shows on the board where everything is now; returns what a person should know.
+    pub async fn show_on_board(&self) -> Vec<String> {
+        self.keep_once(None).await.0
+    }
+
+    /// Keeps the board up to date until it is over; a request under way then is the last. `told` is given
+    /// what a person should know, once while it stays so.
+    pub async fn keep_board(&self, mut over: Receiver<bool>, mut told: impl FnMut(&str)) {
+        let mut before = BTreeSet::new();
+        while !*over.borrow() {
+            let (notes, wait) = self.keep_once(Some(&over)).await;
+            let notes: BTreeSet<String> = notes.into_iter().collect();
+            for note in notes.difference(&before) {
+                told(note);
+            }
+            before = notes;
+            // Nobody is left to say that it is over: then it is.
+            if tokio::time::timeout(wait, over.changed()).await.is_ok_and(|said| said.is_err()) {
+                return;
+            }
         }
     }
 
     /// Syncs once, if a board is named; returns what a person should know, and when to come again.
-    async fn keep_once(&self) -> Result<(Vec<String>, Duration), Error> {
+    async fn keep_once(&self, over: Option<&Receiver<bool>>) -> (Vec<String>, Duration) {
+        let kept = self.follow_once(over).await;
+        kept.unwrap_or_else(|error| (vec![format!("the board is not up to date: {error}")], AGAIN))
+    }
+
+    async fn follow_once(
+        &self,
+        over: Option<&Receiver<bool>>,
+    ) -> Result<(Vec<String>, Duration), Error> {
         let snapshot = self.snapshot().await;
-        let Some(desired) = snapshot.desired.known() else {
-            return Ok((Vec::new(), Duration::from_secs(30)));
+        let policy = snapshot.desired.known().map(|desired| desired.policy().github.clone());
+        let Some(policy) = policy.filter(|policy| policy.board.is_some()) else {
+            return Ok((Vec::new(), UNNAMED));
         };
-        let policy = desired.policy().github.clone();
-        if policy.board.is_none() {
-            return Ok((Vec::new(), Duration::from_secs(30)));
-        }
         let wait = Duration::from_secs(u64::from(policy.interval_seconds));
-        let hub: Hub = self.hub(&policy)?;
+        let hub = Hub { over: over.cloned(), ..self.hub(&policy)? };
         let outcome = self.board_follow(&hub, &snapshot).await?;
         Ok((outcome.notes, wait))
     }

@@ -20,7 +20,7 @@ pub struct Made {
     /// Where people see it.
     pub url: String,
     /// What was made, a sentence each.
-    pub made: Vec<String>,
+    pub new: Vec<String>,
     /// What a person must click, a sentence each.
     pub by_hand: Vec<String>,
 }
@@ -72,7 +72,7 @@ impl Client {
         self.make_fields(hub, &project, (&mut made, &mut by_hand)).await?;
         make_views(hub, &project, (&mut made, &mut by_hand)).await?;
         let Project { number, url, .. } = project;
-        Ok(Made { owner: owner.to_owned(), number, url, made, by_hand })
+        Ok(Made { owner: owner.to_owned(), number, url, new: made, by_hand })
     }
 
     async fn make_fields(

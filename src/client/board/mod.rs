@@ -17,6 +17,7 @@ use crate::github::{self, Github, Limits, Project, Server, Token};
 use serde::Serialize;
 use std::time::Duration;
 use sync::Sync;
+use tokio::sync::watch::Receiver;
 
 /// The variable of the environment that holds the address, as in GitHub Actions.
 const ADDRESS_VARIABLE: &str = "GITHUB_API_URL";
@@ -32,6 +33,14 @@ pub struct Hub {
     pub(super) pause: Duration,
     /// How long GitHub may ask to wait; when it is longer, that is told instead.
     pub(super) patience: Duration,
+    /// Says that it is over: then no further request is begun.
+    pub(super) over: Option<Receiver<bool>>,
+}
+
+impl Hub {
+    fn is_over(&self) -> bool {
+        self.over.as_ref().is_some_and(|over| *over.borrow())
+    }
 }
 
 /// What a sync did.
@@ -119,7 +128,7 @@ impl Client {
         let pause = if unpaced { Duration::from_millis(10) } else { sync::PAUSE };
         let github = Github::new(server, &token, limits)?;
         let patience = Duration::from_mins(5);
-        Ok(Hub { github, policy: policy.clone(), pause, patience })
+        Ok(Hub { github, policy: policy.clone(), pause, patience, over: None })
     }
 
     /// Returns what a sync would change. Writes nothing, neither there nor here.
@@ -131,18 +140,14 @@ impl Client {
         sync.items = Some(hub.github.items(&sync.project).await?);
         let mut changes = Vec::new();
         // What is only learned is learned at once, so that what follows from it shows.
-        loop {
-            let mut steps = sync.steps();
-            let learned = sync.learn(&steps);
-            if !learned {
-                steps.retain(|step| !matches!(step, Step::Missed(_)));
-                for step in &steps {
-                    match told(step, &sync) {
-                        Told::Change(change) => changes.push(change),
-                        Told::Note(note) => notes.push(note),
-                    }
-                }
-                break;
+        let mut steps = sync.steps();
+        while sync.learn(&steps) {
+            steps = sync.steps();
+        }
+        for step in &steps {
+            match told(step, &sync) {
+                Told::Change(change) => changes.push(change),
+                Told::Note(note) => notes.extend(Some(note).filter(|note| !note.is_empty())),
             }
         }
         let Project { title, url, .. } = sync.project;
@@ -173,7 +178,7 @@ impl Client {
         if is_due || snapshot.why_blind().is_some() {
             return self.board_sync(hub, snapshot).await;
         }
-        let cards = cards::cards(snapshot, hub.policy.repository.is_some(), &shadow.fields);
+        let cards = cards::cards(snapshot, &hub.policy, &shadow.fields);
         let project = Project::known(&shadow.project);
         let sync = Sync::new((self, hub), project, (cards, shadow));
         if sync.steps().contains(&Step::Scan) {
@@ -208,7 +213,7 @@ impl Client {
         let board = hub.github.board(&project.id).await?;
         let notes = board::gaps(&board, &shadow.fields).iter().map(ToString::to_string).collect();
         shadow.fields = board::map(&board, &shadow.fields);
-        let cards = cards::cards(snapshot, hub.policy.repository.is_some(), &shadow.fields);
+        let cards = cards::cards(snapshot, &hub.policy, &shadow.fields);
         Ok((Sync::new((self, hub), project, (cards, shadow)), notes))
     }
 }

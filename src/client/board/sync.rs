@@ -2,13 +2,16 @@
 //! again, until nothing is to be done. Cut off anywhere, the next one goes on from what is there.
 
 use super::{Hub, Outcome};
-use crate::api::board::{ARCHIVED_BY_US, Card, FieldKey, Intent, Item, Shadow, Value};
+use crate::api::board::{
+    ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Shadow, Synced, Value, Values,
+};
 use crate::api::name::Uid;
 use crate::board::{self, Scene, Step};
 use crate::client::{Client, Error};
 use crate::github::{self, Change, Done, Project};
 use crate::process::clock;
-use std::collections::BTreeSet;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How many changes one request holds at most: what GitHub's own server sends at once.
@@ -69,7 +72,7 @@ impl<'a> Sync<'a> {
         loop {
             let mut steps = self.steps();
             self.take_notes(&mut steps);
-            let Some(first) = steps.first() else {
+            let Some(first) = steps.first().filter(|_| !self.hub.is_over()) else {
                 self.remember()?;
                 return Ok(self.outcome);
             };
@@ -208,9 +211,9 @@ impl<'a> Sync<'a> {
 
     /// Makes cards. That they are being made is remembered before, what they are called after.
     async fn create(&mut self, steps: &[Step]) -> Result<(), Failure> {
-        let uids = steps.iter().filter_map(|step| match step {
-            Step::Create(uid) => self.card(uid),
-            _ => None,
+        let uids = steps.iter().filter_map(|step| {
+            let Step::Create(uid) = step else { return None };
+            self.card(uid)
         });
         let cards: Vec<Card> = uids.cloned().collect();
         let Some(first) = cards.first() else { return Ok(()) };
@@ -251,11 +254,11 @@ impl<'a> Sync<'a> {
     }
 
     /// Remembers a card that was made, as if it had been found.
-    fn made(&mut self, card: &Card, item: &serde_json::Value) {
-        let text = |pointer| item.pointer(pointer).and_then(serde_json::Value::as_str);
+    fn made(&mut self, card: &Card, item: &Json) {
+        let text = |pointer| item.pointer(pointer).and_then(Json::as_str);
         let (Some(id), Some(draft)) = (text("/id"), text("/content/id")) else { return };
         self.shadow.intents.remove(&card.uid);
-        let content = crate::api::board::Content::Draft {
+        let content = Content::Draft {
             id: draft.to_owned(),
             title: card.title.clone(),
             body: card.body.clone(),
@@ -264,19 +267,19 @@ impl<'a> Sync<'a> {
         self.outcome.created += 1;
     }
 
-    fn found(&mut self, card: &Card, id: &str, content: crate::api::board::Content) {
+    fn found(&mut self, card: &Card, id: &str, content: Content) {
         let draft = match &content {
-            crate::api::board::Content::Draft { id, .. } => Some(id.clone()),
-            crate::api::board::Content::Issue { .. } | crate::api::board::Content::Other => None,
+            Content::Draft { id, .. } => Some(id.clone()),
+            Content::Issue { .. } | Content::Other => None,
         };
-        let synced = crate::api::board::Synced {
+        let synced = Synced {
             task: card.task.clone(),
             item: id.to_owned(),
             draft,
             title: card.title.clone(),
-            values: crate::api::board::Values::new(),
+            values: Values::new(),
             archived: None,
-            reverted: std::collections::BTreeMap::new(),
+            reverted: BTreeMap::new(),
             quarantine: None,
         };
         self.shadow.cards.insert(card.uid.clone(), synced);
@@ -286,7 +289,7 @@ impl<'a> Sync<'a> {
                 archived: false,
                 created_at: clock::now(),
                 content,
-                values: std::collections::BTreeMap::new(),
+                values: BTreeMap::new(),
             });
         }
     }
@@ -308,15 +311,15 @@ impl<'a> Sync<'a> {
         let item = self.hub.github.add_item(&self.project.id, &id).await?;
         self.outcome.requests += 1;
         self.outcome.created += 1;
-        self.found(card, &item, crate::api::board::Content::Issue { id, number });
+        self.found(card, &item, Content::Issue { id, number });
         Ok(self.remember()?)
     }
 
     /// Writes fields: all that are to hold something, or all that are to hold nothing.
     async fn write(&mut self, steps: &[Step]) -> Result<(), Failure> {
-        let sets = steps.iter().filter_map(|step| match step {
-            Step::Set { uid, key, value, reverts } => Some((uid, *key, value, *reverts)),
-            _ => None,
+        let sets = steps.iter().filter_map(|step| {
+            let Step::Set { uid, key, value, reverts } = step else { return None };
+            Some((uid, *key, value, *reverts))
         });
         let sets: Vec<_> = sets.collect();
         let empties = sets.first().is_some_and(|(_, _, value, _)| value.is_none());
@@ -335,7 +338,7 @@ impl<'a> Sync<'a> {
         let mut refused = BTreeSet::new();
         for ((uid, key, value, reverts), done) in same.into_iter().zip(done) {
             match done {
-                Done::Yes(_) => self.written(uid, (key, value.clone()), reverts),
+                Done::Yes(_) => self.written(uid, (key, value.clone()), u32::from(reverts)),
                 Done::No(error) => drop(refused.insert((uid.clone(), error.to_string()))),
                 // It is written again: twice is once.
                 Done::Unknown => {}
@@ -344,13 +347,13 @@ impl<'a> Sync<'a> {
         self.refused(refused).await
     }
 
-    fn written(&mut self, uid: &Uid, (key, value): (FieldKey, Option<Value>), reverts: bool) {
+    fn written(&mut self, uid: &Uid, (key, value): (FieldKey, Option<Value>), undone: u32) {
         self.outcome.written += 1;
         let field = self.shadow.fields.get(&key).map(|mapped| mapped.id.clone());
         let Some(synced) = self.shadow.cards.get_mut(uid) else { return };
         board::put(synced, key, value.clone());
-        if reverts {
-            *synced.reverted.entry(key).or_insert(0) += 1;
+        if undone > 0 {
+            *synced.reverted.entry(key).or_insert(0) += undone;
             self.outcome.reverted += 1;
         }
         let id = synced.item.clone();
@@ -387,9 +390,9 @@ impl<'a> Sync<'a> {
     }
 
     async fn retitle(&mut self, steps: &[Step]) -> Result<(), Failure> {
-        let uids = steps.iter().filter_map(|step| match step {
-            Step::Retitle(uid) => Some(uid),
-            _ => None,
+        let uids = steps.iter().filter_map(|step| {
+            let Step::Retitle(uid) = step else { return None };
+            Some(uid)
         });
         let edits = uids.filter_map(|uid| {
             let card = self.card(uid)?;
@@ -408,20 +411,7 @@ impl<'a> Sync<'a> {
         let mut refused = BTreeSet::new();
         for ((uid, draft, new, _), done) in edits.into_iter().zip(done) {
             match done {
-                Done::Yes(_) => {
-                    self.outcome.written += 1;
-                    if let Some(synced) = self.shadow.cards.get_mut(&uid) {
-                        synced.title.clone_from(&new);
-                    }
-                    for item in self.items.iter_mut().flatten() {
-                        if let crate::api::board::Content::Draft { id, title, .. } =
-                            &mut item.content
-                            && *id == draft
-                        {
-                            title.clone_from(&new);
-                        }
-                    }
-                }
+                Done::Yes(_) => self.retitled(&uid, &draft, &new),
                 Done::No(error) => drop(refused.insert((uid, error.to_string()))),
                 Done::Unknown => {}
             }
@@ -430,11 +420,10 @@ impl<'a> Sync<'a> {
     }
 
     async fn put_away(&mut self, steps: &[Step], kind: Change) -> Result<(), Failure> {
-        let uids = steps.iter().filter_map(|step| match (step, kind) {
-            (Step::Archive(uid), Change::Archive) | (Step::Unarchive(uid), Change::Unarchive) => {
-                Some(uid.clone())
-            }
-            _ => None,
+        let uids = steps.iter().filter_map(|step| {
+            let archives = kind == Change::Archive;
+            let (Step::Archive(uid) | Step::Unarchive(uid)) = step else { return None };
+            (matches!(step, Step::Archive(_)) == archives).then(|| uid.clone())
         });
         let uids: Vec<Uid> = uids.take(self.batch).collect();
         let items = uids.iter().filter_map(|uid| Some(self.shadow.cards.get(uid)?.item.clone()));
@@ -443,23 +432,39 @@ impl<'a> Sync<'a> {
         self.outcome.requests += 1;
         for ((uid, id), done) in uids.iter().zip(&items).zip(done) {
             match done {
-                Done::Yes(_) => {
-                    let by = (kind == Change::Archive).then(|| ARCHIVED_BY_US.to_owned());
-                    let is = by.is_some();
-                    self.outcome.archived += usize::from(is);
-                    if let Some(synced) = self.shadow.cards.get_mut(uid) {
-                        synced.archived = by;
-                    }
-                    for item in self.items.iter_mut().flatten().filter(|one| one.id == *id) {
-                        item.archived = is;
-                    }
-                }
+                Done::Yes(_) => self.is_away(uid, id, kind),
                 // It is gone, or in the archive already: then it is not ours to keep.
                 Done::No(_) => drop(self.shadow.cards.remove(uid)),
                 Done::Unknown => {}
             }
         }
         Ok(self.remember()?)
+    }
+
+    fn retitled(&mut self, uid: &Uid, draft: &str, new: &str) {
+        self.outcome.written += 1;
+        if let Some(synced) = self.shadow.cards.get_mut(uid) {
+            new.clone_into(&mut synced.title);
+        }
+        for item in self.items.iter_mut().flatten() {
+            if let Content::Draft { id, title, .. } = &mut item.content
+                && id == draft
+            {
+                new.clone_into(title);
+            }
+        }
+    }
+
+    fn is_away(&mut self, uid: &Uid, id: &str, kind: Change) {
+        let by = (kind == Change::Archive).then(|| ARCHIVED_BY_US.to_owned());
+        let archived = by.is_some();
+        self.outcome.archived += usize::from(archived);
+        if let Some(synced) = self.shadow.cards.get_mut(uid) {
+            synced.archived = by;
+        }
+        for item in self.items.iter_mut().flatten().filter(|one| one.id == id) {
+            item.archived = archived;
+        }
     }
 
     async fn archive_duplicate(&mut self, uid: &Uid, id: &str) -> Result<(), Failure> {

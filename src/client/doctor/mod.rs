@@ -3,8 +3,12 @@
 
 mod agent;
 mod confine;
+#[cfg(feature = "github")]
+mod github;
 
 pub use agent::examine_agent;
+#[cfg(feature = "github")]
+pub use github::examine_github;
 
 use super::check::judge;
 use super::{

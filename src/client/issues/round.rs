@@ -37,6 +37,9 @@ impl Round<'_> {
         let is_due = self.intake.polled.is_none_or(|at| at + poll <= clock::since_boot());
         let keys: Vec<String> = self.book.taken.keys().cloned().collect();
         for key in keys {
+            if self.is_over() {
+                return Ok(self.out);
+            }
             let done = self.follow(&key, is_due, proposals).await;
             self.go_on(&key, done)?;
         }
@@ -45,6 +48,11 @@ impl Round<'_> {
             self.intake.polled = Some(clock::since_boot());
         }
         Ok(self.out)
+    }
+
+    /// Returns whether the program is to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.hub.over.as_ref().is_some_and(|over| *over.borrow())
     }
 
     /// Lets the other issues go on where one is refused; what concerns all of them ends the round.

@@ -18,9 +18,7 @@ impl Round<'_> {
         if self.hub.policy.pull.is_empty() {
             return Ok(());
         }
-        let (claims, date) = self.hub.github.claims(&self.home.name, "issue-").await?;
-        self.intake.tell_time(date);
-        self.intake.leases.retain(|commit, _| claims.values().any(|at| at == commit));
+        let mut claims = None;
         let mut labelled = BTreeSet::new();
         for feed in &self.hub.policy.pull {
             let seats = desired.workers.get(&feed.worker).and_then(|one| one.spec.as_ref());
@@ -39,15 +37,27 @@ impl Round<'_> {
                     || self.book.declined.contains(&ticket)
                     || desired.tasks.contains_key(&task)
                     || proposals.iter().any(|one| one.task == task);
-                if is_known || self.busy(feed) >= seats {
+                if is_known || self.busy(feed) >= seats || self.is_over() {
                     continue;
                 }
-                let done = self.try_take((&ticket, issue), feed, &claims).await;
+                // Who has what is asked for only when something is to be had.
+                let claims = match &claims {
+                    Some(claims) => claims,
+                    None => claims.insert(self.claims().await?),
+                };
+                let done = self.try_take((&ticket, issue), feed, claims).await;
                 self.go_on(task.as_str(), done)?;
             }
         }
         self.book.declined.retain(|ticket| labelled.contains(ticket));
         Ok(())
+    }
+
+    async fn claims(&mut self) -> Result<BTreeMap<String, String>, Error> {
+        let (claims, date) = self.hub.github.claims(&self.home.name, "issue-").await?;
+        self.intake.tell_time(date);
+        self.intake.leases.retain(|commit, _| claims.values().any(|at| at == commit));
+        Ok(claims)
     }
 
     /// Returns how many issues are worked by a worker.
