@@ -79,7 +79,7 @@ impl Client {
         if self.records().proposals(&own.id)? >= PROPOSALS_MAX {
             return Err(limit());
         }
-        let tip = self.admit(name, file).await?;
+        let tip = self.admit((name, file), &self.proposals().await?).await?;
         if self.has_view() {
             let (task, file) = (name.clone(), file.to_owned());
             return self.have_proposed(own, Errand::Propose { task, file, why }).await;
@@ -105,7 +105,8 @@ impl Client {
     ) -> Result<Proposed, Error> {
         let at = format!("{PROPOSALS}{name}");
         if self.repository.reader().resolve(&at).await?.is_none() {
-            let tip = self.admit(name, file).await?;
+            // It depends on no other.
+            let tip = self.admit((name, file), &[]).await?;
             self.put_proposal((name, file), &tip, message).await?;
         }
         self.accept_by_policy(name).await
@@ -205,7 +206,11 @@ impl Client {
     }
 
     /// Returns the commit that a file may be proposed on.
-    async fn admit(&self, name: &TaskName, file: &str) -> Result<CommitId, Error> {
+    async fn admit(
+        &self,
+        (name, file): (&TaskName, &str),
+        others: &[Proposal],
+    ) -> Result<CommitId, Error> {
         let tip = self.repository.reader().resolve(&self.state_ref).await?;
         let tip = tip.ok_or_else(|| Error::Unknown(format!("there is no {}", self.state_ref)))?;
         let key = Key::Task(name.clone());
@@ -215,11 +220,12 @@ impl Client {
             return Err(taken(name, "is there already"));
         }
         // A task may wait for another that is only proposed.
-        for other in self.proposals().await? {
+        for other in others {
             if other.task == *name {
                 return Err(taken(name, "is proposed already"));
             }
-            draft.note(&Key::Task(other.task).path(), || Some(Ok(other.text.into_bytes())));
+            let text = other.text.as_bytes().to_vec();
+            draft.note(&Key::Task(other.task.clone()).path(), || Some(Ok(text)));
         }
         let path = key.path();
         draft.note(&path, || Some(Ok(file.as_bytes().to_vec())));

@@ -5,22 +5,22 @@ use crate::scene::{Node, claims, comments, labels, policy, server};
 use serde_json::json;
 use std::time::Duration;
 
-#[tokio::test]
-async fn an_idle_look_at_issues_is_one_request_that_costs_nothing() {
+#[test]
+fn an_idle_look_at_issues_is_one_request_that_costs_nothing() {
     let server = server();
     server.store().open_issue("shop", "other", &["bug"]);
-    let mut node = Node::new(&server, 1).await;
-    node.round().await.unwrap();
+    let mut node = Node::new(&server, 1);
+    node.round().unwrap();
     let before = server.requests();
-    node.round().await.unwrap();
+    node.round().unwrap();
     let log = server.log();
     let (idle, last) = (log.len() - before, log.last().unwrap());
     assert_eq!((idle, last.status), (1, Some(304)));
     assert_eq!(server.mutations(), 0);
 }
 
-#[tokio::test]
-async fn a_claim_whose_answer_is_lost_is_found_and_not_made_twice() {
+#[test]
+fn a_claim_whose_answer_is_lost_is_found_and_not_made_twice() {
     for moment in [Moment::Before, Moment::After] {
         for path in ["git/refs", "git/commits"] {
             for is_gateway in [true, false] {
@@ -29,12 +29,12 @@ async fn a_claim_whose_answer_is_lost_is_found_and_not_made_twice() {
                 let fault =
                     if is_gateway { Fault::BadGateway(moment) } else { Fault::Dropped(moment) };
                 server.fault(When::Rest("POST", path), fault);
-                let mut node = Node::new(&server, 1).await;
-                node.settle().await;
+                let mut node = Node::new(&server, 1);
+                node.settle();
                 assert!(server.faults_done(), "{path} {moment:?}");
                 assert_eq!(node.holds(), ["issue-1-cc01"], "{path} {moment:?}");
                 assert_eq!(claims(&server), ["issue-1-cc01"]);
-                node.settle().await;
+                node.settle();
                 let told = comments(&server, number);
                 assert_eq!(told.len(), 1, "{told:?}");
                 assert!(told[0].starts_with("Task claimed by CC01\nStarted: "), "{told:?}");
@@ -43,23 +43,23 @@ async fn a_claim_whose_answer_is_lost_is_found_and_not_made_twice() {
     }
 }
 
-#[tokio::test]
-async fn a_node_that_is_killed_at_any_request_says_and_makes_everything_once() {
+#[test]
+fn a_node_that_is_killed_at_any_request_says_and_makes_everything_once() {
     let mut at = 1;
     loop {
         for moment in [Moment::Before, Moment::After] {
             let server = server();
             let number = server.store().open_issue("shop", "one", &["cc01"]);
-            let mut node = Node::new(&server, 1).await;
+            let mut node = Node::new(&server, 1);
             server.stop_at(at, moment);
             for _ in 0..3 {
-                node.round().await.ok();
+                node.round().ok();
             }
             let was_stopped = server.stopped(Duration::ZERO);
             server.resume();
             node.restart();
-            node.settle().await;
-            node.settle().await;
+            node.settle();
+            node.settle();
             assert_eq!(labels(&server, number), ["cc01", "in-progress"], "{at} {moment:?}");
             let told = comments(&server, number);
             assert_eq!(told.len(), 1, "{at} {moment:?}: {told:?}");
@@ -73,56 +73,59 @@ async fn a_node_that_is_killed_at_any_request_says_and_makes_everything_once() {
     }
 }
 
-#[tokio::test]
-async fn a_claim_is_taken_over_when_it_has_lapsed_and_who_had_it_stops() {
+#[test]
+fn a_claim_is_taken_over_when_it_has_lapsed_and_who_had_it_stops() {
     let server = server();
     let number = server.store().open_issue("shop", "one", &["cc01"]);
-    let mut one = Node::new(&server, 1).await;
-    let mut two = Node::new(&server, 1).await;
-    one.settle().await;
+    let mut one = Node::new(&server, 1);
+    let mut two = Node::new(&server, 1);
+    one.settle();
     server.clock().advance(Duration::from_mins(59));
-    two.settle().await;
+    two.settle();
     assert_eq!((one.holds().len(), two.holds().len()), (1, 0));
     server.clock().advance(Duration::from_mins(8));
-    two.settle().await;
-    two.settle().await;
+    two.settle();
+    two.settle();
     assert_eq!(two.holds(), ["issue-1-cc01"]);
     let told = comments(&server, number);
-    let notes = one.settle().await.notes;
+    let notes = one.settle().notes;
     assert_eq!(one.holds(), Vec::<String>::new());
-    assert!(notes.iter().any(|note| note.contains("another node took its issue over")), "{notes:?}");
+    assert!(
+        notes.iter().any(|note| note.contains("another node took its issue over")),
+        "{notes:?}"
+    );
     let file = one.env.git(&["show", "HEAD:state/tasks/issue-1-cc01.json"]);
     assert!(file.contains("\"suspend\": true"), "{file}");
     assert_eq!(comments(&server, number), told, "who lost it says nothing");
     assert_eq!(told.len(), 2);
 }
 
-#[tokio::test]
-async fn a_claim_is_renewed_while_its_node_lives() {
+#[test]
+fn a_claim_is_renewed_while_its_node_lives() {
     let server = server();
     server.store().open_issue("shop", "one", &["cc01"]);
-    let mut one = Node::new(&server, 1).await;
-    let mut two = Node::new(&server, 1).await;
-    one.settle().await;
+    let mut one = Node::new(&server, 1);
+    let mut two = Node::new(&server, 1);
+    one.settle();
     for _ in 0..6 {
         server.clock().advance(Duration::from_mins(25));
         one.restart();
-        one.settle().await;
-        two.settle().await;
+        one.settle();
+        two.settle();
     }
     assert_eq!((one.holds().len(), two.holds().len()), (1, 0));
     let moved = server.log().iter().filter(|entry| entry.count("updateRefs") > 0).count();
     assert_eq!(moved, 6);
 }
 
-#[tokio::test]
-async fn a_renewal_whose_answer_is_lost_loses_nothing() {
+#[test]
+fn a_renewal_whose_answer_is_lost_loses_nothing() {
     for moment in [Moment::Before, Moment::After] {
         let server = server();
         let number = server.store().open_issue("shop", "one", &["cc01"]);
-        let mut node = Node::new(&server, 1).await;
-        node.settle().await;
-        node.settle().await;
+        let mut node = Node::new(&server, 1);
+        node.settle();
+        node.settle();
         server.clock().advance(Duration::from_mins(25));
         server.fault(When::Mutation("updateRefs"), Fault::Dropped(moment));
         // The read after it is lost as well: only the record knows.
@@ -130,7 +133,7 @@ async fn a_renewal_whose_answer_is_lost_loses_nothing() {
         server.stop_at(server_requests + 30, Moment::Before);
         server.resume();
         for _ in 0..3 {
-            node.round().await.ok();
+            node.round().ok();
             node.restart();
         }
         assert_eq!(node.holds(), ["issue-1-cc01"], "{moment:?}");
@@ -138,8 +141,8 @@ async fn a_renewal_whose_answer_is_lost_loses_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_claim_that_somebody_else_wrote_is_held() {
+#[test]
+fn a_claim_that_somebody_else_wrote_is_held() {
     let server = server();
     server.store().open_issue("shop", "one", &["cc01"]);
     {
@@ -148,14 +151,14 @@ async fn a_claim_that_somebody_else_wrote_is_held() {
         let tip = repository.refs["refs/heads/main"].clone();
         repository.refs.insert("refs/heads/reconciler/claims/issue-1-cc01".to_owned(), tip);
     }
-    let mut node = Node::new(&server, 1).await;
+    let mut node = Node::new(&server, 1);
     server.clock().advance(Duration::from_hours(1000));
-    node.settle().await;
+    node.settle();
     assert_eq!(node.holds(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn the_limits_of_github_and_a_revoked_token_end_a_round_and_lose_nothing() {
+#[test]
+fn the_limits_of_github_and_a_revoked_token_end_a_round_and_lose_nothing() {
     for fault in [
         || Fault::RetryAfter(60),
         || Fault::Secondary,
@@ -165,35 +168,36 @@ async fn the_limits_of_github_and_a_revoked_token_end_a_round_and_lose_nothing()
     ] {
         let server = server();
         let number = server.store().open_issue("shop", "one", &["cc01"]);
-        let mut node = Node::new(&server, 1).await;
+        let mut node = Node::new(&server, 1);
         server.fault(When::Rest("POST", "labels"), fault());
-        node.settle().await;
-        node.settle().await;
+        node.settle();
+        node.settle();
         assert!(server.faults_done());
         assert_eq!(labels(&server, number), ["cc01", "in-progress"]);
         assert_eq!(comments(&server, number).len(), 1);
     }
 }
 
-#[tokio::test]
-async fn issues_that_are_disabled_and_an_assignee_that_is_ignored_are_survived() {
+#[test]
+fn issues_that_are_disabled_and_an_assignee_that_is_ignored_are_survived() {
     use crate::github::store::person::Setting;
     let server = server();
-    let mut node = Node::new(&server, 1).await;
+    let mut node = Node::new(&server, 1);
     server.store().set_repository("shop", "hasIssuesEnabled", Setting::Off);
-    let error = node.round().await.unwrap_err().to_string();
+    let error = node.round().unwrap_err().to_string();
     assert!(error.contains("disabled"), "{error}");
 }
 
-#[tokio::test]
-async fn several_labels_of_one_issue_are_several_tasks() {
+#[test]
+fn several_labels_of_one_issue_are_several_tasks() {
     let server = server();
     let number = server.store().open_issue("shop", "one", &["cc01", "cc02"]);
-    let both = json!([{ "label": "cc01", "worker": "cc01" }, { "label": "cc02", "worker": "cc02" }]);
+    let both =
+        json!([{ "label": "cc01", "worker": "cc01" }, { "label": "cc02", "worker": "cc02" }]);
     let github = json!({ "repository": "acme/shop", "pull": both });
-    let mut node = Node::with(&server, 1, &policy(&json!({ "github": github })), "true").await;
-    node.settle().await;
-    node.settle().await;
+    let mut node = Node::with(&server, 1, &policy(&json!({ "github": github })), "true");
+    node.settle();
+    node.settle();
     assert_eq!(node.holds(), ["issue-1-cc01", "issue-1-cc02"]);
     assert_eq!(claims(&server), ["issue-1-cc01", "issue-1-cc02"]);
     assert_eq!(comments(&server, number).len(), 2);

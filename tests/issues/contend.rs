@@ -3,8 +3,8 @@
 use crate::scene::{Node, claims, server};
 use std::collections::BTreeSet;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_nodes_that_contend_for_two_hundred_issues_work_each_once() {
+#[test]
+fn two_nodes_that_contend_for_two_hundred_issues_work_each_once() {
     const ISSUES: usize = 200;
     let server = server();
     server.limit(crate::github::Limited::No);
@@ -14,10 +14,14 @@ async fn two_nodes_that_contend_for_two_hundred_issues_work_each_once() {
     // Nothing is accepted: what is tried is who claims.
     let review = crate::scene::policy(&serde_json::json!({ "proposals": "review" }));
     let (mut one, mut two) = (
-        Node::with(&server, ISSUES, &review, "true").await,
-        Node::with(&server, ISSUES, &review, "true").await,
+        Node::with(&server, ISSUES, &review, "true"),
+        Node::with(&server, ISSUES, &review, "true"),
     );
-    let (first, second) = tokio::join!(one.settle(), two.settle());
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| one.settle());
+        let second = two.settle();
+        (first.join().unwrap(), second)
+    });
     let all: BTreeSet<&String> = first.claimed.iter().chain(&second.claimed).collect();
     assert_eq!(first.claimed.len() + second.claimed.len(), ISSUES, "none was claimed twice");
     assert_eq!((all.len(), claims(&server).len()), (ISSUES, ISSUES));

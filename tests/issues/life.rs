@@ -10,7 +10,8 @@ use serde_json::json;
 fn work(node: &Node) {
     let mut run = node.env.reconciler(&["run", "--until", "settled"]);
     run.env("GITHUB_TOKEN", "");
-    let status = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status();
+    let status =
+        run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status();
     assert!(status.is_ok());
 }
 
@@ -22,14 +23,14 @@ fn one_issue(server: &Server) -> u64 {
     server.store().open_issue("shop", "Create login component", &["cc01", "frontend"])
 }
 
-#[tokio::test]
-async fn an_issue_is_claimed_worked_and_completed() {
+#[test]
+fn an_issue_is_claimed_worked_and_completed() {
     let server = server();
     let number = one_issue(&server);
     let script = "echo \"$1\" > prompt.txt && git add prompt.txt && git commit -q -m work";
-    let mut node = Node::with(&server, 1, &policy(&json!({})), script).await;
-    node.settle().await;
-    node.settle().await;
+    let mut node = Node::with(&server, 1, &policy(&json!({})), script);
+    node.settle();
+    node.settle();
     assert_eq!(labels(&server, number), ["cc01", "frontend", "in-progress"]);
     let store = server.store().repository_mut("shop").issues[&number].clone();
     assert_eq!(store.assignees, ["ada"]);
@@ -39,11 +40,8 @@ async fn an_issue_is_claimed_worked_and_completed() {
     assert!(started.len() == "2025-01-24 10:00:00".len() && started.starts_with("20"), "{told:?}");
     work(&node);
     assert_eq!(state(&node, "issue-1-cc01"), Some(TaskState::Completed), "{}", node.env.tell());
-    node.settle().await;
-    assert_eq!(
-        labels(&server, number),
-        ["cc01", "completed", "frontend", "ready-for-review"]
-    );
+    node.settle();
+    assert_eq!(labels(&server, number), ["cc01", "completed", "frontend", "ready-for-review"]);
     let told = comments(&server, number);
     assert_eq!(told.len(), 2, "{told:?}");
     let tip = node.env.git(&["rev-parse", "HEAD"]);
@@ -51,65 +49,66 @@ async fn an_issue_is_claimed_worked_and_completed() {
     assert!(node.env.git(&["show", "HEAD:prompt.txt"]).contains("Title: Create login component"));
     // Said once, and nobody takes it again.
     let before = server.mutations();
-    node.settle().await;
-    let mut other = Node::new(&server, 1).await;
-    other.settle().await;
+    node.settle();
+    let mut other = Node::new(&server, 1);
+    other.settle();
     assert_eq!((server.mutations(), other.holds().len()), (before, 0));
     // A person closes it: the claim goes, and nothing more is said.
     server.store().close_issue("shop", number);
-    node.settle().await;
+    node.settle();
     assert_eq!((claims(&server).len(), node.holds().len()), (0, 0));
     assert_eq!(comments(&server, number).len(), 2);
 }
 
-#[tokio::test]
-async fn work_with_a_pull_request_names_it() {
+#[test]
+fn work_with_a_pull_request_names_it() {
     let server = server();
     let number = one_issue(&server);
     let none = policy(&json!({ "merge": { "method": "none" } }));
     let script = "echo a > a.txt && git add a.txt && git commit -q -m work";
-    let mut node = Node::with(&server, 1, &none, script).await;
-    node.settle().await;
+    let mut node = Node::with(&server, 1, &none, script);
+    node.settle();
     work(&node);
     let branch = node.env.branch("issue-1-cc01");
     server.store().push("shop", &branch, "work");
     let pull = server.store().open_pull("shop", &branch, "main");
-    node.settle().await;
-    node.settle().await;
+    node.settle();
+    node.settle();
     assert_eq!(comments(&server, number)[1], format!("Task completed!\nPR: #{pull}"));
 }
 
-#[tokio::test]
-async fn work_that_fails_says_why() {
+#[test]
+fn work_that_fails_says_why() {
     let server = server();
     let number = one_issue(&server);
-    let mut node = Node::with(&server, 1, &policy(&json!({})), "exit 3").await;
-    node.settle().await;
+    let mut node = Node::with(&server, 1, &policy(&json!({})), "exit 3");
+    node.settle();
     node.env.git(&["config", "user.name", "Ada"]);
     // One attempt is enough.
     let file = node.env.path("state/tasks/issue-1-cc01.json");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("\"issueNumber\"", "\"retries\": 0, \"issueNumber\"")).unwrap();
+    std::fs::write(&file, text.replace("\"issueNumber\"", "\"retries\": 0, \"issueNumber\""))
+        .unwrap();
     node.env.commit("one attempt");
     work(&node);
     assert_eq!(state(&node, "issue-1-cc01"), Some(TaskState::Failed), "{}", node.env.tell());
-    node.settle().await;
-    node.settle().await;
+    node.settle();
+    node.settle();
     assert_eq!(labels(&server, number), ["cc01", "failed", "frontend"]);
     let told = comments(&server, number);
     assert!(told[1].starts_with("Task failed.\nReason: "), "{told:?}");
 }
 
-#[tokio::test]
-async fn an_issue_that_a_person_unlabels_is_stopped_without_a_word() {
+#[test]
+fn an_issue_that_a_person_unlabels_is_stopped_without_a_word() {
     let server = server();
     let number = one_issue(&server);
-    let mut node = Node::new(&server, 1).await;
-    node.settle().await;
-    node.settle().await;
+    let mut node = Node::new(&server, 1);
+    node.settle();
+    node.settle();
     server.store().unlabel("shop", number, "cc01");
     let told = comments(&server, number);
-    node.settle().await;
+    node.settle();
     assert_eq!(labels(&server, number), ["frontend"]);
     assert_eq!(comments(&server, number), told);
     assert_eq!((claims(&server).len(), node.holds().len()), (0, 0));
@@ -117,61 +116,61 @@ async fn an_issue_that_a_person_unlabels_is_stopped_without_a_word() {
     assert!(file.contains("\"suspend\": true"), "{file}");
 }
 
-#[tokio::test]
-async fn what_the_policy_does_not_accept_waits_for_a_person() {
+#[test]
+fn what_the_policy_does_not_accept_waits_for_a_person() {
     let server = server();
     let number = one_issue(&server);
     let review = policy(&json!({ "proposals": "review" }));
-    let mut node = Node::with(&server, 1, &review, "true").await;
-    let notes = node.settle().await.notes;
+    let mut node = Node::with(&server, 1, &review, "true");
+    let notes = node.settle().notes;
     assert!(notes.iter().any(|note| note.ends_with("reconciler accept issue-1-cc01")), "{notes:?}");
     assert_eq!(comments(&server, number).len(), 0);
     let accepted = node.ask(&["accept", "issue-1-cc01"]);
     assert!(accepted.status.success(), "{accepted:?}");
-    node.settle().await;
+    node.settle();
     assert_eq!(comments(&server, number).len(), 1);
 }
 
-#[tokio::test]
-async fn what_a_person_rejects_is_given_up_and_not_taken_again() {
+#[test]
+fn what_a_person_rejects_is_given_up_and_not_taken_again() {
     let server = server();
     let number = one_issue(&server);
     let review = policy(&json!({ "proposals": "review" }));
-    let mut node = Node::with(&server, 1, &review, "true").await;
-    node.settle().await;
+    let mut node = Node::with(&server, 1, &review, "true");
+    node.settle();
     assert!(node.ask(&["reject", "issue-1-cc01"]).status.success());
-    node.settle().await;
-    node.settle().await;
+    node.settle();
+    node.settle();
     assert_eq!((claims(&server).len(), node.holds().len()), (0, 0));
     assert_eq!((labels(&server, number).len(), comments(&server, number).len()), (2, 0));
 }
 
-#[tokio::test]
-async fn an_issue_that_a_person_says_to_work_on_is_left_alone() {
+#[test]
+fn an_issue_that_a_person_says_to_work_on_is_left_alone() {
     let server = server();
     server.store().open_issue("shop", "mine", &["cc01", "in-progress"]);
-    let mut node = Node::new(&server, 1).await;
-    node.settle().await;
+    let mut node = Node::new(&server, 1);
+    node.settle();
     assert_eq!((node.holds().len(), server.mutations()), (0, 0));
 }
 
-#[tokio::test]
-async fn a_node_takes_no_more_than_its_worker_has_seats() {
+#[test]
+fn a_node_takes_no_more_than_its_worker_has_seats() {
     let server = server();
     for number in 0..5 {
         server.store().open_issue("shop", &format!("{number}"), &["cc01"]);
     }
-    let mut node = Node::new(&server, 2).await;
-    node.settle().await;
+    let mut node = Node::new(&server, 2);
+    node.settle();
     assert_eq!(node.holds(), ["issue-1-cc01", "issue-2-cc01"]);
 }
 
-#[tokio::test]
-async fn the_loop_itself_takes_issues_and_tells_of_them() {
+#[test]
+fn the_loop_itself_takes_issues_and_tells_of_them() {
     let server = server();
     let number = one_issue(&server);
     let script = "echo a > a.txt && git add a.txt && git commit -q -m work";
-    let node = Node::with(&server, 1, &policy(&json!({})), script).await;
+    let node = Node::with(&server, 1, &policy(&json!({})), script);
     let running = node.env.start_loop();
     node.env.wait_until("the issue to be completed", || {
         labels(&server, number).contains(&"completed".to_owned())

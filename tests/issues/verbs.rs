@@ -10,11 +10,11 @@ fn json_of(node: &Node, arguments: &[&str]) -> Value {
     serde_json::from_str(&said.stdout).unwrap()
 }
 
-#[tokio::test]
-async fn words_become_one_issue_however_often_and_whatever_answer_is_lost() {
+#[test]
+fn words_become_one_issue_however_often_and_whatever_answer_is_lost() {
     for moment in [Moment::Before, Moment::After] {
         let server = server();
-        let node = Node::new(&server, 1).await;
+        let node = Node::new(&server, 1);
         let words =
             ["task", "push", "--title", "Add login", "--body", "JWT", "--label", "cc01,backend"];
         server.fault(When::Rest("POST", "issues"), Fault::Dropped(moment));
@@ -30,11 +30,12 @@ async fn words_become_one_issue_however_often_and_whatever_answer_is_lost() {
     }
 }
 
-#[tokio::test]
-async fn a_task_becomes_an_issue_with_its_prompt_and_a_command_does_not() {
+#[test]
+fn a_task_becomes_an_issue_with_its_prompt_and_a_command_does_not() {
     let server = server();
-    let node = Node::new(&server, 1).await;
-    node.env.commit_task("login", &json!({ "title": "Add login", "prompt": "JWT", "suspend": true }));
+    let node = Node::new(&server, 1);
+    node.env
+        .commit_task("login", &json!({ "title": "Add login", "prompt": "JWT", "suspend": true }));
     node.env.commit_task("clean", &json!({ "command": "rm -rf target", "suspend": true }));
     let made = json_of(&node, &["task", "push", "login", "--label", "cc01"]);
     assert_eq!((&made["number"], &made["wasThere"]), (&json!(1), &json!(false)));
@@ -43,15 +44,15 @@ async fn a_task_becomes_an_issue_with_its_prompt_and_a_command_does_not() {
     assert_eq!(server.store().repository_mut("shop").issues.len(), 1);
 }
 
-#[tokio::test]
-async fn a_manager_sees_who_works_on_what() {
+#[test]
+fn a_manager_sees_who_works_on_what() {
     let server = server();
     for title in ["one", "two"] {
         server.store().open_issue("shop", title, &["cc01"]);
     }
     server.store().open_issue("shop", "done", &["cc01", "completed"]);
-    let mut node = Node::new(&server, 1).await;
-    node.settle().await;
+    let mut node = Node::new(&server, 1);
+    node.settle();
     let seen = json_of(&node, &["task", "issues"]);
     let states: Vec<&str> =
         seen.as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
@@ -59,14 +60,14 @@ async fn a_manager_sees_who_works_on_what() {
     assert_eq!((&seen[0]["worker"], &seen[1]["worker"]), (&json!("cc01"), &Value::Null));
     let table = node.ask(&["task", "issues"]);
     assert!(table.stdout.contains("#1") && table.stdout.contains("claimed"), "{table:?}");
-    node.settle().await;
+    node.settle();
     assert_eq!(comments(&server, 1).len(), 1);
 }
 
-#[tokio::test]
-async fn without_a_token_nothing_is_asked_and_it_says_what_to_do() {
+#[test]
+fn without_a_token_nothing_is_asked_and_it_says_what_to_do() {
     let server = server();
-    let mut node = Node::new(&server, 1).await;
+    let mut node = Node::new(&server, 1);
     node.env.odd.insert("GITHUB_TOKEN".to_owned(), None);
     let said = node.ask(&["task", "issues"]);
     assert!(!said.status.success() && said.stderr.contains("GITHUB_TOKEN is not set"), "{said:?}");

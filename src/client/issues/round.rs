@@ -92,9 +92,16 @@ impl Round<'_> {
         let work = self.work(&taken, proposals).await?;
         intake::note(&mut taken, &work);
         self.remember(&taken)?;
-        let now = match self.intake.now() {
+        // Another may have it by now although nothing is to be said.
+        let now = match self.intake.now().filter(|_| !looks) {
             Some(now) => now,
-            None => self.look(&taken).await?.1,
+            None => {
+                let (at, now) = self.look(&taken).await?;
+                if at.as_deref() != Some(&taken.commit) {
+                    return self.lose(&taken, &work).await;
+                }
+                now
+            }
         };
         let scene =
             Scene { taken: &taken, issue: issue.as_ref(), work: &work, lease: self.lease(), now };
