@@ -114,8 +114,8 @@ impl Lease {
         text
     }
 
-    /// Reads the message of a commit; `None` when it is no claim of ours: such a one is held.
-    pub fn parse(message: &str) -> Option<Self> {
+    /// Reads the message of a commit; `None` when it is no claim of ours.
+    fn parse(message: &str) -> Option<Self> {
         let field = |name: &str| {
             let line = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             line.map(str::trim)
@@ -133,6 +133,24 @@ impl Lease {
             state,
             expires_at: field("Expires")?.parse().ok()?,
         })
+    }
+}
+
+/// What is seen of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// There is none.
+    Nothing,
+    /// It is none of ours: whoever made it knows why, and it holds.
+    Foreign,
+    /// It says this.
+    Lease(Lease),
+}
+
+impl Seen {
+    /// Reads the message of the commit of a claim.
+    pub fn read(message: &str) -> Self {
+        Lease::parse(message).map_or(Self::Foreign, Self::Lease)
     }
 }
 
@@ -237,6 +255,6 @@ mod tests {
         assert!(message.starts_with("reconciler: claim issue-7-cc01 [skip ci]\n\n"), "{message}");
         assert_eq!(Lease::parse(&message), Some(lease));
         assert_eq!(Lease::parse(&message.replace("completed", "odd")), None);
-        assert_eq!(Lease::parse("first"), None);
+        assert_eq!(Seen::read("first"), Seen::Foreign);
     }
 }

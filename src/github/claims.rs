@@ -154,7 +154,7 @@ impl Github {
         match grip(at.as_deref(), from, to) {
             // Nobody else has it: it is refused for another reason, which a person should read.
             Grip::NotYet if is_refused => Err(error),
-            grip => Ok(grip),
+            grip @ (Grip::Ours | Grip::NotYet | Grip::Lost) => Ok(grip),
         }
     }
 

@@ -7,7 +7,7 @@ pub use words::{
     Proof, claimed, comment_mark, completed, failed, marked, progress, prompt, push_mark, title,
 };
 
-use crate::api::issue::{Issue, Lease, LeaseState, Stage, Taken, Ticket};
+use crate::api::issue::{Issue, LeaseState, Seen, Stage, Taken, Ticket};
 use jiff::{SignedDuration, Timestamp};
 
 /// Says that it is worked on.
@@ -37,22 +37,16 @@ pub enum Chance {
     Taken,
 }
 
-/// Returns what may be done with an issue. `claim` is what the commit of its claim says, if there is one;
+/// Returns what may be done with an issue. `claim` is what is seen of its claim;
 /// `others` tells whether claims of ours on account of other labels explain what its labels say.
-pub fn chance(
-    issue: &Issue,
-    claim: Option<Option<&Lease>>,
-    others: Others,
-    now: Timestamp,
-) -> Chance {
+pub fn chance(issue: &Issue, claim: &Seen, others: Others, now: Timestamp) -> Chance {
     let told = [IN_PROGRESS, COMPLETED, FAILED].iter().any(|label| issue.labels.contains(*label));
     match claim {
         // Somebody works on it who makes no claims: a person, or a program of old.
-        None if told && others == Others::None => Chance::Taken,
-        None => Chance::Free,
-        // It is no claim as we make them: whoever made it knows why.
-        Some(None) => Chance::Taken,
-        Some(Some(lease)) => match lease.state {
+        Seen::Nothing if told && others == Others::None => Chance::Taken,
+        Seen::Nothing => Chance::Free,
+        Seen::Foreign => Chance::Taken,
+        Seen::Lease(lease) => match lease.state {
             LeaseState::Held if lease.expires_at + MARGIN < now => Chance::Lapsed,
             LeaseState::Held | LeaseState::Completed | LeaseState::Failed => Chance::Taken,
         },
@@ -178,8 +172,11 @@ fn taken_back(scene: Scene<'_>, issue: &Issue) -> Vec<Step> {
             steps.push(Step::Suspend("its issue lost its label"));
         }
         Work::Open { .. } if !is_over => steps.push(Step::Suspend("its issue was closed")),
-        Work::Open { .. } | Work::Absent | Work::Proposed => {}
-        Work::Completed(_) | Work::Failed(_) => {}
+        Work::Open { .. }
+        | Work::Absent
+        | Work::Proposed
+        | Work::Completed(_)
+        | Work::Failed(_) => {}
     }
     if issue.is_open && issue.labels.contains(IN_PROGRESS) && scene.taken.stage == Stage::Told {
         steps.push(Step::Unlabel(IN_PROGRESS));
@@ -201,18 +198,21 @@ fn told(scene: Scene<'_>) -> Vec<Step> {
     };
     let mut steps = Vec::new();
     match (scene.taken.stage, scene.work) {
-        (Stage::Claiming, _) | (_, Work::Unknown) => {}
         (Stage::Claimed, Work::Absent | Work::Proposed) if !scene.taken.proposed => {
             steps.push(Step::Propose);
         }
-        (_, Work::Proposed) => {}
+        (Stage::Claiming, _)
+        | (_, Work::Unknown | Work::Proposed)
+        | (Stage::Completed | Stage::Failed, Work::Absent)
+        | (Stage::Completed, Work::Open { .. } | Work::Completed(_) | Work::Failed(_))
+        | (Stage::Failed, Work::Failed(_)) => {}
         // It was rejected, or its file was deleted: a person does not want it here.
         (Stage::Claimed, Work::Absent) => steps.push(Step::Decline),
         (Stage::Told, Work::Absent) => steps.extend([Step::Unlabel(IN_PROGRESS), Step::Decline]),
         (Stage::Claimed, Work::Open { .. } | Work::Completed(_) | Work::Failed(_)) => {
             begun(&mut steps);
         }
-        (Stage::Told, Work::Open { step }) => steps.extend(news(scene, step.as_deref())),
+        (Stage::Told, Work::Open { .. }) => steps.extend(news(scene)),
         (Stage::Told | Stage::Failed, Work::Completed(proof)) => {
             let remark = Remark::Completed(proof.clone());
             steps.extend(over(remark, &[COMPLETED, REVIEW], Stage::Completed));
@@ -228,19 +228,15 @@ fn told(scene: Scene<'_>) -> Vec<Step> {
             steps.extend([Step::Unlabel(FAILED), Step::Label(IN_PROGRESS)]);
             steps.push(Step::Settle(Stage::Told));
         }
-        (Stage::Completed | Stage::Failed, Work::Absent) => {}
-        (Stage::Completed, Work::Open { .. } | Work::Completed(_) | Work::Failed(_))
-        | (Stage::Failed, Work::Failed(_)) => {}
     }
     steps
 }
 
 /// Returns whether the comment on progress is to be written now.
-fn news(scene: Scene<'_>, step: Option<&str>) -> Option<Step> {
+fn news(scene: Scene<'_>) -> Option<Step> {
     let notes = &scene.taken.progress;
-    let is_new = step.is_some_and(|step| notes.lines.last().is_none_or(|last| last != step));
     let is_due = notes.at.is_none_or(|at| at + PROGRESS_PAUSE <= scene.now);
-    ((is_new || notes.written < notes.lines.len()) && is_due).then_some(Step::Progress)
+    (notes.written < notes.lines.len() && is_due).then_some(Step::Progress)
 }
 
 /// Remembers what a worker says of its work, if it is new.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::issue::ProgressNotes;
+use crate::api::issue::{Lease, ProgressNotes};
 use std::collections::BTreeSet;
 
 fn at(minute: i64) -> Timestamp {
@@ -42,7 +42,7 @@ fn taken(stage: Stage) -> Taken {
 fn steps(taken: &Taken, work: &Work, issue: Option<&Issue>, minute: i64) -> String {
     let lease = SignedDuration::from_mins(60);
     let steps = decide(Scene { taken, issue, work, lease, now: at(minute) });
-    let word = |step: Step| match step {
+    let told = |step: Step| match step {
         Step::Say(remark) => format!("say {}", remark.word()),
         Step::Label(label) => format!("+{label}"),
         Step::Unlabel(label) => format!("-{label}"),
@@ -55,7 +55,7 @@ fn steps(taken: &Taken, work: &Work, issue: Option<&Issue>, minute: i64) -> Stri
         | Step::Release
         | Step::Decline => format!("{step:?}").to_lowercase(),
     };
-    steps.into_iter().map(word).collect::<Vec<_>>().join(", ")
+    steps.into_iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 fn open() -> Work {
@@ -64,27 +64,27 @@ fn open() -> Work {
 
 #[test]
 fn an_issue_is_free_while_nobody_has_it_and_again_when_who_had_it_is_silent() {
-    let held = lease(LeaseState::Held);
+    let held = Seen::Lease(lease(LeaseState::Held));
     let free = issue(&["cc01"]);
-    let of = |claim: Option<Option<&Lease>>, minute| chance(&free, claim, Others::None, at(minute));
-    assert_eq!(of(None, 0), Chance::Free);
-    assert_eq!(of(Some(Some(&held)), 60), Chance::Taken);
-    assert_eq!(of(Some(Some(&held)), 65), Chance::Taken);
-    assert_eq!(of(Some(Some(&held)), 66), Chance::Lapsed);
+    let of = |claim: &Seen, minute| chance(&free, claim, Others::None, at(minute));
+    assert_eq!(of(&Seen::Nothing, 0), Chance::Free);
+    assert_eq!(of(&held, 60), Chance::Taken);
+    assert_eq!(of(&held, 65), Chance::Taken);
+    assert_eq!(of(&held, 66), Chance::Lapsed);
     for state in [LeaseState::Completed, LeaseState::Failed] {
-        assert_eq!(of(Some(Some(&lease(state))), 9999), Chance::Taken);
+        assert_eq!(of(&Seen::Lease(lease(state)), 9999), Chance::Taken);
     }
     // What cannot be understood is held.
-    assert_eq!(of(Some(None), 9999), Chance::Taken);
+    assert_eq!(of(&Seen::Foreign, 9999), Chance::Taken);
 }
 
 #[test]
 fn an_issue_that_somebody_without_claims_works_on_is_left_alone() {
     for label in [IN_PROGRESS, COMPLETED, FAILED] {
         let issue = issue(&["cc01", label]);
-        assert_eq!(chance(&issue, None, Others::None, at(0)), Chance::Taken);
+        assert_eq!(chance(&issue, &Seen::Nothing, Others::None, at(0)), Chance::Taken);
         // Another label of it is worked: that is what it says.
-        assert_eq!(chance(&issue, None, Others::Some, at(0)), Chance::Free);
+        assert_eq!(chance(&issue, &Seen::Nothing, Others::Some, at(0)), Chance::Free);
     }
 }
 

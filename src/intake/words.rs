@@ -43,11 +43,11 @@ pub fn progress(lines: &[String]) -> String {
 pub fn completed(proof: &Proof) -> String {
     let mut text = "Task completed!".to_owned();
     if let Some(pull) = proof.pull {
-        text.push_str(&format!("\nPR: #{pull}"));
+        text = format!("{text}\nPR: #{pull}");
     } else if let Some(commit) = &proof.commit {
-        text.push_str(&format!("\nCommit: {commit}"));
+        text = format!("{text}\nCommit: {commit}");
     } else if let Some(branch) = &proof.branch {
-        text.push_str(&format!("\nBranch: {branch}"));
+        text = format!("{text}\nBranch: {branch}");
     }
     if proof.verified {
         text.push_str("\nAll tests passing");

@@ -1,6 +1,6 @@
 //! The life of an issue, to the letter of the founding document: with real tasks on a real repository.
 
-use crate::common::name;
+use crate::common::{is_there, name};
 use crate::github::Server;
 use crate::scene::{Node, claims, comments, labels, policy, server};
 use reconciler::api::task::TaskState;
@@ -64,9 +64,9 @@ fn an_issue_is_claimed_worked_and_completed() {
 fn work_with_a_pull_request_names_it() {
     let server = server();
     let number = one_issue(&server);
-    let none = policy(&json!({ "merge": { "method": "none" } }));
+    let unmerged = policy(&json!({ "merge": { "method": "none" } }));
     let script = "echo a > a.txt && git add a.txt && git commit -q -m work";
-    let mut node = Node::with(&server, 1, &none, script);
+    let mut node = Node::with(&server, 1, &unmerged, script);
     node.settle();
     work(&node);
     let branch = node.env.branch("issue-1-cc01");
@@ -163,6 +163,36 @@ fn a_node_takes_no_more_than_its_worker_has_seats() {
     let mut node = Node::new(&server, 2);
     node.settle();
     assert_eq!(node.holds(), ["issue-1-cc01", "issue-2-cc01"]);
+}
+
+#[test]
+fn what_a_worker_says_of_its_progress_is_one_comment_that_grows() {
+    let server = server();
+    let number = one_issue(&server);
+    let script = "reconciler progress --step 'Component structure created' && \
+         : > ../../said && until [ -e ../../go ]; do sleep 0.05; done; \
+         reconciler progress --step 'Working on styling'; \
+         : > ../../again && until [ -e ../../end ]; do sleep 0.05; done";
+    let mut node = Node::with(&server, 1, &policy(&json!({})), script);
+    node.settle();
+    node.settle();
+    node.env.odd.insert("GITHUB_TOKEN".to_owned(), None);
+    let running = node.env.start_loop();
+    node.env.wait_until("the first word", || is_there(&node.env.path("said")));
+    node.settle();
+    let first = "Progress Update:\n- Component structure created";
+    assert_eq!(comments(&server, number)[1], first);
+    std::fs::write(node.env.path("go"), "").unwrap();
+    node.env.wait_until("the second word", || is_there(&node.env.path("again")));
+    node.settle();
+    assert_eq!(comments(&server, number)[1], first, "not so soon");
+    server.clock().advance(std::time::Duration::from_mins(10));
+    node.settle();
+    let told = comments(&server, number);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[1], format!("{first}\n- Working on styling"));
+    std::fs::write(node.env.path("end"), "").unwrap();
+    running.end_by(&node.env, "INT");
 }
 
 #[test]

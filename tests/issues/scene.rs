@@ -81,13 +81,12 @@ impl Node {
     pub(crate) fn settle(&mut self) -> Pulled {
         let (mut all, mut quiet) = (Pulled::default(), 0);
         for _ in 0..12 {
-            if let Ok(pulled) = self.round() {
-                quiet = if pulled.claimed.is_empty() { quiet + 1 } else { 0 };
-                all.claimed.extend(pulled.claimed);
-                all.notes.extend(pulled.notes);
-                if quiet == 2 {
-                    return all;
-                }
+            let Ok(pulled) = self.round() else { continue };
+            quiet = if pulled.claimed.is_empty() { quiet + 1 } else { 0 };
+            all.claimed.extend(pulled.claimed);
+            all.notes.extend(pulled.notes);
+            if quiet == 2 {
+                return all;
             }
         }
         assert!(all.claimed.len() > 9999, "it does not settle: {all:?}");

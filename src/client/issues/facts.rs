@@ -20,12 +20,12 @@ impl Round<'_> {
     ) -> Result<Work, Error> {
         let Some(task) = taken.ticket.task() else { return Ok(Work::Absent) };
         let work = self.work_here(&task, proposals);
-        match work {
-            Work::Completed(proof) if taken.stage != Stage::Completed => {
-                Ok(Work::Completed(self.with_pull(proof).await?))
-            }
-            work => Ok(work),
+        if let Work::Completed(proof) = &work
+            && taken.stage != Stage::Completed
+        {
+            return Ok(Work::Completed(self.with_pull(proof.clone()).await?));
         }
+        Ok(work)
     }
 
     fn work_here(&self, task: &TaskName, proposals: &[Proposal]) -> Work {

@@ -12,7 +12,7 @@ pub use push::{OpenIssue, OpenState, Push, Pushed};
 
 use super::board::Hub;
 use super::{Client, Error};
-use crate::api::issue::Lease;
+use crate::api::issue::Seen;
 use crate::github::{Home, Page};
 use crate::process::clock;
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,7 @@ pub struct Intake {
     home: Option<Home>,
     pages: BTreeMap<String, Vec<Page>>,
     /// What the commits of claims say, by their ids.
-    leases: BTreeMap<String, Option<Lease>>,
+    seen: BTreeMap<String, Seen>,
     /// What time it was at GitHub, and when here since boot.
     clock: Option<(Timestamp, Duration)>,
     /// When issues were looked at last, since boot.
@@ -75,12 +75,11 @@ impl Client {
         if hub.policy.pull.is_empty() && book.taken.is_empty() {
             return Ok(Pulled::default());
         }
-        let home = match &intake.home {
-            Some(home) => home.clone(),
-            None => {
-                let home = hub.github.home(repository(hub)?).await?;
-                intake.home.insert(home).clone()
-            }
+        let home = if let Some(home) = &intake.home {
+            home.clone()
+        } else {
+            let home = hub.github.home(repository(hub)?).await?;
+            intake.home.insert(home).clone()
         };
         let round =
             Round { client: self, hub, intake, home, book, snapshot, out: Pulled::default() };

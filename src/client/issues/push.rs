@@ -1,7 +1,7 @@
 //! What a manager does with issues: makes them, and sees who works on them. It claims nothing.
 
 use super::repository;
-use crate::api::issue::{CLAIMS, Issue, Lease, LeaseState, Ticket};
+use crate::api::issue::{Issue, LeaseState, Seen, Ticket};
 use crate::api::name::TaskName;
 use crate::api::policy::PolicySpec;
 use crate::client::board::Hub;
@@ -110,12 +110,11 @@ impl Client {
     /// When it was not made, or that is unknown: run it again, nothing is made twice.
     pub async fn push(&self, hub: &Hub, push: &Push) -> Result<Pushed, Error> {
         let name = repository(hub)?;
-        let mark = match &push.task {
-            Some(task) => intake::push_mark(&["task", task.as_str()]),
-            None => {
-                let labels = push.labels.join("\n");
-                intake::push_mark(&["words", &push.title, &push.body, &labels])
-            }
+        let labels = push.labels.join("\n");
+        let mark = if let Some(task) = &push.task {
+            intake::push_mark(&["task", task.as_str()])
+        } else {
+            intake::push_mark(&["words", &push.title, &push.body, &labels])
         };
         let label = push.labels.first().map(String::as_str).unwrap_or_default();
         if let Some(found) = self.pushed(hub, (name, label), &mark).await? {
@@ -156,37 +155,39 @@ impl Client {
         for label in labels {
             for issue in hub.github.open_issues(name, label, &mut Vec::new()).await? {
                 let ticket = Ticket { issue: issue.number, label: label.clone() };
-                let lease = match claims.get(&format!("{CLAIMS}{ticket}")) {
-                    Some(commit) => {
-                        let message = hub.github.claim_message(name, commit).await?;
-                        Some(Lease::parse(&message))
-                    }
-                    None => None,
-                };
-                all.push(seen(issue, ticket, lease, now));
+                let commit = claims.get(&ticket.claim_ref());
+                all.push(seen(issue, ticket, claim_at(hub, name, commit).await?, now));
             }
         }
         Ok(all)
     }
 }
 
-fn seen(issue: Issue, ticket: Ticket, lease: Option<Option<Lease>>, now: Timestamp) -> OpenIssue {
+async fn claim_at(hub: &Hub, name: &str, commit: Option<&String>) -> Result<Seen, Error> {
+    let Some(commit) = commit else { return Ok(Seen::Nothing) };
+    Ok(Seen::read(&hub.github.claim_message(name, commit).await?))
+}
+
+fn seen(issue: Issue, ticket: Ticket, claim: Seen, now: Timestamp) -> OpenIssue {
     let has = |label: &str| issue.labels.contains(label);
-    let state = match &lease {
-        Some(None) => OpenState::Claimed,
-        Some(Some(lease)) => match lease.state {
+    let state = match &claim {
+        Seen::Foreign => OpenState::Claimed,
+        Seen::Lease(lease) => match lease.state {
             LeaseState::Held if lease.expires_at < now => OpenState::Lapsed,
             LeaseState::Held => OpenState::Claimed,
             LeaseState::Completed => OpenState::Completed,
             LeaseState::Failed => OpenState::Failed,
         },
         // Somebody who makes no claims says so.
-        None if has(intake::COMPLETED) => OpenState::Completed,
-        None if has(intake::FAILED) => OpenState::Failed,
-        None if has(intake::IN_PROGRESS) => OpenState::Claimed,
-        None => OpenState::Open,
+        Seen::Nothing if has(intake::COMPLETED) => OpenState::Completed,
+        Seen::Nothing if has(intake::FAILED) => OpenState::Failed,
+        Seen::Nothing if has(intake::IN_PROGRESS) => OpenState::Claimed,
+        Seen::Nothing => OpenState::Open,
     };
-    let lease = lease.flatten();
+    let lease = match claim {
+        Seen::Lease(lease) => Some(lease),
+        Seen::Nothing | Seen::Foreign => None,
+    };
     let held = lease.as_ref().filter(|lease| lease.state == LeaseState::Held);
     OpenIssue {
         number: issue.number,

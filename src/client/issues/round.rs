@@ -22,6 +22,15 @@ pub(super) struct Round<'a> {
     pub(super) out: Pulled,
 }
 
+/// What a round looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// What changed here.
+    Here,
+    /// The issues and their claims as well.
+    Everywhere,
+}
+
 /// Whether what is done next is still to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Going {
@@ -35,12 +44,13 @@ impl Round<'_> {
     pub(super) async fn run(mut self, proposals: &[Proposal]) -> Result<Pulled, Error> {
         let poll = Duration::from_secs(u64::from(self.hub.policy.poll_seconds));
         let is_due = self.intake.polled.is_none_or(|at| at + poll <= clock::since_boot());
+        let look = if is_due { Look::Everywhere } else { Look::Here };
         let keys: Vec<String> = self.book.taken.keys().cloned().collect();
         for key in keys {
             if self.is_over() {
                 return Ok(self.out);
             }
-            let done = self.follow(&key, is_due, proposals).await;
+            let done = self.follow(&key, look, proposals).await;
             self.go_on(&key, done)?;
         }
         if is_due {
@@ -76,7 +86,7 @@ impl Round<'_> {
     pub(super) async fn follow(
         &mut self,
         key: &str,
-        looks: bool,
+        look: Look,
         proposals: &[Proposal],
     ) -> Result<(), Error> {
         let Some(mut taken) = self.book.taken.get(key).cloned() else { return Ok(()) };
@@ -85,23 +95,25 @@ impl Round<'_> {
         {
             return self.lost(&taken);
         }
-        let issue = match looks {
-            true => Some(self.hub.github.issue(&self.home.name, taken.ticket.issue).await?),
-            false => None,
+        let issue = match look {
+            Look::Everywhere => {
+                Some(self.hub.github.issue(&self.home.name, taken.ticket.issue).await?)
+            }
+            Look::Here => None,
         };
         let work = self.work(&taken, proposals).await?;
         intake::note(&mut taken, &work);
         self.remember(&taken)?;
         // Another may have it by now although nothing is to be said.
-        let now = match self.intake.now().filter(|_| !looks) {
-            Some(now) => now,
-            None => {
-                let (at, now) = self.look(&taken).await?;
-                if at.as_deref() != Some(&taken.commit) {
-                    return self.lose(&taken, &work).await;
-                }
-                now
+        let known = self.intake.now().filter(|_| look == Look::Here);
+        let now = if let Some(now) = known {
+            now
+        } else {
+            let (at, now) = self.look(&taken).await?;
+            if at.as_deref() != Some(&taken.commit) {
+                return self.lose(&taken, &work).await;
             }
+            now
         };
         let scene =
             Scene { taken: &taken, issue: issue.as_ref(), work: &work, lease: self.lease(), now };

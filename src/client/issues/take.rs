@@ -2,7 +2,8 @@
 //! made, and counts only when its ref says so.
 
 use super::round::Round;
-use crate::api::issue::{Issue, Lease, LeaseState, ProgressNotes, Stage, Taken, Ticket};
+use crate::api::issue::{Issue, Lease, LeaseState, ProgressNotes, Seen, Stage, Taken, Ticket};
+use crate::api::name::TaskName;
 use crate::api::policy::Feed;
 use crate::client::{Error, Proposal, Proposed, draw_secret, spec, task_text};
 use crate::github::Grip;
@@ -20,43 +21,58 @@ impl Round<'_> {
         }
         let mut claims = None;
         let mut labelled = BTreeSet::new();
-        for feed in &self.hub.policy.pull {
-            let seats = desired.workers.get(&feed.worker).and_then(|one| one.spec.as_ref());
-            let Some(seats) = seats.map(|spec| spec.replicas as usize) else {
+        for feed in self.hub.policy.pull.clone() {
+            let spec = desired.workers.get(&feed.worker).and_then(|one| one.spec.as_ref());
+            let Some(seats) = spec.map(|spec| spec.replicas as usize) else {
                 let Feed { label, worker } = feed;
-                let note = format!("label {label}: there is no worker `{worker}`");
-                self.out.notes.push(note);
+                self.out.notes.push(format!("label {label}: there is no worker `{worker}`"));
                 continue;
             };
             let pages = self.intake.pages.entry(feed.label.clone()).or_default();
             let issues = self.hub.github.open_issues(&self.home.name, &feed.label, pages).await?;
-            for (ticket, issue) in intake::tickets(&issues, &feed.label) {
-                labelled.insert(ticket.clone());
-                let Some(task) = ticket.task() else { continue };
-                let is_known = self.book.taken.contains_key(task.as_str())
-                    || self.book.declined.contains(&ticket)
-                    || desired.tasks.contains_key(&task)
-                    || proposals.iter().any(|one| one.task == task);
-                if is_known || self.busy(feed) >= seats || self.is_over() {
-                    continue;
-                }
-                // Who has what is asked for only when something is to be had.
-                let claims = match &claims {
-                    Some(claims) => claims,
-                    None => claims.insert(self.claims().await?),
-                };
-                let done = self.try_take((&ticket, issue), feed, claims).await;
-                self.go_on(task.as_str(), done)?;
-            }
+            let tickets: Vec<(Ticket, &Issue)> = intake::tickets(&issues, &feed.label).collect();
+            labelled.extend(tickets.iter().map(|(ticket, _)| ticket.clone()));
+            let is_here = |task: &TaskName| {
+                desired.tasks.contains_key(task) || proposals.iter().any(|one| one.task == *task)
+            };
+            let is_new = |(ticket, _): &(Ticket, &Issue)| {
+                let is_ours = self.book.taken.contains_key(&ticket.to_string());
+                let is_ours = is_ours || self.book.declined.contains(ticket);
+                !is_ours && ticket.task().is_some_and(|task| !is_here(&task))
+            };
+            let new: Vec<(Ticket, &Issue)> = tickets.into_iter().filter(is_new).collect();
+            self.take_of((&feed, seats), &new, &mut claims).await?;
         }
         self.book.declined.retain(|ticket| labelled.contains(ticket));
+        Ok(())
+    }
+
+    /// Claims of these issues as many as there are seats.
+    async fn take_of(
+        &mut self,
+        (feed, seats): (&Feed, usize),
+        new: &[(Ticket, &Issue)],
+        claims: &mut Option<BTreeMap<String, String>>,
+    ) -> Result<(), Error> {
+        for (ticket, issue) in new {
+            if self.busy(feed) >= seats || self.is_over() {
+                return Ok(());
+            }
+            // Who has what is asked for only when something is to be had.
+            let claims = match claims {
+                Some(claims) => claims,
+                None => claims.insert(self.claims().await?),
+            };
+            let done = self.try_take((ticket, issue), feed, claims).await;
+            self.go_on(&ticket.to_string(), done)?;
+        }
         Ok(())
     }
 
     async fn claims(&mut self) -> Result<BTreeMap<String, String>, Error> {
         let (claims, date) = self.hub.github.claims(&self.home.name, "issue-").await?;
         self.intake.tell_time(date);
-        self.intake.leases.retain(|commit, _| claims.values().any(|at| at == commit));
+        self.intake.seen.retain(|commit, _| claims.values().any(|at| at == commit));
         Ok(claims)
     }
 
@@ -76,15 +92,15 @@ impl Round<'_> {
     ) -> Result<(), Error> {
         let name = ticket.claim_ref();
         let commit = claims.get(&name);
-        let lease = match commit {
-            Some(commit) => Some(self.lease_at(commit).await?),
-            None => None,
+        let seen = match commit {
+            Some(commit) => self.seen_at(commit).await?,
+            None => Seen::Nothing,
         };
         let of_issue = Ticket { issue: ticket.issue, label: String::new() }.claim_ref();
         let is_other = |one: &&String| one.starts_with(&of_issue) && **one != name;
         let others = claims.keys().find(is_other).map_or(Others::None, |_| Others::Some);
         let Some(now) = self.intake.now() else { return Ok(()) };
-        let from = match intake::chance(issue, lease.as_ref().map(Option::as_ref), others, now) {
+        let from = match intake::chance(issue, &seen, others, now) {
             Chance::Taken => return Ok(()),
             Chance::Free => None,
             Chance::Lapsed => commit.cloned(),
@@ -147,14 +163,14 @@ impl Round<'_> {
     }
 
     /// Returns what the commit of a claim says, which never changes.
-    pub(super) async fn lease_at(&mut self, commit: &str) -> Result<Option<Lease>, Error> {
-        if let Some(lease) = self.intake.leases.get(commit) {
-            return Ok(lease.clone());
+    pub(super) async fn seen_at(&mut self, commit: &str) -> Result<Seen, Error> {
+        if let Some(seen) = self.intake.seen.get(commit) {
+            return Ok(seen.clone());
         }
         let message = self.hub.github.claim_message(&self.home.name, commit).await?;
-        let lease = Lease::parse(&message);
-        self.intake.leases.insert(commit.to_owned(), lease.clone());
-        Ok(lease)
+        let seen = Seen::read(&message);
+        self.intake.seen.insert(commit.to_owned(), seen.clone());
+        Ok(seen)
     }
 
     /// Proposes the task of an issue: what the issue says is its prompt, and nothing else of it.

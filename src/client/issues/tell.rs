@@ -2,7 +2,7 @@
 //! here is decided by them.
 
 use super::round::{Going, Round};
-use crate::api::issue::{LeaseState, Stage, Taken, Ticket};
+use crate::api::issue::{LeaseState, Seen, Stage, Taken, Ticket};
 use crate::api::key::Key;
 use crate::client::{Commit, Error, Record, Suspension};
 use crate::github;
@@ -33,8 +33,8 @@ impl Round<'_> {
         self.intake.tell_time(date);
         let own = taken.ticket.claim_ref();
         for (_, commit) in claims.iter().filter(|(name, _)| **name != own) {
-            let lease = self.lease_at(commit).await?;
-            if lease.is_some_and(|lease| lease.state == LeaseState::Held) {
+            let seen = self.seen_at(commit).await?;
+            if matches!(seen, Seen::Lease(lease) if lease.state == LeaseState::Held) {
                 return Ok(true);
             }
         }
@@ -108,14 +108,14 @@ impl Round<'_> {
 
     /// Remembers what the issue was told; where that ends the work, its claim says so to all.
     pub(super) async fn settle(&mut self, taken: &mut Taken, stage: Stage) -> Result<Going, Error> {
-        let state = match stage {
+        let claim = match stage {
             Stage::Completed => LeaseState::Completed,
             Stage::Failed => LeaseState::Failed,
             Stage::Claiming | Stage::Claimed | Stage::Told => LeaseState::Held,
         };
         let is_otherwise = matches!(taken.stage, Stage::Completed | Stage::Failed);
-        if (state != LeaseState::Held || is_otherwise)
-            && self.restate(taken, state).await? == Going::Over
+        if (claim != LeaseState::Held || is_otherwise)
+            && self.restate(taken, claim).await? == Going::Over
         {
             return Ok(Going::Over);
         }
