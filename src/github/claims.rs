@@ -25,6 +25,8 @@ pub struct Home {
     tree: String,
     /// Whose token it is.
     pub viewer: String,
+    /// Whether the token may write there, as far as GitHub says.
+    pub writable: bool,
 }
 
 /// Who has a claim after it was tried to change it.
@@ -43,6 +45,13 @@ struct RawHome {
     full_name: String,
     node_id: String,
     default_branch: String,
+    #[serde(default)]
+    permissions: Option<Permissions>,
+}
+
+#[derive(Deserialize)]
+struct Permissions {
+    push: bool,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +91,8 @@ impl Github {
         let tip: RawRef = self.read(&branch).await?.json(&format!("a commit in {name}"))?;
         let commit = self.commit(&name, &tip.object.sha).await?;
         let viewer: Viewer = self.read("/user").await?.json("the user of the token")?;
-        Ok(Home { name, id: raw.node_id, tree: commit.tree.sha, viewer: viewer.login })
+        let writable = raw.permissions.is_none_or(|permissions| permissions.push);
+        Ok(Home { name, id: raw.node_id, tree: commit.tree.sha, viewer: viewer.login, writable })
     }
 
     /// Makes the commit of a claim. One that no ref is moved to is nothing.

@@ -186,6 +186,19 @@ fn issues_that_are_disabled_are_told_of() {
 }
 
 #[test]
+fn a_token_that_may_not_write_is_told_of_before_anything_is_claimed() {
+    let server = server();
+    server.store().open_issue("shop", "one", &["cc01"]);
+    server.store().set_permission("shop", "READ");
+    let mut node = Node::new(&server, 1);
+    let error = node.round().unwrap_err();
+    assert!(error.to_string().contains("may not write to acme/shop"), "{error}");
+    let said = node.ask(&["doctor", "--for", "github"]);
+    assert!(said.stdout.contains("may not write to acme/shop"), "{said:?}");
+    assert_eq!(server.mutations(), 0);
+}
+
+#[test]
 fn several_labels_of_one_issue_are_several_tasks() {
     let server = server();
     let number = server.store().open_issue("shop", "one", &["cc01", "cc02"]);

@@ -169,10 +169,10 @@ fn a_node_takes_no_more_than_its_worker_has_seats() {
 fn what_a_worker_says_of_its_progress_is_one_comment_that_grows() {
     let server = server();
     let number = one_issue(&server);
-    let script = "reconciler progress --step 'Component structure created' && \
-         : > ../../said && until [ -e ../../go ]; do sleep 0.05; done; \
-         reconciler progress --step 'Working on styling'; \
-         : > ../../again && until [ -e ../../end ]; do sleep 0.05; done";
+    let script = "reconciler progress 1/2 'Component structure created' && : > ../../said && \
+         until [ -e ../../go ]; do sleep 0.05; done; \
+         reconciler progress 2/2 'Working on styling' && : > ../../again && \
+         until [ -e ../../end ]; do sleep 0.05; done";
     let mut node = Node::with(&server, 1, &policy(&json!({})), script);
     node.settle();
     node.settle();

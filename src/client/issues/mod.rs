@@ -79,6 +79,13 @@ impl Client {
             home.clone()
         } else {
             let home = hub.github.home(repository(hub)?).await?;
+            if !home.writable {
+                return Err(Error::Refused {
+                    what: format!("the token may not write to {}: nothing can be claimed", home.name),
+                    help: "give it Contents and Issues: read and write; reconciler doctor --for github"
+                        .to_owned(),
+                });
+            }
             intake.home.insert(home).clone()
         };
         let round =
