@@ -11,6 +11,9 @@ pub mod plan;
 // What a project board shows. Pure.
 #[cfg(feature = "github")]
 pub mod board;
+// What becomes of labelled issues. Pure.
+#[cfg(feature = "github")]
+pub mod intake;
 // Floor 3: faults that tests inject.
 pub mod fault;
 // Floor 4: the ground every driver stands on.

@@ -12,6 +12,7 @@ pub mod errand;
 pub mod event;
 pub mod hash;
 pub mod hold;
+pub mod issue;
 pub mod key;
 pub mod landing;
 pub mod name;

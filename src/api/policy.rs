@@ -1,6 +1,6 @@
 //! Policy: limits, times and formats of one repository; every field has a default.
 
-use super::name::{BranchName, RemoteName};
+use super::name::{BranchName, RemoteName, WorkerName};
 use super::path::PathPattern;
 use super::task::Class;
 use schemars::JsonSchema;
@@ -99,6 +99,14 @@ pub struct Github {
     /// How often the whole board is read for what people edited there, in seconds.
     #[schemars(range(min = 10, max = 86_400))]
     pub read_seconds: u32,
+    /// Which labels of issues of `repository` become tasks here; none is off. A node works what it claims
+    /// first, at most as many at a time as the worker has replicas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub pull: Vec<Feed>,
+    /// How often issues are looked at, in seconds.
+    #[schemars(range(min = 10, max = 86_400))]
+    pub poll_seconds: u32,
 }
 
 impl Default for Github {
@@ -110,8 +118,21 @@ impl Default for Github {
             token_variable: "GITHUB_TOKEN".to_owned(),
             interval_seconds: 15,
             read_seconds: 300,
+            pull: Vec::new(),
+            poll_seconds: 300,
         }
     }
+}
+
+/// A label of issues, and whose work they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Feed {
+    /// The label: who may set it on an issue has work done here.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,27}[A-Za-z0-9]$"))]
+    pub label: String,
+    /// The worker.
+    pub worker: WorkerName,
 }
 
 /// A project board.

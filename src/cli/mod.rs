@@ -54,6 +54,8 @@ mod shim;
 mod status;
 mod strip;
 mod suspend;
+#[cfg(feature = "github")]
+mod task;
 mod trust;
 mod view;
 mod wait;
@@ -127,6 +129,8 @@ enum Verb {
     Check(check::Check),
     Schema(schema::Schema),
     Run(run::Run),
+    #[cfg(feature = "github")]
+    Task(task::Task),
     #[cfg(feature = "serve")]
     Serve(serve::Serve),
     #[cfg(feature = "mcp")]
@@ -181,7 +185,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         "Say, as a worker",
         &["context", "progress", "ask", "messages", "decide", "propose-task", "complete", "fail"],
     ),
-    ("Run", &["run", "serve", "mcp", "board", "backup", "restore"]),
+    ("Run", &["run", "serve", "mcp", "board", "task", "backup", "restore"]),
     ("Set up", &["init", "hooks", "demo", "doctor", "trust", "completion"]),
 ];
 
@@ -200,71 +204,77 @@ fn run(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Arguments::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
     let context = Context::new(global);
     log(context.verbosity);
+    start(verb, &context)
+}
+
+fn start(verb: Verb, context: &Context) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Status(verb) => verb.run(&context),
-        Verb::Get(verb) => verb.run(&context),
-        Verb::Describe(verb) => verb.run(&context),
-        Verb::Events(verb) => verb.run(&context),
-        Verb::History(verb) => Context::block_on(verb.run(&context)),
-        Verb::Locks(verb) => verb.run(&context),
-        Verb::Logs(verb) => verb.run(&context),
-        Verb::Attach(verb) => verb.run(&context),
-        Verb::Exec(verb) => verb.run(&context),
-        Verb::Send(verb) => Context::block_on(verb.run(&context)),
-        Verb::Wait(verb) => verb.run(&context),
-        Verb::Diff(verb) => Context::block_on(verb.run(&context)),
-        Verb::Merge(verb) => Context::block_on(verb.run(&context)),
-        Verb::Conflicts(verb) => Context::block_on(verb.run(&context)),
-        Verb::Rescue(verb) => Context::block_on(verb.run(&context)),
+        Verb::Status(verb) => verb.run(context),
+        Verb::Get(verb) => verb.run(context),
+        Verb::Describe(verb) => verb.run(context),
+        Verb::Events(verb) => verb.run(context),
+        Verb::History(verb) => Context::block_on(verb.run(context)),
+        Verb::Locks(verb) => verb.run(context),
+        Verb::Logs(verb) => verb.run(context),
+        Verb::Attach(verb) => verb.run(context),
+        Verb::Exec(verb) => verb.run(context),
+        Verb::Send(verb) => Context::block_on(verb.run(context)),
+        Verb::Wait(verb) => verb.run(context),
+        Verb::Diff(verb) => Context::block_on(verb.run(context)),
+        Verb::Merge(verb) => Context::block_on(verb.run(context)),
+        Verb::Conflicts(verb) => Context::block_on(verb.run(context)),
+        Verb::Rescue(verb) => Context::block_on(verb.run(context)),
         #[cfg(feature = "github")]
-        Verb::Board(verb) => verb.run(&context),
-        Verb::Backup(verb) => Context::block_on(verb.run(&context)),
-        Verb::Restore(verb) => Context::block_on(verb.run(&context)),
-        Verb::New(verb) => Context::block_on(verb.run(&context)),
-        Verb::Suspend(verb) => Context::block_on(verb.run(&context)),
-        Verb::Resume(verb) => Context::block_on(verb.run(&context)),
-        Verb::Delete(verb) => Context::block_on(verb.run(&context)),
-        Verb::Accept(verb) => Context::block_on(verb.run(&context)),
-        Verb::Reject(verb) => Context::block_on(verb.run(&context)),
-        Verb::Decisions(verb) => Context::block_on(verb.run(&context)),
-        Verb::Proposals(verb) => Context::block_on(verb.run(&context)),
-        Verb::Scale(verb) => Context::block_on(verb.run(&context)),
-        Verb::Pause(verb) => Context::block_on(verb.run(&context)),
-        Verb::Unpause(verb) => Context::block_on(verb.run(&context)),
-        Verb::Cordon(verb) => Context::block_on(verb.run(&context)),
-        Verb::Uncordon(verb) => Context::block_on(verb.run(&context)),
-        Verb::Drain(verb) => Context::block_on(verb.run(&context)),
-        Verb::Restart(verb) => Context::block_on(verb.run(&context)),
-        Verb::Retry(verb) => Context::block_on(verb.run(&context)),
-        Verb::Claim(verb) => Context::block_on(verb.run(&context)),
-        Verb::Release(verb) => Context::block_on(verb.run(&context)),
-        Verb::Renew(verb) => Context::block_on(verb.run(&context)),
-        Verb::Context(verb) => Context::block_on(verb.run(&context)),
-        Verb::Messages(verb) => Context::block_on(verb.run(&context)),
-        Verb::Decide(verb) => Context::block_on(verb.run(&context)),
-        Verb::ProposeTask(verb) => Context::block_on(verb.run(&context)),
-        Verb::Progress(verb) => Context::block_on(verb.run(&context)),
-        Verb::Ask(verb) => Context::block_on(verb.run(&context)),
-        Verb::Complete(verb) => Context::block_on(verb.run(&context)),
-        Verb::Fail(verb) => Context::block_on(verb.run(&context)),
-        Verb::Check(verb) => Context::block_on(verb.run(&context)),
+        Verb::Board(verb) => verb.run(context),
+        Verb::Backup(verb) => Context::block_on(verb.run(context)),
+        Verb::Restore(verb) => Context::block_on(verb.run(context)),
+        Verb::New(verb) => Context::block_on(verb.run(context)),
+        Verb::Suspend(verb) => Context::block_on(verb.run(context)),
+        Verb::Resume(verb) => Context::block_on(verb.run(context)),
+        Verb::Delete(verb) => Context::block_on(verb.run(context)),
+        Verb::Accept(verb) => Context::block_on(verb.run(context)),
+        Verb::Reject(verb) => Context::block_on(verb.run(context)),
+        Verb::Decisions(verb) => Context::block_on(verb.run(context)),
+        Verb::Proposals(verb) => Context::block_on(verb.run(context)),
+        Verb::Scale(verb) => Context::block_on(verb.run(context)),
+        Verb::Pause(verb) => Context::block_on(verb.run(context)),
+        Verb::Unpause(verb) => Context::block_on(verb.run(context)),
+        Verb::Cordon(verb) => Context::block_on(verb.run(context)),
+        Verb::Uncordon(verb) => Context::block_on(verb.run(context)),
+        Verb::Drain(verb) => Context::block_on(verb.run(context)),
+        Verb::Restart(verb) => Context::block_on(verb.run(context)),
+        Verb::Retry(verb) => Context::block_on(verb.run(context)),
+        Verb::Claim(verb) => Context::block_on(verb.run(context)),
+        Verb::Release(verb) => Context::block_on(verb.run(context)),
+        Verb::Renew(verb) => Context::block_on(verb.run(context)),
+        Verb::Context(verb) => Context::block_on(verb.run(context)),
+        Verb::Messages(verb) => Context::block_on(verb.run(context)),
+        Verb::Decide(verb) => Context::block_on(verb.run(context)),
+        Verb::ProposeTask(verb) => Context::block_on(verb.run(context)),
+        Verb::Progress(verb) => Context::block_on(verb.run(context)),
+        Verb::Ask(verb) => Context::block_on(verb.run(context)),
+        Verb::Complete(verb) => Context::block_on(verb.run(context)),
+        Verb::Fail(verb) => Context::block_on(verb.run(context)),
+        Verb::Check(verb) => Context::block_on(verb.run(context)),
         Verb::Schema(verb) => verb.run(),
-        Verb::Run(verb) => verb.run(&context),
+        Verb::Run(verb) => verb.run(context),
+        #[cfg(feature = "github")]
+        Verb::Task(verb) => Context::block_on(verb.run(context)),
         #[cfg(feature = "serve")]
-        Verb::Serve(verb) => Context::block_on(verb.run(&context)),
+        Verb::Serve(verb) => Context::block_on(verb.run(context)),
         #[cfg(feature = "mcp")]
-        Verb::Mcp(verb) => Context::block_on(verb.run(&context)),
-        Verb::Init(verb) => Context::block_on(verb.run(&context)),
-        Verb::Hooks(verb) => Context::block_on(verb.run(&context)),
-        Verb::Doctor(verb) => Context::block_on(verb.run(&context)),
-        Verb::Trust(verb) => Context::block_on(verb.run(&context)),
+        Verb::Mcp(verb) => Context::block_on(verb.run(context)),
+        Verb::Init(verb) => Context::block_on(verb.run(context)),
+        Verb::Hooks(verb) => Context::block_on(verb.run(context)),
+        Verb::Doctor(verb) => Context::block_on(verb.run(context)),
+        Verb::Trust(verb) => Context::block_on(verb.run(context)),
         Verb::Completion(verb) => verb.run(),
-        Verb::Demo(demo::Demo) => demo::Demo::run(&context),
-        Verb::Shim(verb) => verb.run(&context),
+        Verb::Demo(demo::Demo) => demo::Demo::run(context),
+        Verb::Shim(verb) => verb.run(context),
         Verb::View(verb) => verb.run(),
-        Verb::Errands(verb) => Context::block_on(verb.run(&context)),
-        Verb::Hook(verb) => verb.run(&context),
-        Verb::AgentHook(agent_hook::AgentHook) => agent_hook::AgentHook::run(&context),
+        Verb::Errands(verb) => Context::block_on(verb.run(context)),
+        Verb::Hook(verb) => verb.run(context),
+        Verb::AgentHook(agent_hook::AgentHook) => agent_hook::AgentHook::run(context),
     }
 }
 

@@ -25,6 +25,8 @@ mod hold;
 mod hook;
 mod hooks;
 mod init;
+#[cfg(feature = "github")]
+mod issues;
 mod merge;
 mod proposal;
 mod reach;
@@ -66,6 +68,8 @@ pub use hooks::{
     HookName, HookState, HookStep, HooksMode, HooksPlan, HooksStatus, Installed, Permissions,
 };
 pub use init::{InitHooks, InitOptions, InitPlan, Step};
+#[cfg(feature = "github")]
+pub use issues::{Intake, OpenIssue, OpenState, Pulled, Push, Pushed};
 pub use proposal::{Proposal, Proposed, task_text};
 pub use reach::{Judgement, Standing};
 pub use report::{OwnAttempt, Sent};

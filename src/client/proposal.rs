@@ -79,7 +79,7 @@ impl Client {
         if self.records().proposals(&own.id)? >= PROPOSALS_MAX {
             return Err(limit());
         }
-        let tip = self.admit(name, file).await?;
+        let tip = self.admit((name, file), &self.proposals().await?).await?;
         if self.has_view() {
             let (task, file) = (name.clone(), file.to_owned());
             return self.have_proposed(own, Errand::Propose { task, file, why }).await;
@@ -89,16 +89,42 @@ impl Client {
         }
         let subject = format!("propose task {name}: {} in {}", own.attempt.seat, own.id);
         let message = if why.is_empty() { subject } else { format!("{subject}\n\n{why}") };
-        let files =
-            BTreeMap::from([(Key::Task(name.clone()).path(), Some(file.as_bytes().to_vec()))]);
-        let at = format!("{PROPOSALS}{name}");
-        match self.repository.commit_table((&at, Some(&tip)), &files, &message).await? {
-            Committed::At(_) => {}
-            Committed::Overtaken => return Err(taken(name, "is proposed already")),
-        }
+        self.put_proposal((name, file), &tip, &message).await?;
         let seat = own.attempt.seat.to_string();
         self.note_words(&own.id.owner.task, "Proposed", &format!("{seat} proposes task/{name}"));
         self.accept_by_policy(name).await
+    }
+
+    /// Proposes a task that comes from outside, as `message` says; one that waits already is accepted now,
+    /// if the policy says so.
+    #[cfg(feature = "github")]
+    pub(super) async fn propose_from_outside(
+        &self,
+        (name, file): (&TaskName, &str),
+        message: &str,
+    ) -> Result<Proposed, Error> {
+        let at = format!("{PROPOSALS}{name}");
+        if self.repository.reader().resolve(&at).await?.is_none() {
+            // It depends on no other.
+            let tip = self.admit((name, file), &[]).await?;
+            self.put_proposal((name, file), &tip, message).await?;
+        }
+        self.accept_by_policy(name).await
+    }
+
+    async fn put_proposal(
+        &self,
+        (name, file): (&TaskName, &str),
+        tip: &CommitId,
+        message: &str,
+    ) -> Result<(), Error> {
+        let files =
+            BTreeMap::from([(Key::Task(name.clone()).path(), Some(file.as_bytes().to_vec()))]);
+        let at = format!("{PROPOSALS}{name}");
+        match self.repository.commit_table((&at, Some(tip)), &files, message).await? {
+            Committed::At(_) => Ok(()),
+            Committed::Overtaken => Err(taken(name, "is proposed already")),
+        }
     }
 
     /// Has a task proposed by the shim, which may write what a worker with a read-only view may not.
@@ -180,7 +206,11 @@ impl Client {
     }
 
     /// Returns the commit that a file may be proposed on.
-    async fn admit(&self, name: &TaskName, file: &str) -> Result<CommitId, Error> {
+    async fn admit(
+        &self,
+        (name, file): (&TaskName, &str),
+        others: &[Proposal],
+    ) -> Result<CommitId, Error> {
         let tip = self.repository.reader().resolve(&self.state_ref).await?;
         let tip = tip.ok_or_else(|| Error::Unknown(format!("there is no {}", self.state_ref)))?;
         let key = Key::Task(name.clone());
@@ -190,11 +220,12 @@ impl Client {
             return Err(taken(name, "is there already"));
         }
         // A task may wait for another that is only proposed.
-        for other in self.proposals().await? {
+        for other in others {
             if other.task == *name {
                 return Err(taken(name, "is proposed already"));
             }
-            draft.note(&Key::Task(other.task).path(), || Some(Ok(other.text.into_bytes())));
+            let text = other.text.as_bytes().to_vec();
+            draft.note(&Key::Task(other.task.clone()).path(), || Some(Ok(text)));
         }
         let path = key.path();
         draft.note(&path, || Some(Ok(file.as_bytes().to_vec())));

@@ -33,6 +33,8 @@ pub enum Change {
     Unarchive,
     /// An issue is made.
     CreateIssue,
+    /// Refs are moved from where they are expected to be.
+    UpdateRefs,
 }
 
 impl Change {
@@ -79,6 +81,7 @@ impl Change {
                 ("unarchiveProjectV2Item", "UnarchiveProjectV2ItemInput", "item { id }")
             }
             Self::CreateIssue => ("createIssue", "CreateIssueInput", "issue { id number url }"),
+            Self::UpdateRefs => ("updateRefs", "UpdateRefsInput", "clientMutationId"),
         }
     }
 
@@ -97,7 +100,8 @@ impl Change {
             | Self::SetValue
             | Self::ClearValue
             | Self::Archive
-            | Self::Unarchive => false,
+            | Self::Unarchive
+            | Self::UpdateRefs => false,
         }
     }
 }

@@ -71,7 +71,7 @@ pub const DOCUMENTS: [(&str, bool); 7] = [
 ];
 
 /// Every kind of change.
-pub const CHANGES: [Change; 12] = [
+pub const CHANGES: [Change; 13] = [
     Change::CreateProject,
     Change::LinkProject,
     Change::CreateField,
@@ -84,6 +84,7 @@ pub const CHANGES: [Change; 12] = [
     Change::Archive,
     Change::Unarchive,
     Change::CreateIssue,
+    Change::UpdateRefs,
 ];
 
 /// Returns the document of so many changes of one kind at once.

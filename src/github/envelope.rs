@@ -2,7 +2,9 @@
 //! our errors. It sends nothing.
 
 use super::Error;
+use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -22,6 +24,12 @@ pub(super) struct Reply {
     pub(super) permissions: Option<String>,
     pub(super) location: Option<String>,
     pub(super) scopes: Option<String>,
+    /// What the answer was, for the next time: 304 says that it is the same.
+    pub(super) etag: Option<String>,
+    /// What time it is there.
+    pub(super) date: Option<Timestamp>,
+    /// Whether another page follows.
+    pub(super) has_next: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -82,6 +90,15 @@ impl Reply {
             500.. => Error::Unknown(format!("status {}", self.status)),
             _ => Error::Refused(said()),
         })
+    }
+
+    /// Reads the JSON of an answer that is a success.
+    pub(super) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, Error> {
+        if let Some(trouble) = self.trouble(what) {
+            return Err(trouble);
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Error::Unknown(format!("{what} cannot be understood: {error}")))
     }
 
     /// Reads an answer of GraphQL.

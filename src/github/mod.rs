@@ -2,15 +2,19 @@
 //! that could be done twice, and an answer that it did not get is unknown, never a failure.
 
 mod batch;
+mod claims;
 mod documents;
 mod envelope;
+mod issues;
 mod items;
 mod pace;
 mod project;
 mod send;
 
 pub use batch::{Change, Done};
+pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
+pub use issues::Page;
 pub use pace::Limits;
 pub use project::{Budget, Made, Project, View, Write};
 pub use send::Github;

@@ -5,7 +5,8 @@ use super::envelope::{Envelope, Reply};
 use super::pace::{Limits, Pace};
 use super::{Error, Server, Token};
 use crate::process::clock;
-use http_body_util::BodyExt as _;
+use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
+use jiff::fmt::rfc2822;
 use octocrab::Octocrab;
 use serde_json::{Value, json};
 use std::fmt;
@@ -83,46 +84,72 @@ impl Github {
     }
 
     async fn post(&self, body: &Value) -> Result<Reply, Error> {
-        let send = async {
-            let answer =
-                self.graphql._post("/graphql", Some(body)).await.map_err(|error| lost(&error))?;
-            let mut reply = head(answer.status().as_u16(), |name| {
-                answer.headers().get(name)?.to_str().ok().map(str::to_owned)
-            });
-            reply.body = answer
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| lost(&error))?
-                .to_bytes()
-                .to_vec();
-            Ok(reply)
-        };
-        tokio::time::timeout(DEADLINE, send)
-            .await
-            .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
+        answered(self.graphql._post("/graphql", Some(body))).await
     }
 
     /// Reads by REST.
     pub(super) async fn read(&self, path: &str) -> Result<Reply, Error> {
-        let send = async {
-            let answer = self.rest._get(path).await.map_err(|error| lost(&error))?;
-            let mut reply = head(answer.status().as_u16(), |name| {
-                answer.headers().get(name)?.to_str().ok().map(str::to_owned)
-            });
-            reply.body = answer
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| lost(&error))?
-                .to_bytes()
-                .to_vec();
-            Ok(reply)
-        };
-        tokio::time::timeout(DEADLINE, send)
-            .await
-            .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
+        answered(self.rest._get(path)).await
     }
+
+    /// Reads by REST what may be as it was when it had this tag: that costs nothing.
+    pub(super) async fn read_again(&self, path: &str, tag: Option<&str>) -> Result<Reply, Error> {
+        let tag = tag.and_then(|tag| HeaderValue::from_str(tag).ok());
+        let headers = tag.map(|tag| HeaderMap::from_iter([(IF_NONE_MATCH, tag)]));
+        answered(self.rest._get_with_headers(path, headers)).await
+    }
+
+    /// Changes by REST, once, and not faster than is allowed.
+    pub(super) async fn send(
+        &self,
+        (verb, path): (Verb, &str),
+        body: &Value,
+    ) -> Result<Reply, Error> {
+        let mut pace = self.pace.lock().await;
+        let wait = pace.wait(clock::since_boot());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        pace.changed(clock::since_boot());
+        let body = (!body.is_null()).then_some(body);
+        match verb {
+            Verb::Post => answered(self.rest._post(path, body)).await,
+            Verb::Patch => answered(self.rest._patch(path, body)).await,
+            Verb::Delete => answered(self.rest._delete(path, body)).await,
+        }
+    }
+}
+
+/// How something is changed by REST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// Something is made, or added.
+    Post,
+    /// It is made so.
+    Patch,
+    /// It is taken away.
+    Delete,
+}
+
+/// Waits for an answer, and reads all of it.
+async fn answered<B>(
+    sent: impl Future<Output = octocrab::Result<http::Response<B>>>,
+) -> Result<Reply, Error>
+where
+    B: http_body_util::BodyExt<Error = octocrab::Error>,
+{
+    let read = async {
+        let answer = sent.await.map_err(|error| lost(&error))?;
+        let mut reply = head(answer.status().as_u16(), |name| {
+            answer.headers().get(name)?.to_str().ok().map(str::to_owned)
+        });
+        reply.body =
+            answer.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes().to_vec();
+        Ok(reply)
+    };
+    tokio::time::timeout(DEADLINE, read)
+        .await
+        .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
 }
 
 fn lost(error: &octocrab::Error) -> Error {
@@ -143,6 +170,9 @@ fn head(status: u16, header: impl Fn(&str) -> Option<String>) -> Reply {
         permissions: header("x-accepted-github-permissions"),
         location: header("location"),
         scopes: header("x-oauth-scopes"),
+        etag: header("etag"),
+        date: header("date").and_then(|text| rfc2822::parse(&text).ok()).map(|at| at.timestamp()),
+        has_next: header("link").is_some_and(|links| links.contains("rel=\"next\"")),
         body: Vec::new(),
     }
 }

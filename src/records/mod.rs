@@ -7,6 +7,7 @@ mod board;
 mod file;
 mod handover;
 mod holds;
+mod issues;
 mod journal;
 mod landings;
 mod reports;

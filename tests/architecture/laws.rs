@@ -24,7 +24,7 @@ const NARROW: [(&str, &[&str]); 14] = [
 ];
 
 /// Where each outside crate may be named.
-const WALLS: [(&str, Within); 34] = [
+const WALLS: [(&str, Within); 35] = [
     ("base64", Within::Rooms(&["serve"])),
     ("clap", Within::Rooms(&["cli"])),
     ("clap_complete", Within::Rooms(&["cli"])),
@@ -34,6 +34,7 @@ const WALLS: [(&str, Within); 34] = [
     ("fs2", Within::Rooms(&["locks"])),
     ("futures_util", Within::FromFloor(FIRST_IMPURE)),
     ("git2", Within::Rooms(&["git"])),
+    ("http", Within::Rooms(&["github"])),
     ("http_body_util", Within::Rooms(&["github", "serve"])),
     ("hyper", Within::Rooms(&["serve"])),
     ("hyper_util", Within::Rooms(&["serve"])),

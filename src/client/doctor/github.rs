@@ -62,6 +62,7 @@ impl Client {
             }
         }
         board_health(found, &hub).await;
+        issues_health(found, &hub).await;
     }
 }
 
@@ -78,6 +79,24 @@ fn scopes_health(found: &mut Findings, scopes: Option<&str>) {
     }
     if !scopes.contains(&"repo") {
         found.warn(GITHUB, "it lacks the scope `repo`: private issues cannot be seen", HOW);
+    }
+}
+
+/// Says whether issues can be claimed, where the policy has them taken.
+async fn issues_health(found: &mut Findings, hub: &Hub) {
+    let Some(repository) = hub.policy.repository.as_deref().filter(|_| !hub.policy.pull.is_empty())
+    else {
+        return;
+    };
+    match hub.github.home(repository).await {
+        Ok(home) if home.writable => {
+            found.ok(GITHUB, format!("issues of {} can be claimed", home.name));
+        }
+        Ok(home) => {
+            let what = format!("the token may not write to {}: nothing can be claimed", home.name);
+            found.fail(GITHUB, what, HOW);
+        }
+        Err(error) => found.fail(GITHUB, error.to_string(), HOW),
     }
 }
 

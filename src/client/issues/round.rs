@@ -1,0 +1,262 @@
+//! One round over all issues that are ours and those that could be. It writes nothing to an issue before
+//! it has read that the claim still is ours.
+
+use super::{Intake, Pulled};
+use crate::api::issue::{Book, Lease, LeaseState, Stage, Taken};
+use crate::client::board::Hub;
+use crate::client::{Client, Error, Proposal, Snapshot};
+use crate::github::{self, Grip, Home};
+use crate::intake::{self, Scene, Step, Work};
+use crate::process::{clock, identity};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// A round under way.
+pub(super) struct Round<'a> {
+    pub(super) client: &'a Client,
+    pub(super) hub: &'a Hub,
+    pub(super) intake: &'a mut Intake,
+    pub(super) home: Home,
+    pub(super) book: Book,
+    pub(super) snapshot: Snapshot,
+    pub(super) out: Pulled,
+}
+
+/// What a round looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// What changed here.
+    Here,
+    /// The issues and their claims as well.
+    Everywhere,
+}
+
+/// Whether what is done next is still to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Going {
+    /// It is.
+    On,
+    /// The issue is not ours any more.
+    Over,
+}
+
+impl Round<'_> {
+    pub(super) async fn run(mut self, proposals: &[Proposal]) -> Result<Pulled, Error> {
+        let poll = Duration::from_secs(u64::from(self.hub.policy.poll_seconds));
+        let is_due = self.intake.polled.is_none_or(|at| at + poll <= clock::since_boot());
+        let look = if is_due { Look::Everywhere } else { Look::Here };
+        let keys: Vec<String> = self.book.taken.keys().cloned().collect();
+        for key in keys {
+            if self.is_over() {
+                return Ok(self.out);
+            }
+            let done = self.follow(&key, look, proposals).await;
+            self.go_on(&key, done)?;
+        }
+        if is_due {
+            self.take_more(proposals).await?;
+            self.intake.polled = Some(clock::since_boot());
+        }
+        Ok(self.out)
+    }
+
+    /// Returns whether the program is to end.
+    pub(super) fn is_over(&self) -> bool {
+        self.hub.over.as_ref().is_some_and(|over| *over.borrow())
+    }
+
+    /// Lets the other issues go on where one is refused; what concerns all of them ends the round.
+    pub(super) fn go_on(&mut self, key: &str, done: Result<(), Error>) -> Result<(), Error> {
+        match done {
+            Err(Error::Github(
+                error @ (github::Error::Refused(_) | github::Error::NotFound(_)),
+            )) => {
+                self.out.notes.push(format!("{key}: {error}"));
+                Ok(())
+            }
+            Err(error @ (Error::Refused { .. } | Error::Invalid(_))) => {
+                self.out.notes.push(format!("{key}: {error}"));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// Does what is to be done with an issue that is ours.
+    pub(super) async fn follow(
+        &mut self,
+        key: &str,
+        look: Look,
+        proposals: &[Proposal],
+    ) -> Result<(), Error> {
+        let Some(mut taken) = self.book.taken.get(key).cloned() else { return Ok(()) };
+        if (taken.stage == Stage::Claiming || taken.moving.is_some())
+            && self.resolve(&mut taken).await? == Going::Over
+        {
+            return self.lost(&taken);
+        }
+        let issue = match look {
+            Look::Everywhere => {
+                Some(self.hub.github.issue(&self.home.name, taken.ticket.issue).await?)
+            }
+            Look::Here => None,
+        };
+        let work = self.work(&taken, proposals).await?;
+        intake::note(&mut taken, &work);
+        self.remember(&taken)?;
+        // Another may have it by now although nothing is to be said.
+        let known = self.intake.now().filter(|_| look == Look::Here);
+        let now = if let Some(now) = known {
+            now
+        } else {
+            let (at, now) = self.look(&taken).await?;
+            if at.as_deref() != Some(&taken.commit) {
+                return self.lose(&taken, &work).await;
+            }
+            now
+        };
+        let scene =
+            Scene { taken: &taken, issue: issue.as_ref(), work: &work, lease: self.lease(), now };
+        for step in intake::decide(scene) {
+            if self.look(&taken).await?.0.as_deref() != Some(&taken.commit) {
+                return self.lose(&taken, &work).await;
+            }
+            if self.perform(&mut taken, &step, &work).await? == Going::Over {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out what became of a change of the claim that nobody confirmed.
+    async fn resolve(&mut self, taken: &mut Taken) -> Result<Going, Error> {
+        let (at, _) = self.look(taken).await?;
+        if at.is_some() && at == taken.moving {
+            taken.commit = at.unwrap_or_default();
+        } else if at.as_deref() != Some(&taken.commit) {
+            return Ok(Going::Over);
+        }
+        taken.moving = None;
+        taken.stage = taken.stage.max(Stage::Claimed);
+        self.remember(taken)?;
+        Ok(Going::On)
+    }
+
+    /// Returns the commit that the claim is at, and the time at GitHub.
+    pub(super) async fn look(
+        &mut self,
+        taken: &Taken,
+    ) -> Result<(Option<String>, Timestamp), Error> {
+        let found = self.hub.github.claim(&self.home.name, &taken.ticket.claim_ref()).await?;
+        self.intake.tell_time(found.1);
+        Ok(found)
+    }
+
+    /// Stops what another works on by now.
+    async fn lose(&mut self, taken: &Taken, work: &Work) -> Result<(), Error> {
+        let is_over = matches!(taken.stage, Stage::Completed | Stage::Failed);
+        if matches!(work, Work::Open { .. }) && !is_over {
+            self.suspend(taken, "another node took its issue over").await?;
+        }
+        self.lost(taken)
+    }
+
+    fn lost(&mut self, taken: &Taken) -> Result<(), Error> {
+        if taken.stage > Stage::Claiming {
+            let note = format!("{}: its claim is not ours any more", taken.ticket);
+            self.out.notes.push(note);
+        }
+        self.forget(taken)
+    }
+
+    /// Makes a claim say this from now on.
+    pub(super) async fn restate(
+        &mut self,
+        taken: &mut Taken,
+        state: LeaseState,
+    ) -> Result<Going, Error> {
+        let lease = self.lease_of(taken, state).await?;
+        let message = lease.message(&taken.ticket);
+        let commit = self.hub.github.claim_commit(&self.home, &message).await?;
+        taken.moving = Some(commit.clone());
+        self.remember(taken)?;
+        let name = taken.ticket.claim_ref();
+        let places = (taken.commit.as_str(), Some(commit.as_str()));
+        match self.hub.github.move_claim(&self.home, &name, places).await? {
+            Grip::Ours => {
+                (taken.commit, taken.moving) = (commit, None);
+                taken.expires_at = lease.expires_at;
+                self.remember(taken)?;
+                Ok(Going::On)
+            }
+            Grip::NotYet => {
+                taken.moving = None;
+                self.remember(taken)?;
+                Err(github::Error::Unknown(format!("{name} was not moved")).into())
+            }
+            Grip::Lost => {
+                self.lost(taken)?;
+                Ok(Going::Over)
+            }
+        }
+    }
+
+    async fn lease_of(&mut self, taken: &Taken, state: LeaseState) -> Result<Lease, Error> {
+        let now = match self.intake.now() {
+            Some(now) => now,
+            None => self.look(taken).await?.1,
+        };
+        Ok(Lease {
+            worker: taken.worker.clone(),
+            node: identity::node().to_owned(),
+            nonce: taken.nonce.clone(),
+            state,
+            expires_at: now + self.lease(),
+        })
+    }
+
+    /// Returns how long a claim holds: as long as a lock.
+    pub(super) fn lease(&self) -> SignedDuration {
+        let policy = self.snapshot.desired.known().map(|desired| desired.policy().locks);
+        SignedDuration::from_secs(i64::from(policy.unwrap_or_default().expiry_seconds))
+    }
+
+    pub(super) fn remember(&mut self, taken: &Taken) -> Result<(), Error> {
+        let key = taken.ticket.to_string();
+        if self.book.taken.get(&key) == Some(taken) {
+            return Ok(());
+        }
+        self.book.taken.insert(key, taken.clone());
+        Ok(self.client.records().set_issues(&self.book)?)
+    }
+
+    pub(super) fn forget(&mut self, taken: &Taken) -> Result<(), Error> {
+        self.book.taken.remove(&taken.ticket.to_string());
+        Ok(self.client.records().set_issues(&self.book)?)
+    }
+
+    async fn perform(
+        &mut self,
+        taken: &mut Taken,
+        step: &Step,
+        work: &Work,
+    ) -> Result<Going, Error> {
+        match step {
+            Step::Propose => self.propose(taken).await?,
+            Step::Renew => return self.restate(taken, LeaseState::Held).await,
+            Step::Label(label) => self.label(taken, label).await?,
+            Step::Unlabel(label) => self.unlabel(taken, label).await?,
+            Step::Assign => self.assign(taken).await?,
+            Step::Say(remark) => self.say(taken, remark).await?,
+            Step::Progress => self.show_progress(taken).await?,
+            Step::Settle(stage) => return self.settle(taken, *stage).await,
+            Step::Suspend(why) => self.suspend(taken, why).await?,
+            Step::Release => return self.release(taken, work).await,
+            Step::Decline => {
+                self.book.declined.insert(taken.ticket.clone());
+                return self.release(taken, work).await;
+            }
+        }
+        Ok(Going::On)
+    }
+}
