@@ -1,3 +1,5 @@
+//! Scenes of labelled issues, and what is done with them.
+
 use super::*;
 use crate::api::issue::{Lease, ProgressNotes};
 use std::collections::BTreeSet;
