@@ -1,3 +1,5 @@
+//! Scenes of issues and their claims, and what is done; nothing is asked.
+
 use super::*;
 use crate::api::issue::{Lease, ProgressNotes};
 use std::collections::BTreeSet;
