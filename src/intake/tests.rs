@@ -1,4 +1,4 @@
-//! Scenes of labelled issues, and what is done with them.
+//! Scenes of issues and their claims, and what is done; nothing is asked.
 
 use super::*;
 use crate::api::issue::{Lease, ProgressNotes};

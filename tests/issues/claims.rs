@@ -139,6 +139,44 @@ fn a_renewal_whose_answer_is_lost_loses_nothing() {
 }
 
 #[test]
+fn a_claim_that_is_taken_between_a_look_and_a_renewal_stops_the_task() {
+    let server = server();
+    let number = server.store().open_issue("shop", "one", &["cc01"]);
+    let mut node = Node::new(&server, 1);
+    node.settle();
+    node.settle();
+    server.clock().advance(Duration::from_mins(25));
+    let steal = Fault::meanwhile(|store| {
+        let repository = store.repository_mut("shop");
+        let tip = repository.refs["refs/heads/main"].clone();
+        repository.refs.insert("refs/heads/reconciler/claims/issue-1-cc01".to_owned(), tip);
+    });
+    server.fault(When::Mutation("updateRefs"), steal);
+    node.settle();
+    assert_eq!((node.holds().len(), comments(&server, number).len()), (0, 1));
+    let file = node.env.git(&["show", "HEAD:state/tasks/issue-1-cc01.json"]);
+    assert!(file.contains("\"suspend\": true"), "{file}");
+}
+
+#[test]
+fn a_proposal_whose_claim_is_lost_is_withdrawn() {
+    let server = server();
+    server.store().open_issue("shop", "one", &["cc01"]);
+    let review = policy(&json!({ "proposals": "review" }));
+    let mut node = Node::with(&server, 1, &review, "true");
+    node.settle();
+    {
+        let mut store = server.store();
+        let repository = store.repository_mut("shop");
+        let tip = repository.refs["refs/heads/main"].clone();
+        repository.refs.insert("refs/heads/reconciler/claims/issue-1-cc01".to_owned(), tip);
+    }
+    node.settle();
+    let refused = node.ask(&["accept", "issue-1-cc01"]);
+    assert!(!refused.status.success() && node.holds().is_empty(), "{refused:?}");
+}
+
+#[test]
 fn a_claim_that_somebody_else_wrote_is_held() {
     let server = server();
     server.store().open_issue("shop", "one", &["cc01"]);

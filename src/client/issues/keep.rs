@@ -5,6 +5,7 @@ use super::Intake;
 use crate::api::policy::Github as Policy;
 use crate::client::board::Hub;
 use crate::client::{Client, Error};
+use crate::github;
 use crate::process::clock;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,7 +32,9 @@ impl Client {
         while !*over.borrow() {
             let (notes, wait) = match Box::pin(self.issues_once(&mut kept, Some(&over))).await {
                 Ok(done) => done,
-                Err(error) => (vec![format!("issues are not up to date: {error}")], AGAIN),
+                Err(error) => {
+                    (vec![format!("issues are not up to date: {error}")], wait_after(&error))
+                }
             };
             let notes: BTreeSet<String> = notes.into_iter().collect();
             for note in notes.difference(&before) {
@@ -79,5 +82,22 @@ impl Client {
         let claimed = pulled.claimed.iter().map(|one| format!("claimed {one}"));
         let notes = claimed.chain(pulled.notes).collect();
         Ok((notes, Duration::from_secs(u64::from(policy.interval_seconds))))
+    }
+}
+
+/// Returns how long is waited after this: at least as long as GitHub asks to.
+fn wait_after(error: &Error) -> Duration {
+    match error {
+        Error::Github(github::Error::Limited(wait)) => AGAIN.max(*wait),
+        Error::Git(_)
+        | Error::Records(_)
+        | Error::Disk(_)
+        | Error::Trust(_)
+        | Error::Invalid(_)
+        | Error::Unknown(_)
+        | Error::Ownership(_)
+        | Error::Ledger(_)
+        | Error::Github(_)
+        | Error::Refused { .. } => AGAIN,
     }
 }

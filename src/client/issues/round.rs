@@ -93,7 +93,8 @@ impl Round<'_> {
         if (taken.stage == Stage::Claiming || taken.moving.is_some())
             && self.resolve(&mut taken).await? == Going::Over
         {
-            return self.lost(&taken);
+            let work = self.work(&taken, proposals).await?;
+            return self.lose(&taken, &work).await;
         }
         let issue = match look {
             Look::Everywhere => {
@@ -155,13 +156,15 @@ impl Round<'_> {
     /// Stops what another works on by now.
     async fn lose(&mut self, taken: &Taken, work: &Work) -> Result<(), Error> {
         let is_over = matches!(taken.stage, Stage::Completed | Stage::Failed);
-        if matches!(work, Work::Open { .. }) && !is_over {
-            self.suspend(taken, "another node took its issue over").await?;
+        match work {
+            // Whether it is to be stopped shows the next time.
+            Work::Unknown => return Ok(()),
+            Work::Open { .. } if !is_over => {
+                self.suspend(taken, "another node took its issue over").await?;
+            }
+            Work::Proposed => self.withdraw(taken).await?,
+            Work::Open { .. } | Work::Absent | Work::Completed(_) | Work::Failed(_) => {}
         }
-        self.lost(taken)
-    }
-
-    fn lost(&mut self, taken: &Taken) -> Result<(), Error> {
         if taken.stage > Stage::Claiming {
             let note = format!("{}: its claim is not ours any more", taken.ticket);
             self.out.notes.push(note);
@@ -195,7 +198,10 @@ impl Round<'_> {
                 Err(github::Error::Unknown(format!("{name} was not moved")).into())
             }
             Grip::Lost => {
-                self.lost(taken)?;
+                taken.moving = None;
+                self.remember(taken)?;
+                // The next round finds it so, and stops the task.
+                self.intake.look_again();
                 Ok(Going::Over)
             }
         }

@@ -126,23 +126,28 @@ impl Round<'_> {
 
     pub(super) async fn suspend(&mut self, taken: &Taken, why: &str) -> Result<(), Error> {
         let Some(task) = taken.ticket.task() else { return Ok(()) };
+        let desired = self.snapshot.desired.known();
+        let spec = desired.and_then(|desired| desired.tasks.get(&task)?.spec.as_ref());
+        if spec.is_some_and(|spec| spec.suspend) {
+            return Ok(());
+        }
         let key = Key::Task(task);
         let record = Record { commit: Commit::Yes, reason: Some(why) };
-        match self.client.suspend(&key, Suspension::Suspended, record).await {
-            Ok(_) => self.out.notes.push(format!("{key} is suspended: {why}")),
-            // It is so already, or its file is a person's at the moment.
-            Err(Error::Refused { what, .. }) => {
-                self.out.notes.push(format!("{key} is to be suspended, {why}: {what}"));
-            }
-            Err(error) => return Err(error),
-        }
+        self.client.suspend(&key, Suspension::Suspended, record).await?;
+        self.out.notes.push(format!("{key} is suspended: {why}"));
         Ok(())
+    }
+
+    /// Takes back what waits for a person.
+    pub(super) async fn withdraw(&mut self, taken: &Taken) -> Result<(), Error> {
+        let Some(task) = taken.ticket.task() else { return Ok(()) };
+        self.client.reject(&task).await
     }
 
     /// Gives a claim up, and forgets it.
     pub(super) async fn release(&mut self, taken: &Taken, work: &Work) -> Result<Going, Error> {
-        if let (Work::Proposed, Some(task)) = (work, taken.ticket.task()) {
-            self.client.reject(&task).await?;
+        if *work == Work::Proposed {
+            self.withdraw(taken).await?;
         }
         let name = taken.ticket.claim_ref();
         // Lost is as well: then it is another's.
