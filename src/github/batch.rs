@@ -33,6 +33,14 @@ pub enum Change {
     Unarchive,
     /// An issue is made.
     CreateIssue,
+    /// A pull request is opened.
+    OpenPull,
+    /// It is merged.
+    MergePull,
+    /// It is to be merged as soon as it may.
+    AutoMerge,
+    /// The target is joined to its branch.
+    UpdatePull,
 }
 
 impl Change {
@@ -79,6 +87,22 @@ impl Change {
                 ("unarchiveProjectV2Item", "UnarchiveProjectV2ItemInput", "item { id }")
             }
             Self::CreateIssue => ("createIssue", "CreateIssueInput", "issue { id number url }"),
+            Self::OpenPull => {
+                ("createPullRequest", "CreatePullRequestInput", "pullRequest { id number }")
+            }
+            Self::MergePull => {
+                ("mergePullRequest", "MergePullRequestInput", "pullRequest { id number }")
+            }
+            Self::AutoMerge => (
+                "enablePullRequestAutoMerge",
+                "EnablePullRequestAutoMergeInput",
+                "pullRequest { id number }",
+            ),
+            Self::UpdatePull => (
+                "updatePullRequestBranch",
+                "UpdatePullRequestBranchInput",
+                "pullRequest { id number }",
+            ),
         }
     }
 
@@ -89,7 +113,8 @@ impl Change {
             | Self::CreateField
             | Self::CreateView
             | Self::AddDraft
-            | Self::CreateIssue => true,
+            | Self::CreateIssue
+            | Self::OpenPull => true,
             // GitHub gives the item that is there.
             Self::AddItem
             | Self::LinkProject
@@ -97,7 +122,10 @@ impl Change {
             | Self::SetValue
             | Self::ClearValue
             | Self::Archive
-            | Self::Unarchive => false,
+            | Self::Unarchive
+            | Self::MergePull
+            | Self::AutoMerge
+            | Self::UpdatePull => false,
         }
     }
 }

@@ -7,12 +7,14 @@ mod envelope;
 mod items;
 mod pace;
 mod project;
+mod pulls;
 mod send;
 
 pub use batch::{Change, Done};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
 pub use pace::Limits;
 pub use project::{Made, Project, View, Write};
+pub use pulls::Pulls;
 pub use send::Github;
 
 use std::fmt;

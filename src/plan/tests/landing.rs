@@ -48,7 +48,8 @@ impl Scene {
                 | Stage::Landed { .. } => [].into(),
             };
             let (tip, onto, at) = (id('a'), id(onto), at(NOW));
-            let landing = Landing { uid, attempt: 1, tip, target, onto, stage, at, refused };
+            let landing =
+                Landing { uid, attempt: 1, tip, target, onto, stage, at, refused, pull: None };
             tasks.get_mut(&name(task)).unwrap().landing = Some(Ok(landing));
         })
     }

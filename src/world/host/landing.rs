@@ -122,6 +122,7 @@ impl HostWorld {
             stage,
             at: clock::now(),
             refused,
+            pull: before.and_then(|one| one.pull),
         };
         self.keep_candidate(&id.owner.task, landing.candidate()).await?;
         self.records.set_landing(&id.owner.task, &landing)?;
