@@ -27,6 +27,8 @@ mod hooks;
 mod init;
 mod merge;
 mod proposal;
+#[cfg(feature = "github")]
+mod pulls;
 mod reach;
 mod report;
 mod rescue;
