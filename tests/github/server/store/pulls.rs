@@ -56,12 +56,13 @@ impl Store {
         if self.repository(repository)?.contains(&base_sha, &head_sha) {
             return Err(Refusal::unprocessable(format!("No commits between {base} and {head}")));
         }
+        let merge_state = self.rules.pulls_open_as.unwrap_or("CLEAN").to_owned();
         let pull = Pull {
             head: head.to_owned(),
             base: base.to_owned(),
             head_sha,
             is_draft: false,
-            merge_state: "CLEAN".to_owned(),
+            merge_state,
             checks: None,
             review: None,
             auto_merge: None,
