@@ -95,14 +95,15 @@ fn tend(scene: &Proposal<'_>, pull: &PullRequest) -> Step {
         }
     }
     if pull.is_queued {
-        return wait(pull, format!("{name} waits for somebody to put it into GitHub's merge queue"));
+        return wait(
+            pull,
+            format!("{name} waits for somebody to put it into GitHub's merge queue"),
+        );
     }
     match pull.merge {
         MergeState::Clean => Step::Merge(pull.clone()),
         MergeState::Dirty => Step::Conflict(pull.clone()),
-        MergeState::Blocked | MergeState::Behind
-            if !pull.is_automatic && pull.may_be_automatic =>
-        {
+        MergeState::Blocked | MergeState::Behind if !pull.is_automatic && pull.may_be_automatic => {
             Step::MergeLater(pull.clone())
         }
         MergeState::Behind if pull.is_automatic => Step::Update(pull.clone()),
@@ -116,9 +117,7 @@ fn tend(scene: &Proposal<'_>, pull: &PullRequest) -> Step {
         MergeState::Blocked => wait(pull, format!("{name} waits for {}", missing(pull))),
         MergeState::Unstable => wait(pull, format!("{name} waits for {}", missing(pull))),
         MergeState::Draft => wait(pull, format!("{name} is a draft: somebody says it is ready")),
-        MergeState::Unknown => {
-            wait(pull, format!("GitHub looks whether {name} can be merged"))
-        }
+        MergeState::Unknown => wait(pull, format!("GitHub looks whether {name} can be merged")),
     }
 }
 
@@ -227,7 +226,10 @@ mod tests {
             ..pull(MergeState::Blocked)
         };
         let what = "its checks, which are not done and a review";
-        assert_eq!(said(&alone(&blocked)), format!("pull request #1 (https://x/1) waits for {what}"));
+        assert_eq!(
+            said(&alone(&blocked)),
+            format!("pull request #1 (https://x/1) waits for {what}")
+        );
         let may = PullRequest { may_be_automatic: true, ..blocked.clone() };
         assert_eq!(alone(&may), Step::MergeLater(may.clone()));
         let automatic = PullRequest { is_automatic: true, ..may };
@@ -271,10 +273,8 @@ mod tests {
 
     #[test]
     fn what_was_merged_has_landed_if_it_is_the_work_that_is_done() {
-        let merged = PullRequest {
-            state: PullState::Merged(Some(id('e'))),
-            ..pull(MergeState::Unknown)
-        };
+        let merged =
+            PullRequest { state: PullState::Merged(Some(id('e'))), ..pull(MergeState::Unknown) };
         assert_eq!(alone(&merged), Step::Landed(1, id('e')));
         let other = PullRequest { head: id('b'), ..merged };
         assert_eq!(alone(&other), Step::Open);

@@ -163,11 +163,7 @@ impl Visit<'_> {
         self.hub.github.pulls(self.repository, branches).await
     }
 
-    async fn take(
-        &self,
-        step: &Step,
-        (repository, known): (&str, &Pull),
-    ) -> Result<Then, Failure> {
+    async fn take(&self, step: &Step, (repository, known): (&str, &Pull)) -> Result<Then, Failure> {
         let (github, tip, method) = (&self.hub.github, &self.work.tip, self.base.method);
         let noted = |pull: &PullRequest| Pull { number: Some(pull.number), ..known.clone() };
         match step {
@@ -186,7 +182,8 @@ impl Visit<'_> {
             }
             Step::Update(pull) => {
                 // Remembered before it is asked for: the commit that comes of it is to be known.
-                let said = format!("{} is brought up to date with {}", name(pull), self.base.target);
+                let said =
+                    format!("{} is brought up to date with {}", name(pull), self.base.target);
                 self.tell(Pull { updated: Some(tip.clone()), said, ..noted(pull) });
                 github.update_pull(pull, tip).await?;
                 Ok(Then::Look)
@@ -236,7 +233,8 @@ impl Visit<'_> {
     async fn conflict(&self, pull: &PullRequest, noted: Pull) -> Result<Then, Failure> {
         let Self { client, base, work, .. } = self;
         if client.visitor.refuse_conflict(*base, work).await? {
-            client.note_words(&work.attempt.owner.task, "MergeRefused", &name(pull));
+            let why = format!("{} conflicts with {}", name(pull), base.target);
+            client.note_words(&work.attempt.owner.task, "MergeRefused", &why);
         } else {
             let said = format!("GitHub sees a conflict of {}, and git sees none", name(pull));
             self.tell(Pull { said, ..noted });

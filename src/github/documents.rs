@@ -60,7 +60,8 @@ pub(super) const ISSUE: &str = "query Issue($owner: String!, $name: String!, $nu
 }";
 
 /// All of one branch into another in one question: what is there, and how far it is.
-pub(super) const PULLS: &str = "query Pulls($owner: String!, $name: String!, $head: String!, $base: String!) {
+pub(super) const PULLS: &str =
+    "query Pulls($owner: String!, $name: String!, $head: String!, $base: String!) {
   repository(owner: $owner, name: $name) { id autoMergeAllowed
     pullRequests(first: 20, headRefName: $head, baseRefName: $base,
       orderBy: { field: CREATED_AT, direction: DESC }) { nodes {

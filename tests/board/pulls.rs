@@ -46,7 +46,7 @@ impl Shop {
     /// Commits a task that writes a file of its name, whatever is there.
     fn writes(&self, name: &str, more: &Value) {
         let command = format!(
-            "git merge -q -X ours main; echo {name} > {name}.txt; git add -A; git commit -qm {name}"
+            "git merge -q --no-edit -X ours main; echo {name} > {name}.txt; git add -A; git commit -qm {name}"
         );
         let mut spec = json!({ "title": "Write it", "command": command, "issueNumber": 7 });
         if let (Some(all), Some(more)) = (spec.as_object_mut(), more.as_object()) {
@@ -83,6 +83,13 @@ impl Shop {
         pulls.collect()
     }
 
+    /// Pull requests wait for something; GitHub may merge them itself then, or not.
+    fn blocks(&self, auto_merge: Setting) {
+        let mut store = self.server().store();
+        store.rules.pulls_open_as = Some("BLOCKED");
+        store.set_repository("shop", "autoMergeAllowed", auto_merge);
+    }
+
     fn wait_until_told(&self, words: &str) {
         self.env().wait_until(words, || {
             self.env().report("ours").is_some_and(|report| report.message.contains(words))
@@ -91,7 +98,8 @@ impl Shop {
 
     fn assert_landed_once(&self) {
         assert_eq!(self.pulls(), [(1, "Write it".to_owned(), true)]);
-        let (here, there) = (self.env().git(&["rev-parse", "main"]), self.there(&["rev-parse", "main"]));
+        let (here, there) =
+            (self.env().git(&["rev-parse", "main"]), self.there(&["rev-parse", "main"]));
         assert_eq!(here, there);
         assert_eq!(self.there(&["show", "main:ours.txt"]), "ours");
     }
@@ -142,8 +150,7 @@ fn a_loop_that_is_killed_at_any_request_opens_no_second_pull_request() {
 #[test]
 fn what_is_blocked_is_merged_by_github_itself_when_it_may_be() {
     let shop = Shop::new();
-    shop.server().store().rules.pulls_open_as = Some("BLOCKED");
-    shop.server().store().set_repository("shop", "autoMergeAllowed", Setting::On);
+    shop.blocks(Setting::On);
     let running = shop.env().start_loop();
     shop.wait_until_told("is merged by GitHub as soon as it has");
     shop.server().store().set_merge_state("shop", 1, "CLEAN");
@@ -155,7 +162,7 @@ fn what_is_blocked_is_merged_by_github_itself_when_it_may_be() {
 #[test]
 fn a_conflict_on_github_goes_back_to_the_worker_and_its_next_try_lands() {
     let shop = Shop::new();
-    shop.server().store().rules.pulls_open_as = Some("BLOCKED");
+    shop.blocks(Setting::Off);
     let running = shop.env().start_loop();
     shop.wait_until_told("waits for what the repository asks for");
     shop.somebody_pushes("ours.txt", "theirs\n");
@@ -176,7 +183,7 @@ fn a_conflict_on_github_goes_back_to_the_worker_and_its_next_try_lands() {
 #[test]
 fn what_a_person_closes_stays_closed_and_what_they_merge_has_landed() {
     let shop = Shop::new();
-    shop.server().store().rules.pulls_open_as = Some("BLOCKED");
+    shop.blocks(Setting::Off);
     let running = shop.env().start_loop();
     shop.wait_until_told("waits for");
     let requests = shop.server().mutations();

@@ -142,7 +142,10 @@ fn landing_of<'a>(task: &'a TaskSighting, spec: &TaskSpec) -> Option<&'a Landing
 }
 
 /// Serves the merge queue, and returns it, with what is to land by pull request.
-pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> (Vec<TaskName>, Vec<Candidate>) {
+pub(super) fn decide<'a>(
+    scene: Scene<'a>,
+    rows: &mut [Row<'a>],
+) -> (Vec<TaskName>, Vec<Candidate>) {
     let Some(target) = target(scene.desired) else { return Default::default() };
     let mut members: Vec<Member<'a>> = rows
         .iter()
