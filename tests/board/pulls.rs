@@ -46,7 +46,8 @@ impl Shop {
     /// Commits a task that writes a file of its name, whatever is there.
     fn writes(&self, name: &str, more: &Value) {
         let command = format!(
-            "git merge -q --no-edit -X ours main; echo {name} > {name}.txt; git add -A; git commit -qm {name}"
+            "git rebase -q -X theirs main && echo {name} > {name}.txt && git add -A && \
+             {{ git diff --cached --quiet || git commit -qm {name}; }}"
         );
         let mut spec = json!({ "title": "Write it", "command": command, "issueNumber": 7 });
         if let (Some(all), Some(more)) = (spec.as_object_mut(), more.as_object()) {
@@ -171,6 +172,7 @@ fn a_conflict_on_github_goes_back_to_the_worker_and_its_next_try_lands() {
         shop.env().events().iter().any(|event| event.reason == "MergeRefused")
     });
     shop.env().wait_until("its second try to be pushed", || {
+        // It was rebased: what was pushed before is replaced.
         let branches = shop.there(&["for-each-ref", "--contains=main", "--format=%(refname)"]);
         branches.lines().count() == 2
     });
