@@ -223,3 +223,18 @@ fn commits_of_the_target_that_were_never_pushed_are_proposed_by_nobody() {
     shop.assert_landed_once();
     drop(running);
 }
+
+#[test]
+fn what_is_behind_is_brought_up_to_date_by_github_and_merged_by_it_too() {
+    let shop = Shop::new();
+    shop.blocks(Setting::On);
+    shop.server().store().rules.pulls_open_as = Some("BEHIND");
+    shop.somebody_pushes("theirs.txt", "theirs\n");
+    let running = shop.env().start_loop();
+    shop.wait_until_told("has main in it now");
+    shop.server().store().set_merge_state("shop", 1, "CLEAN");
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
+    assert_eq!(shop.there(&["show", "main:theirs.txt"]), "theirs");
+    drop(running);
+}
