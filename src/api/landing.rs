@@ -29,6 +29,26 @@ pub struct Landing {
     /// The attempts whose work could not land, each with the reason as a sentence.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<u32, String>,
+    /// The pull request by which it lands, as far as there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<Pull>,
+}
+
+/// What is remembered of the pull request of a task's branch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pull {
+    /// Its number; `None` before it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// The commit that was pushed for it last: what may be replaced there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<CommitId>,
+    /// The commit to which the target was to be joined on GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<CommitId>,
+    /// Where it is, as a sentence for people.
+    pub said: String,
 }
 
 /// How far a landing is. The JSON form is tagged with `kind`.

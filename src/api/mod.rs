@@ -21,6 +21,7 @@ pub mod placeholder;
 pub mod policy;
 pub mod position;
 pub mod problem;
+pub mod pull;
 pub mod report;
 pub mod schema;
 pub mod task;

@@ -164,6 +164,9 @@ pub enum Proposals {
 pub struct Merge {
     /// What becomes of the commits of a task's branch.
     pub method: Method,
+    /// Who moves the target; a pull request needs `remote`, and `github.repository` of the same
+    /// repository. Its checks and reviews are those that the repository asks for.
+    pub by: By,
     /// The branch that work lands on, as `main`; without it, the one that desired state is read from.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 200))]
@@ -194,6 +197,7 @@ impl Default for Merge {
     fn default() -> Self {
         Self {
             method: Method::default(),
+            by: By::default(),
             target: None,
             remote: None,
             verify: None,
@@ -217,6 +221,17 @@ pub enum Method {
     Merge,
     /// They stay on their branch: nothing lands by itself.
     None,
+}
+
+/// Who moves the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum By {
+    /// The loop does.
+    #[default]
+    Push,
+    /// GitHub does, by a pull request of the task's branch.
+    PullRequest,
 }
 
 /// How much may run at once.

@@ -6,7 +6,7 @@ use super::agent::AgentSpec;
 use super::key::{Key, file_of};
 use super::name::TaskName;
 use super::placeholder::{self, IN_ARGV, IN_BRANCH};
-use super::policy::PolicySpec;
+use super::policy::{By, PolicySpec};
 use super::position::child;
 use super::problem::{Report, did_you_mean, steers};
 use super::task::{Class, TaskSpec, TaskType};
@@ -203,6 +203,7 @@ fn policy(spec: &PolicySpec, report: &mut Report<'_>) {
         let message = "expected `{task}` in it: without, tasks would share a branch".to_owned();
         report.at_value(pointer, message, None);
     }
+    lands_by(spec, report);
     let waits = [
         ("retry", spec.retry.base_seconds, spec.retry.cap_seconds),
         ("restart", spec.restart.base_seconds, spec.restart.cap_seconds),
@@ -213,6 +214,16 @@ fn policy(spec: &PolicySpec, report: &mut Report<'_>) {
             let help = "make `baseSeconds` at most `capSeconds`".to_owned();
             report.at_value(&format!("/spec/{part}/baseSeconds"), message, Some(help));
         }
+    }
+}
+
+/// A pull request is somewhere.
+fn lands_by(spec: &PolicySpec, report: &mut Report<'_>) {
+    let merge = &spec.merge;
+    if merge.by == By::PullRequest && (merge.remote.is_none() || spec.github.repository.is_none()) {
+        let message = "a pull request needs a remote, and its repository on GitHub".to_owned();
+        let help = "add `\"remote\": \"origin\"` here, and `\"github\": { \"repository\": \"owner/name\" }`";
+        report.at_value("/spec/merge/by", message, Some(help.to_owned()));
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod card;
 mod mapping;
+pub mod pull;
 #[cfg(test)]
 mod tests;
 

@@ -56,7 +56,8 @@ impl Run {
     }
 }
 
-/// Runs the loop, and keeps the project board and issues up to date beside it; what is settled is shown there.
+/// Runs the loop, and beside it keeps pull requests, the project board and issues up to date; what is
+/// settled is shown there.
 #[cfg(feature = "github")]
 async fn beside<E>(
     client: &Client,
@@ -71,14 +72,16 @@ async fn beside<E>(
         end
     };
     // A request under way is finished: what it made must be known.
-    let (end, (), ()) = tokio::join!(
+    let (end, (), (), ()) = tokio::join!(
         running,
+        Box::pin(client.keep_pulls(is_over.clone(), told)),
         Box::pin(client.keep_board(is_over.clone(), told)),
         Box::pin(client.keep_issues(is_over, told)),
     );
     let end = end?;
     if until != Until::Stopped {
-        let mut notes = Box::pin(client.tell_issues()).await;
+        let mut notes = Box::pin(client.see_to_pulls()).await;
+        notes.extend(Box::pin(client.tell_issues()).await);
         notes.extend(Box::pin(client.show_on_board()).await);
         for note in notes {
             told(&note);

@@ -92,5 +92,6 @@ fn queued(snapshot: &Snapshot, task: &TaskName, recorded: Option<&Landing>) -> O
         stage: Stage::Waiting { paths: Vec::new() },
         at: clock::now(),
         refused: recorded.map(|one| one.refused.clone()).unwrap_or_default(),
+        pull: recorded.and_then(|one| one.pull.clone()),
     })
 }

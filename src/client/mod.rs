@@ -29,6 +29,8 @@ mod init;
 mod issues;
 mod merge;
 mod proposal;
+#[cfg(feature = "github")]
+mod pulls;
 mod reach;
 mod report;
 mod rescue;

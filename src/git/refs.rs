@@ -85,6 +85,26 @@ impl Repository {
         self.move_ref(name, None, Some(expected)).await
     }
 
+    /// Returns a commit that both have, so that no later one is had by both; `None` when there is none.
+    ///
+    /// # Errors
+    /// When git cannot tell.
+    pub async fn merge_base(
+        &self,
+        one: &CommitId,
+        other: &CommitId,
+    ) -> Result<Option<CommitId>, Error> {
+        let ids = [one.as_str(), other.as_str()];
+        let said = match self.read().arg("merge-base").args(ids).run().await {
+            Ok(said) => said,
+            Err(error) if error.status() == Some(1) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let text = String::from_utf8_lossy(&said).trim().to_owned();
+        let unreadable = |why| Error::unreadable("what two commits have in common", why);
+        CommitId::try_from(text).map(Some).map_err(unreadable)
+    }
+
     /// Returns whether `ancestor` is `descendant` or one of those it was made from.
     ///
     /// # Errors

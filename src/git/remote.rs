@@ -1,5 +1,5 @@
-//! A branch at a remote: read, and moved forward by compare-and-swap. Nothing there is ever forced,
-//! and an answer that was lost is settled by reading again.
+//! A branch at a remote: read, and moved by compare-and-swap. Nothing there is replaced but what was seen
+//! there and is named, and an answer that was lost is settled by reading again.
 
 use super::command::LONG_DEADLINE;
 use super::{Error, Repository};
@@ -55,6 +55,22 @@ impl Repository {
                 format!("{to} does not contain what {remote} has"),
             ));
         }
+        self.swap(remote, branch, (from, to)).await
+    }
+
+    /// Moves a branch at a remote from one commit to another, whether or not it contains the first. It is
+    /// for branches that are pushed from here alone, and for what was pushed from here.
+    ///
+    /// # Errors
+    /// When it is not there afterwards: the remote is somewhere else than expected, or refuses. git's
+    /// words say which.
+    pub async fn swap(
+        &self,
+        remote: &RemoteName,
+        branch: &BranchName,
+        (from, to): (Option<&CommitId>, &CommitId),
+    ) -> Result<(), Error> {
+        let name = branch.to_ref();
         let lease = format!("--force-with-lease={name}:{}", from.map_or("", CommitId::as_str));
         let push = ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", &lease];
         let what = format!("{to}:{name}");
@@ -162,6 +178,23 @@ mod tests {
         // Not even when it is expected there: it is not contained.
         shared.push(Some(&theirs), &second).await.unwrap_err();
         assert_eq!(shared.tip().await, Some(theirs));
+    }
+
+    #[tokio::test]
+    async fn what_was_pushed_from_here_is_replaced_and_what_is_elsewhere_is_not() {
+        let shared = Shared::new().await;
+        let first = shared.here.id("main").await;
+        let second = shared.here.commit(&[("a.txt", "2")]).await;
+        shared.push(None, &second).await.unwrap();
+        let swap = async |from, to| {
+            shared.here.repository.swap(&shared.origin, &shared.main, (Some(from), to)).await
+        };
+        swap(&second, &first).await.unwrap();
+        assert_eq!(shared.tip().await, Some(first.clone()));
+        shared.somebody_pushes().await;
+        let theirs = shared.tip().await;
+        swap(&first, &second).await.unwrap_err();
+        assert_eq!(shared.tip().await, theirs);
     }
 
     #[tokio::test]

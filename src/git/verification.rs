@@ -75,7 +75,9 @@ mod tests {
         write(&place.join("a.txt"), "edited\n");
         write(&place.join("left/over.txt"), "x");
         write(&place.join("cache.log"), "cache");
-        write(&scratch.entry("1").join("index.lock"), "");
+        // A file that this process never had open: a child that another test just forked would hold it.
+        let lock = scratch.entry("1").join("index.lock");
+        std::fs::hard_link(scratch.root().join("b.txt"), lock).unwrap();
         scratch.repository.check_out_clean(&place, &first).await.unwrap();
         assert_eq!(read(&place.join("a.txt")), "one\n");
         assert!(!is_there(&place.join("b.txt")) && !is_there(&place.join("left")));

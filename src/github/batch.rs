@@ -35,6 +35,14 @@ pub enum Change {
     CreateIssue,
     /// Refs are moved from where they are expected to be.
     UpdateRefs,
+    /// A pull request is opened.
+    OpenPull,
+    /// It is merged.
+    MergePull,
+    /// It is to be merged as soon as it may.
+    AutoMerge,
+    /// The target is joined to its branch.
+    UpdatePull,
 }
 
 impl Change {
@@ -82,6 +90,22 @@ impl Change {
             }
             Self::CreateIssue => ("createIssue", "CreateIssueInput", "issue { id number url }"),
             Self::UpdateRefs => ("updateRefs", "UpdateRefsInput", "clientMutationId"),
+            Self::OpenPull => {
+                ("createPullRequest", "CreatePullRequestInput", "pullRequest { id number }")
+            }
+            Self::MergePull => {
+                ("mergePullRequest", "MergePullRequestInput", "pullRequest { id number }")
+            }
+            Self::AutoMerge => (
+                "enablePullRequestAutoMerge",
+                "EnablePullRequestAutoMergeInput",
+                "pullRequest { id number }",
+            ),
+            Self::UpdatePull => (
+                "updatePullRequestBranch",
+                "UpdatePullRequestBranchInput",
+                "pullRequest { id number }",
+            ),
         }
     }
 
@@ -92,7 +116,8 @@ impl Change {
             | Self::CreateField
             | Self::CreateView
             | Self::AddDraft
-            | Self::CreateIssue => true,
+            | Self::CreateIssue
+            | Self::OpenPull => true,
             // GitHub gives the item that is there.
             Self::AddItem
             | Self::LinkProject
@@ -101,7 +126,10 @@ impl Change {
             | Self::ClearValue
             | Self::Archive
             | Self::Unarchive
-            | Self::UpdateRefs => false,
+            | Self::UpdateRefs
+            | Self::MergePull
+            | Self::AutoMerge
+            | Self::UpdatePull => false,
         }
     }
 }

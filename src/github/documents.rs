@@ -59,8 +59,19 @@ pub(super) const ISSUE: &str = "query Issue($owner: String!, $name: String!, $nu
   repository(owner: $owner, name: $name) { issue(number: $number) { id title } }
 }";
 
+/// All of one branch into another in one question: what is there, and how far it is.
+pub(super) const PULLS: &str =
+    "query Pulls($owner: String!, $name: String!, $head: String!, $base: String!) {
+  repository(owner: $owner, name: $name) { id autoMergeAllowed
+    pullRequests(first: 20, headRefName: $head, baseRefName: $base,
+      orderBy: { field: CREATED_AT, direction: DESC }) { nodes {
+      id number url state isDraft isCrossRepository isMergeQueueEnabled mergeStateStatus headRefOid
+      reviewDecision viewerCanEnableAutoMerge autoMergeRequest { enabledAt } mergeCommit { oid }
+      statusCheckRollup { state } body } } }
+}";
+
 /// Every fixed document, and whether it needs what is newer than the published schema.
-pub const DOCUMENTS: [(&str, bool); 7] = [
+pub const DOCUMENTS: [(&str, bool); 8] = [
     (PROJECT, true),
     (PROJECTS, false),
     (FIELDS, false),
@@ -68,10 +79,11 @@ pub const DOCUMENTS: [(&str, bool); 7] = [
     (ALL_ITEMS, true),
     (VIEWS, true),
     (ISSUE, false),
+    (PULLS, false),
 ];
 
 /// Every kind of change.
-pub const CHANGES: [Change; 13] = [
+pub const CHANGES: [Change; 17] = [
     Change::CreateProject,
     Change::LinkProject,
     Change::CreateField,
@@ -85,6 +97,10 @@ pub const CHANGES: [Change; 13] = [
     Change::Unarchive,
     Change::CreateIssue,
     Change::UpdateRefs,
+    Change::OpenPull,
+    Change::MergePull,
+    Change::AutoMerge,
+    Change::UpdatePull,
 ];
 
 /// Returns the document of so many changes of one kind at once.

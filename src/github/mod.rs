@@ -9,6 +9,7 @@ mod issues;
 mod items;
 mod pace;
 mod project;
+mod pulls;
 mod send;
 
 pub use batch::{Change, Done};
@@ -17,6 +18,7 @@ pub use documents::{CHANGES, DOCUMENTS, batch_document};
 pub use issues::Page;
 pub use pace::Limits;
 pub use project::{Budget, Made, Project, View, Write};
+pub use pulls::Pulls;
 pub use send::Github;
 
 use std::fmt;

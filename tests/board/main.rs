@@ -14,6 +14,7 @@ mod faults;
 mod github;
 mod kills;
 mod oracle;
+mod pulls;
 mod real;
 mod scene;
 mod shows;

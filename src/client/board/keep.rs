@@ -12,6 +12,28 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// How soon it is looked whether a board is named.
 const UNNAMED: Duration = Duration::from_secs(30);
 
+/// Does something until it is over, each time when it says. `told` is given what a person should know, once
+/// while it stays so.
+pub(in crate::client) async fn keep(
+    mut over: Receiver<bool>,
+    mut told: impl FnMut(&str),
+    once: impl AsyncFn() -> (Vec<String>, Duration),
+) {
+    let mut before = BTreeSet::new();
+    while !*over.borrow() {
+        let (notes, wait) = once().await;
+        let notes: BTreeSet<String> = notes.into_iter().collect();
+        for note in notes.difference(&before) {
+            told(note);
+        }
+        before = notes;
+        // Nobody is left to say that it is over: then it is.
+        if tokio::time::timeout(wait, over.changed()).await.is_ok_and(|said| said.is_err()) {
+            return;
+        }
+    }
+}
+
 impl Client {
     /// Shows on the board where everything is now; returns what a person should know.
     pub async fn show_on_board(&self) -> Vec<String> {
@@ -20,20 +42,9 @@ impl Client {
 
     /// Keeps the board up to date until it is over; a request under way then is the last. `told` is given
     /// what a person should know, once while it stays so.
-    pub async fn keep_board(&self, mut over: Receiver<bool>, mut told: impl FnMut(&str)) {
-        let mut before = BTreeSet::new();
-        while !*over.borrow() {
-            let (notes, wait) = self.keep_once(Some(&over)).await;
-            let notes: BTreeSet<String> = notes.into_iter().collect();
-            for note in notes.difference(&before) {
-                told(note);
-            }
-            before = notes;
-            // Nobody is left to say that it is over: then it is.
-            if tokio::time::timeout(wait, over.changed()).await.is_ok_and(|said| said.is_err()) {
-                return;
-            }
-        }
+    pub async fn keep_board(&self, over: Receiver<bool>, told: impl FnMut(&str)) {
+        let asked = over.clone();
+        keep(over, told, async || self.keep_once(Some(&asked)).await).await;
     }
 
     /// Syncs once, if a board is named; returns what a person should know, and when to come again.

@@ -7,6 +7,7 @@ mod keep;
 mod make;
 mod sync;
 
+pub(super) use keep::keep;
 pub use make::Made;
 
 use super::{Client, Error, Snapshot};
@@ -38,7 +39,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.over.as_ref().is_some_and(|over| *over.borrow())
     }
 }

@@ -2,6 +2,7 @@
 //! told that are not served; `queue` serves the others. It remembers nothing: the records of candidates
 //! and of their verifications say how far each is.
 
+mod propose;
 mod queue;
 
 use super::admission::{Facts, Wanted};
@@ -11,8 +12,9 @@ use crate::api::attempt::{AttemptId, Exit, ExitReason, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::landing::{Landing, Stage};
 use crate::api::name::{BranchName, CommitId, TaskName};
-use crate::api::policy::Method;
+use crate::api::policy::{By, Method};
 use crate::api::task::{Class, TaskSpec, TaskState};
+use crate::plan::action::Candidate;
 use crate::plan::desired::{Desired, run_hash};
 use crate::plan::observed::{AttemptState, TaskSighting};
 use crate::plan::report::Reason;
@@ -103,7 +105,9 @@ pub(super) fn done<'a>(
 pub(super) fn told(landing: &Landing) -> Option<String> {
     match &landing.stage {
         Stage::Landed { commit } => {
-            Some(format!("done; merged into {} as {}", landing.target, commit.short()))
+            let number = landing.pull.as_ref().and_then(|pull| pull.number);
+            let by = number.map(|number| format!(" by pull request #{number}")).unwrap_or_default();
+            Some(format!("done; merged into {} as {}{by}", landing.target, commit.short()))
         }
         Stage::Nothing => Some(format!("done; {} has all of it", landing.target)),
         Stage::Candidate { .. } | Stage::Waiting { .. } | Stage::Refused => None,
@@ -137,16 +141,19 @@ fn landing_of<'a>(task: &'a TaskSighting, spec: &TaskSpec) -> Option<&'a Landing
     landing(task, work_of(task, spec)?.0)
 }
 
-/// Serves the merge queue, and returns it.
-pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> Vec<TaskName> {
-    let Some(target) = target(scene.desired) else { return Vec::new() };
+/// Serves the merge queue, and returns it, with what is to land by pull request.
+pub(super) fn decide<'a>(
+    scene: Scene<'a>,
+    rows: &mut [Row<'a>],
+) -> (Vec<TaskName>, Vec<Candidate>) {
+    let Some(target) = target(scene.desired) else { return Default::default() };
     let mut members: Vec<Member<'a>> = rows
         .iter()
         .enumerate()
         .filter_map(|(at, row)| member(scene, at, &row.facts, &row.settled.next))
         .collect();
     if members.is_empty() {
-        return Vec::new();
+        return Default::default();
     }
     members.sort_by(|one, other| {
         let key = |member: &Member<'a>| (member.spec.priority, member.done_at);
@@ -158,12 +165,18 @@ pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> Vec<TaskName
             let message = format!("there is no branch {target} to merge into");
             tell(rows, member, Reason::OnHold, message);
         }
-        return queued;
+        return (queued, Vec::new());
     };
     members.retain(|member| ready(scene, rows, member));
     let merge = &scene.policy.merge;
-    Queue { scene, merge, target: (target, tip.clone()) }.serve(rows, &members);
-    queued
+    let queue = Queue { scene, merge, target: (target, tip.clone()) };
+    match merge.by {
+        By::Push => {
+            queue.serve(rows, &members);
+            (queued, Vec::new())
+        }
+        By::PullRequest => (queued, queue.propose(rows, &members)),
+    }
 }
 
 /// Returns the work of a task, if it is done and not landed.
@@ -284,6 +297,15 @@ pub fn may_land(claim: &Claim, id: &AttemptId, generation: u64) -> bool {
 impl Member<'_> {
     fn id(&self) -> AttemptId {
         AttemptId { owner: self.record.owner(), number: self.attempt }
+    }
+
+    fn work(&self) -> Candidate {
+        Candidate {
+            attempt: self.id(),
+            branch: self.branch.clone(),
+            tip: self.tip.clone(),
+            title: self.title(),
+        }
     }
 
     fn candidate(&self) -> Option<&CommitId> {

@@ -8,7 +8,7 @@ use crate::api::name::{BranchName, CommitId};
 use crate::api::policy::Merge;
 use crate::api::task::Class;
 use crate::api::worker::SessionOf;
-use crate::plan::action::{Action, Candidate};
+use crate::plan::action::Action;
 use crate::plan::backoff::{self, Verdict};
 use crate::plan::desired::run_hash;
 use crate::plan::observed::{AttemptSighting, AttemptState};
@@ -31,7 +31,7 @@ pub(super) struct Queue<'a> {
 }
 
 /// What is known of the verification of a candidate.
-enum Verified {
+pub(super) enum Verified {
     No,
     Yes,
     /// An attempt is at it.
@@ -69,9 +69,7 @@ impl<'a> Queue<'a> {
         if let (Some(Verified::Failed { attempt, how }), Some(first)) =
             (seen.first(), chain.first())
         {
-            let attempt = AttemptId { number: *attempt, ..first.id() };
-            let why = Obstacle::Verify { attempt, how: how.clone() };
-            push(rows, first, Action::Refuse { attempt: first.id(), why });
+            push(rows, first, failed_alone(first, (*attempt, how)));
             return;
         }
         self.verify(rows, &chain, &seen, failed);
@@ -107,27 +105,25 @@ impl<'a> Queue<'a> {
     fn build(&self, chain: &[&Member<'a>], stale: &[&Member<'a>]) -> Option<Action> {
         stale.first()?;
         let before = chain.last().and_then(|one| one.candidate());
-        let work = |one: &&Member<'a>| Candidate {
-            attempt: one.id(),
-            branch: one.branch.clone(),
-            tip: one.tip.clone(),
-            title: one.title(),
-        };
-        Some(Action::BuildCandidates {
-            target: self.target.clone(),
-            remote: self.merge.remote.clone(),
-            onto: before.unwrap_or(&self.target.1).clone(),
-            method: self.merge.method,
-            works: stale.iter().map(work).collect(),
-        })
+        Some(self.put_onto(before.unwrap_or(&self.target.1), stale))
     }
 
-    fn needs_verification(&self, member: &Member<'a>) -> bool {
+    pub(super) fn put_onto(&self, onto: &CommitId, works: &[&Member<'a>]) -> Action {
+        Action::BuildCandidates {
+            target: self.target.clone(),
+            remote: self.merge.remote.clone(),
+            onto: onto.clone(),
+            method: self.merge.method,
+            works: works.iter().map(|one| one.work()).collect(),
+        }
+    }
+
+    pub(super) fn needs_verification(&self, member: &Member<'a>) -> bool {
         self.merge.verify.is_some() || member.spec.verify.is_some()
     }
 
     /// Returns what is known of the verification of a member's candidate.
-    fn verified(&self, member: &Member<'a>) -> Verified {
+    pub(super) fn verified(&self, member: &Member<'a>) -> Verified {
         let Some(commit) = member.candidate() else { return Verified::No };
         let of_it = |one: &&AttemptSighting| {
             one.attempt.as_ref().is_ok_and(|attempt| {
@@ -174,7 +170,7 @@ impl<'a> Queue<'a> {
 
     /// Starts the verifications that are due: of the whole batch, or of half of one that failed; and
     /// of those behind it, as far as places are free.
-    fn verify(
+    pub(super) fn verify(
         &self,
         rows: &mut [Row<'a>],
         chain: &[&Member<'a>],
@@ -311,13 +307,20 @@ impl<'a> Queue<'a> {
     }
 }
 
+/// Returns what becomes of work that fails its verification.
+pub(super) fn failed_alone(member: &Member<'_>, (attempt, how): (u32, &str)) -> Action {
+    let attempt = AttemptId { number: attempt, ..member.id() };
+    let why = Obstacle::Verify { attempt, how: how.to_owned() };
+    Action::Refuse { attempt: member.id(), why }
+}
+
 /// Returns a command as a subshell: what it says of the shell it is in, a comment at its end too, ends
 /// with it. By these words it is known whether a verification ran it.
 fn grouped(command: &str) -> String {
     format!("(\n{command}\n)")
 }
 
-fn push(rows: &mut [Row<'_>], member: &Member<'_>, action: Action) {
+pub(super) fn push(rows: &mut [Row<'_>], member: &Member<'_>, action: Action) {
     if let Some(row) = rows.get_mut(member.at) {
         row.settled.actions.push(action);
     }

@@ -12,16 +12,16 @@ use crate::plan::observed::{AttemptState, Observed, Sighting};
 use crate::plan::{check, may_land};
 use serde_json::{Value, json};
 
-fn id(digit: char) -> CommitId {
+pub(super) fn id(digit: char) -> CommitId {
     digit.to_string().repeat(40).try_into().unwrap()
 }
 
-fn branch(name: &str) -> BranchName {
+pub(super) fn branch(name: &str) -> BranchName {
     name.to_owned().try_into().unwrap()
 }
 
 /// Returns a world in which these tasks are done, in this order, each on its branch.
-fn done(tasks: &[&str], policy: Value) -> Scene {
+pub(super) fn done(tasks: &[&str], policy: Value) -> Scene {
     let mut scene = scene().policy(policy).branch("main");
     for (ago, task) in (1..).zip(tasks.iter().rev()) {
         scene = scene
@@ -48,13 +48,14 @@ impl Scene {
                 | Stage::Landed { .. } => [].into(),
             };
             let (tip, onto, at) = (id('a'), id(onto), at(NOW));
-            let landing = Landing { uid, attempt: 1, tip, target, onto, stage, at, refused };
+            let landing =
+                Landing { uid, attempt: 1, tip, target, onto, stage, at, refused, pull: None };
             tasks.get_mut(&name(task)).unwrap().landing = Some(Ok(landing));
         })
     }
 
     /// A candidate of the task was built onto a commit.
-    fn built(self, task: &str, onto: char, commit: char) -> Self {
+    pub(super) fn built(self, task: &str, onto: char, commit: char) -> Self {
         self.lands(task, onto, Stage::Candidate { commit: id(commit) })
     }
 
@@ -72,12 +73,12 @@ impl Scene {
         })
     }
 
-    fn verified(self, task: &str, commit: char, reason: ExitReason) -> Self {
+    pub(super) fn verified(self, task: &str, commit: char, reason: ExitReason) -> Self {
         self.ended(task, 0, reason).verifying(task, commit, 1)
     }
 }
 
-const FAILED: ExitReason = ExitReason::Failed { status: 1 };
+pub(super) const FAILED: ExitReason = ExitReason::Failed { status: 1 };
 
 #[test]
 fn done_work_is_put_onto_the_target_by_priority_and_completion() {

@@ -6,6 +6,7 @@ mod holds;
 mod kept;
 mod landing;
 mod people;
+mod proposing;
 mod queue;
 mod scene;
 mod seats;

@@ -38,7 +38,7 @@ impl<'a> Destination<'a> {
 }
 
 /// How the target stands to its remote.
-enum Shared {
+pub(super) enum Shared {
     /// It has none.
     Nowhere,
     /// It has all that the remote has, which is there; `None` when there is no such branch yet.
@@ -122,6 +122,7 @@ impl HostWorld {
             stage,
             at: clock::now(),
             refused,
+            pull: before.and_then(|one| one.pull),
         };
         self.keep_candidate(&id.owner.task, landing.candidate()).await?;
         self.records.set_landing(&id.owner.task, &landing)?;
@@ -183,7 +184,7 @@ impl HostWorld {
     }
 
     /// Brings the target up to what others pushed.
-    async fn follow(&self, target: Destination<'_>) -> Result<Shared, ActionError> {
+    pub(super) async fn follow(&self, target: Destination<'_>) -> Result<Shared, ActionError> {
         let Destination { branch, seen, remote } = target;
         let Some(remote) = remote else { return Ok(Shared::Nowhere) };
         let git = &self.repository;

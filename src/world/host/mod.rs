@@ -7,9 +7,12 @@ mod landing;
 mod observe;
 mod ownership;
 mod perform;
+mod proposed;
 mod session;
 mod spare;
 mod wake;
+
+pub use proposed::Base;
 
 use crate::api::event::{Event, EventKind};
 use crate::git::{self, Repository, Stale};

@@ -61,6 +61,7 @@ impl State {
                 stage,
                 at: self.now,
                 refused,
+                pull: before.and_then(|one| one.pull),
             };
             at = landing.candidate().unwrap_or(&at).clone();
             self.landings.insert(owner.task.clone(), landing);

@@ -184,6 +184,8 @@ fn on_repository(store: &mut Store, name: &str, input: &Value) -> Option<Done> {
             let wishes = list(input, "refUpdates").unwrap_or_default();
             store.update_refs(of(input, "repositoryId"), &wishes).map(|()| json!({}))
         }
+        "createPullRequest" => open_pull(store, input),
+        "mergePullRequest" => pull_payload(store.merge_pull(input)),
         "enablePullRequestAutoMerge" => pull_payload(store.enable_auto_merge(input)),
         "disablePullRequestAutoMerge" => pull_payload(store.disable_auto_merge(pull)),
         "updatePullRequestBranch" => pull_payload(store.update_branch(input)),
@@ -201,6 +203,14 @@ fn create_issue(store: &mut Store, input: &Value) -> Done {
     }
     let id = store.issue(repository, number)?.id.clone();
     Ok(json!({ "issue": reference(&id) }))
+}
+
+fn open_pull(store: &mut Store, input: &Value) -> Done {
+    let repository = of(input, "repositoryId");
+    let branches = (of(input, "headRefName"), of(input, "baseRefName"));
+    let number = store.create_pull(repository, branches, of(input, "title"), of(input, "body"))?;
+    let id = store.issue(repository, number)?.id.clone();
+    Ok(json!({ "pullRequest": reference(&id) }))
 }
 
 fn close_issue(store: &mut Store, input: &Value) -> Done {

@@ -56,12 +56,13 @@ impl Store {
         if self.repository(repository)?.contains(&base_sha, &head_sha) {
             return Err(Refusal::unprocessable(format!("No commits between {base} and {head}")));
         }
+        let merge_state = self.rules.pulls_open_as.unwrap_or("CLEAN").to_owned();
         let pull = Pull {
             head: head.to_owned(),
             base: base.to_owned(),
             head_sha,
             is_draft: false,
-            merge_state: "CLEAN".to_owned(),
+            merge_state,
             checks: None,
             review: None,
             auto_merge: None,
@@ -116,6 +117,23 @@ impl Store {
             Some(_) => Ok(()),
             None => Err(Refusal::unprocessable("Can't disable auto-merge for this pull request")),
         }
+    }
+
+    /// Merges, if it may be merged and has the head that is expected.
+    pub(crate) fn merge_pull(&mut self, input: &Value) -> Result<(), Refusal> {
+        let id = super::text(input, "pullRequestId").unwrap_or_default();
+        let (repository, number) = self.find_pull(id)?;
+        let is_open = self.issue(&repository, number)?.state == State::Open;
+        let pull = self.pull_mut(&repository, number)?;
+        if super::text(input, "expectedHeadOid").is_some_and(|sha| sha != pull.head_sha) {
+            let message = "Head branch was modified. Review and try the merge again.";
+            return Err(Refusal::unprocessable(message));
+        }
+        let is_ready = ["CLEAN", "HAS_HOOKS", "UNSTABLE"].contains(&pull.merge_state.as_str());
+        if !is_open || pull.is_draft || !is_ready {
+            return Err(Refusal::unprocessable("Pull Request is not mergeable"));
+        }
+        self.merge_now(&repository, number).map(drop)
     }
 
     /// Merges the base into the head, as the button does.

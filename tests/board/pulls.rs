@@ -1,0 +1,240 @@
+//! Work that lands by pull request: opened once, merged when it may be, and what people do with it.
+
+use crate::common::TestEnvironment;
+use crate::github::store::person::Setting;
+use crate::github::{Fault, Moment, Server, When};
+use crate::scene::Scene;
+use reconciler::plan::report::Reason;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A repository whose work lands in `shop` of `acme` by pull request.
+struct Shop {
+    scene: Scene,
+    remote: PathBuf,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let scene = Scene::bare(Server::start());
+        let remote = scene.env.out("shop.git");
+        let at = remote.display().to_string();
+        scene.env.git(&["init", "-q", "--bare", "-b", "main", &at]);
+        scene.env.git(&["remote", "add", "origin", &at]);
+        scene.env.commit_policy(&json!({
+            "merge": { "by": "pullRequest", "remote": "origin" },
+            "github": { "repository": "acme/shop", "intervalSeconds": 1 },
+            "retry": { "baseSeconds": 0, "capSeconds": 0 },
+        }));
+        scene.server.store().add_repository("acme", "shop");
+        let shop = Self { scene, remote };
+        shop.writes("ours", &json!({}));
+        shop.scene.env.git(&["push", "-q", "origin", "main"]);
+        shop.scene.server.store().mirror("shop", &shop.remote);
+        shop
+    }
+
+    fn env(&self) -> &TestEnvironment {
+        &self.scene.env
+    }
+
+    fn server(&self) -> &Server {
+        &self.scene.server
+    }
+
+    /// Commits a task that writes a file of its name, whatever is there.
+    fn writes(&self, name: &str, more: &Value) {
+        let command = format!(
+            "git rebase -q -X theirs main && echo {name} > {name}.txt && git add -A && \
+             {{ git diff --cached --quiet || git commit -qm {name}; }}"
+        );
+        let mut spec = json!({ "title": "Write it", "command": command, "issueNumber": 7 });
+        if let (Some(all), Some(more)) = (spec.as_object_mut(), more.as_object()) {
+            all.extend(more.clone());
+        }
+        self.env().commit_task(name, &spec);
+    }
+
+    fn there(&self, arguments: &[&str]) -> String {
+        let at = self.remote.display().to_string();
+        self.env().git(&[&["--git-dir", &at], arguments].concat())
+    }
+
+    /// Somebody else changes a file and pushes it.
+    fn somebody_pushes(&self, file: &str, text: &str) {
+        let clone = self.env().out("clone");
+        let (at, path) = (self.remote.display().to_string(), clone.display().to_string());
+        self.env().git(&["clone", "-q", &at, &path]);
+        std::fs::write(clone.join(file), text).unwrap();
+        let theirs = |arguments: &[&str]| self.env().git(&[&["-C", &path], arguments].concat());
+        theirs(&["add", "-A"]);
+        theirs(&["commit", "-q", "-m", "theirs"]);
+        theirs(&["push", "-q", "origin", "main"]);
+    }
+
+    /// Returns number and title of each pull request, and whether it is merged.
+    fn pulls(&self) -> Vec<(u64, String, bool)> {
+        let mut store = self.server().store();
+        let issues = store.repository_mut("shop").issues.values();
+        let pulls = issues.filter_map(|issue| {
+            let pull = issue.pull.as_ref()?;
+            Some((issue.number, issue.title.clone(), pull.merge_commit.is_some()))
+        });
+        pulls.collect()
+    }
+
+    /// Pull requests wait for something; GitHub may merge them itself then, or not.
+    fn blocks(&self, auto_merge: Setting) {
+        let mut store = self.server().store();
+        store.rules.pulls_open_as = Some("BLOCKED");
+        store.set_repository("shop", "autoMergeAllowed", auto_merge);
+    }
+
+    fn wait_until_told(&self, words: &str) {
+        self.env().wait_until(words, || {
+            self.env().report("ours").is_some_and(|report| report.message.contains(words))
+        });
+    }
+
+    fn assert_landed_once(&self) {
+        assert_eq!(self.pulls(), [(1, "Write it".to_owned(), true)]);
+        let (here, there) =
+            (self.env().git(&["rev-parse", "main"]), self.there(&["rev-parse", "main"]));
+        assert_eq!(here, there);
+        assert_eq!(self.there(&["show", "main:ours.txt"]), "ours");
+    }
+}
+
+#[test]
+fn done_work_is_proposed_once_and_lands_when_github_has_merged_it() {
+    let shop = Shop::new();
+    let said = shop.env().run_until_settled();
+    assert!(said.status.success(), "{said:?}");
+    shop.assert_landed_once();
+    let body = shop.server().store().repository_mut("shop").issues[&1].body.clone();
+    for part in ["Task `ours`", "git commit -qm ours", "\n\nCloses #7\n", "reconciler:task="] {
+        assert!(body.contains(part), "{body}");
+    }
+    let report = shop.env().report("ours").unwrap();
+    assert_eq!(report.reason, Reason::Succeeded);
+    assert!(report.message.ends_with("by pull request #1"), "{}", report.message);
+}
+
+#[test]
+fn a_loop_that_is_killed_at_any_request_opens_no_second_pull_request() {
+    for at in 1.. {
+        let mut was_stopped = false;
+        for moment in [Moment::Before, Moment::After] {
+            let shop = Shop::new();
+            shop.server().stop_at(at, moment);
+            let running = shop.env().start_loop();
+            let is_over = || {
+                let stopped = shop.server().stopped(Duration::from_millis(20));
+                was_stopped |= stopped;
+                stopped || shop.env().reason("ours") == Some(Reason::Succeeded)
+            };
+            shop.env().wait_until("the loop to be stopped, or all to be done", is_over);
+            running.kill();
+            shop.server().resume();
+            let said = shop.env().run_until_settled();
+            assert!(said.status.success(), "{said:?}");
+            shop.assert_landed_once();
+        }
+        if !was_stopped {
+            assert!(at > 5, "after {at} requests all was done");
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_is_blocked_is_merged_by_github_itself_when_it_may_be() {
+    let shop = Shop::new();
+    shop.blocks(Setting::On);
+    let running = shop.env().start_loop();
+    shop.wait_until_told("is merged by GitHub as soon as it has");
+    shop.server().store().set_merge_state("shop", 1, "CLEAN");
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
+    drop(running);
+}
+
+#[test]
+fn a_conflict_on_github_goes_back_to_the_worker_and_its_next_try_lands() {
+    let shop = Shop::new();
+    shop.blocks(Setting::Off);
+    let running = shop.env().start_loop();
+    shop.wait_until_told("waits for what the repository asks for");
+    shop.somebody_pushes("ours.txt", "theirs\n");
+    shop.server().store().set_merge_state("shop", 1, "DIRTY");
+    shop.env().wait_until("its second try", || {
+        shop.env().events().iter().any(|event| event.reason == "MergeRefused")
+    });
+    shop.env().wait_until("its second try to be pushed", || {
+        // It was rebased: what was pushed before is replaced.
+        let branches = shop.there(&["for-each-ref", "--contains=main", "--format=%(refname)"]);
+        branches.lines().count() == 2
+    });
+    shop.server().store().set_merge_state("shop", 1, "CLEAN");
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
+    drop(running);
+}
+
+#[test]
+fn what_a_person_closes_stays_closed_and_what_they_merge_has_landed() {
+    let shop = Shop::new();
+    shop.blocks(Setting::Off);
+    let running = shop.env().start_loop();
+    shop.wait_until_told("waits for");
+    let requests = shop.server().mutations();
+    shop.server().store().close_issue("shop", 1);
+    shop.wait_until_told("was closed, and not merged");
+    assert_eq!((shop.pulls().len(), shop.server().mutations()), (1, requests));
+    shop.server().store().reopen_issue("shop", 1);
+    shop.wait_until_told("waits for");
+    shop.server().store().merge_as_person("shop", 1);
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
+    assert_eq!(shop.server().mutations(), requests);
+    drop(running);
+}
+
+#[test]
+fn what_changed_between_the_look_and_the_merge_is_looked_at_again() {
+    let shop = Shop::new();
+    let fault = Fault::AliasFails(0, "UNPROCESSABLE", "Pull Request is not mergeable");
+    shop.server().fault(When::Mutation("mergePullRequest"), fault);
+    let said = shop.env().run_until_settled();
+    assert!(said.status.success(), "{said:?}");
+    shop.assert_landed_once();
+}
+
+#[test]
+fn commits_of_the_target_that_were_never_pushed_are_proposed_by_nobody() {
+    let shop = Shop::new();
+    shop.env().git(&["commit", "-q", "--allow-empty", "-m", "not pushed"]);
+    let running = shop.env().start_loop();
+    shop.wait_until_told("`git push origin main`");
+    assert_eq!(shop.pulls(), []);
+    shop.env().git(&["push", "-q", "origin", "main"]);
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
+    drop(running);
+}
+
+#[test]
+fn what_is_behind_is_brought_up_to_date_by_github_and_merged_by_it_too() {
+    let shop = Shop::new();
+    shop.blocks(Setting::On);
+    shop.server().store().rules.pulls_open_as = Some("BEHIND");
+    shop.somebody_pushes("theirs.txt", "theirs\n");
+    let running = shop.env().start_loop();
+    shop.wait_until_told("has main in it now");
+    shop.server().store().set_merge_state("shop", 1, "CLEAN");
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
+    assert_eq!(shop.there(&["show", "main:theirs.txt"]), "theirs");
+    drop(running);
+}
