@@ -114,8 +114,9 @@ fn tend(scene: &Proposal<'_>, pull: &PullRequest) -> Step {
         MergeState::Blocked if pull.is_automatic => {
             wait(pull, format!("{name} {}", automatic(pull)))
         }
-        MergeState::Blocked => wait(pull, format!("{name} waits for {}", missing(pull))),
-        MergeState::Unstable => wait(pull, format!("{name} waits for {}", missing(pull))),
+        MergeState::Blocked | MergeState::Unstable => {
+            wait(pull, format!("{name} waits for {}", missing(pull)))
+        }
         MergeState::Draft => wait(pull, format!("{name} is a draft: somebody says it is ready")),
         MergeState::Unknown => wait(pull, format!("GitHub looks whether {name} can be merged")),
     }
