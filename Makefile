@@ -79,8 +79,8 @@ clients: tools ## Try the real Claude Code, Codex and opencode against a stand-i
 	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix target/clients $(CLIENTS)
 	$(CARGO) test --locked --test clients -- --ignored --nocapture --test-threads 1
 
-bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, agents, commit, claims, forecast or merges)
-	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host
+bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, agents, commit, claims, forecast, merges or board)
+	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host --bench board
 
 fuzz: ## Attack what reads foreign text, each target for SECONDS=60 (TARGETS=names: only that; needs nightly and cargo-fuzz)
 	for target in $(TARGETS); do \

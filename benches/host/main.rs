@@ -91,9 +91,9 @@ fn create() {
 }
 
 fn retire() {
-    for files in [300, 2_000] {
+    for (files, rounds, _) in SIZES {
         let scene = Scene::new(files);
-        let (raw, ours) = in_turn(ROUNDS, |name| {
+        let (raw, ours) = in_turn(rounds, |name| {
             scene.raw(&name);
             (scene.raw_retire(&name), scene.retire(&format!("r{name}")))
         });

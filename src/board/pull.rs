@@ -231,7 +231,7 @@ mod tests {
             said(&alone(&blocked)),
             format!("pull request #1 (https://x/1) waits for {what}")
         );
-        let may = PullRequest { may_be_automatic: true, ..blocked.clone() };
+        let may = PullRequest { may_be_automatic: true, ..blocked };
         assert_eq!(alone(&may), Step::MergeLater(may.clone()));
         let automatic = PullRequest { is_automatic: true, ..may };
         assert!(said(&alone(&automatic)).contains("as soon as it has"));
@@ -255,10 +255,10 @@ mod tests {
         assert_eq!(alone(&automatic), Step::Update(automatic.clone()));
         let joined = PullRequest { head: id('b'), merge: MergeState::Blocked, ..automatic };
         let known = Pull { number: Some(1), updated: Some(id('a')), ..Pull::default() };
-        assert!(said(&of(&[joined.clone()], &known)).contains("has main in it now"));
+        assert!(said(&of(std::slice::from_ref(&joined), &known)).contains("has main in it now"));
         // Of a tip before it nothing was asked.
         let known = Pull { updated: Some(id('c')), ..known };
-        assert_eq!(of(&[joined.clone()], &known), Step::Push(joined));
+        assert_eq!(of(std::slice::from_ref(&joined), &known), Step::Push(joined));
     }
 
     #[test]
