@@ -114,8 +114,9 @@ fn tend(scene: &Proposal<'_>, pull: &PullRequest) -> Step {
         MergeState::Blocked if pull.is_automatic => {
             wait(pull, format!("{name} {}", automatic(pull)))
         }
-        MergeState::Blocked => wait(pull, format!("{name} waits for {}", missing(pull))),
-        MergeState::Unstable => wait(pull, format!("{name} waits for {}", missing(pull))),
+        MergeState::Blocked | MergeState::Unstable => {
+            wait(pull, format!("{name} waits for {}", missing(pull)))
+        }
         MergeState::Draft => wait(pull, format!("{name} is a draft: somebody says it is ready")),
         MergeState::Unknown => wait(pull, format!("GitHub looks whether {name} can be merged")),
     }
@@ -230,7 +231,7 @@ mod tests {
             said(&alone(&blocked)),
             format!("pull request #1 (https://x/1) waits for {what}")
         );
-        let may = PullRequest { may_be_automatic: true, ..blocked.clone() };
+        let may = PullRequest { may_be_automatic: true, ..blocked };
         assert_eq!(alone(&may), Step::MergeLater(may.clone()));
         let automatic = PullRequest { is_automatic: true, ..may };
         assert!(said(&alone(&automatic)).contains("as soon as it has"));
@@ -254,10 +255,10 @@ mod tests {
         assert_eq!(alone(&automatic), Step::Update(automatic.clone()));
         let joined = PullRequest { head: id('b'), merge: MergeState::Blocked, ..automatic };
         let known = Pull { number: Some(1), updated: Some(id('a')), ..Pull::default() };
-        assert!(said(&of(&[joined.clone()], &known)).contains("has main in it now"));
+        assert!(said(&of(std::slice::from_ref(&joined), &known)).contains("has main in it now"));
         // Of a tip before it nothing was asked.
         let known = Pull { updated: Some(id('c')), ..known };
-        assert_eq!(of(&[joined.clone()], &known), Step::Push(joined));
+        assert_eq!(of(std::slice::from_ref(&joined), &known), Step::Push(joined));
     }
 
     #[test]

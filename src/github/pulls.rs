@@ -19,6 +19,7 @@ pub struct Pulls {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "it is as GitHub answers")]
 struct Node {
     id: String,
     number: u64,
@@ -76,7 +77,10 @@ impl Github {
         let allowed = found["autoMergeAllowed"] == true;
         // Of a fork it is somebody else's branch.
         let own = nodes.into_iter().flatten().filter(|node| !node.is_cross_repository);
-        let mut all: Vec<_> = own.map(|node| pull(node, allowed)).collect();
+        let mut all: Vec<_> = own.map(pull).collect();
+        for one in &mut all {
+            one.may_be_automatic &= allowed;
+        }
         all.sort_by_key(|one| std::cmp::Reverse(one.number));
         Ok(Pulls { repository: id.to_owned(), all })
     }
@@ -148,7 +152,7 @@ fn word(method: Method) -> &'static str {
     }
 }
 
-fn pull(node: Node, allowed: bool) -> PullRequest {
+fn pull(node: Node) -> PullRequest {
     let merge = match node.merge_state_status.as_str() {
         _ if node.is_draft => MergeState::Draft,
         "CLEAN" | "HAS_HOOKS" => MergeState::Clean,
@@ -179,7 +183,7 @@ fn pull(node: Node, allowed: bool) -> PullRequest {
         checks,
         review: node.review_decision,
         is_automatic: node.auto_merge_request.is_some(),
-        may_be_automatic: allowed && node.viewer_can_enable_auto_merge,
+        may_be_automatic: node.viewer_can_enable_auto_merge,
         is_queued: node.is_merge_queue_enabled,
         body: node.body,
     }

@@ -11,17 +11,17 @@ use crate::plan::report::Reason;
 impl<'a> Queue<'a> {
     /// Does the next step of everything in the queue, and returns what is ready to be proposed.
     pub(super) fn propose(&self, rows: &mut [Row<'a>], members: &[Member<'a>]) -> Vec<Candidate> {
-        let mut ready = Vec::new();
-        let (mut builds, mut starts) = (true, true);
         for member in members {
             tell(rows, member, Reason::Landing, self.told(member));
-            if !self.is_tried(member) {
-                // One after the other: each may first move the target to where its remote is.
-                if std::mem::take(&mut builds) {
-                    push(rows, member, self.put_onto(&self.target.1, &[member]));
-                }
-                continue;
-            }
+        }
+        let (tried, untried): (Vec<_>, Vec<_>) =
+            members.iter().partition(|member| self.is_tried(member));
+        // One after the other: each may first move the target to where its remote is.
+        if let Some(first) = untried.first() {
+            push(rows, first, self.put_onto(&self.target.1, &[first]));
+        }
+        let (mut ready, mut due) = (Vec::new(), None);
+        for member in tried {
             if !self.needs_verification(member) {
                 ready.push(member.work());
                 continue;
@@ -32,13 +32,13 @@ impl<'a> Queue<'a> {
                     push(rows, member, failed_alone(member, (attempt, &how)));
                 }
                 Verified::Running => {}
-                // The next look sees which places are taken.
-                seen @ (Verified::No | Verified::Later(_)) if starts => {
-                    starts = false;
-                    self.verify(rows, &[member], &[seen], None);
-                }
-                Verified::No | Verified::Later(_) => {}
+                seen @ Verified::Later(_) => self.verify(rows, &[member], &[seen], None),
+                Verified::No => due = due.or(Some(member)),
             }
+        }
+        // The next look sees which places are taken.
+        if let Some(member) = due {
+            self.verify(rows, &[member], &[Verified::No], None);
         }
         ready
     }

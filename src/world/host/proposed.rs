@@ -31,7 +31,7 @@ impl HostWorld {
     pub fn proposed(&self, work: &Candidate) -> Result<Option<Landing>, ActionError> {
         let owner = &work.attempt.owner;
         let held = self.ownership.claims().get(&owner.task).transpose().map_err(ActionError)?;
-        if !held.is_some_and(|claim| claim.uid == owner.uid) {
+        if held.is_none_or(|claim| claim.uid != owner.uid) {
             return Ok(None);
         }
         let landing = self.records.landing(&owner.task)?;

@@ -195,11 +195,6 @@ impl Store {
         self.set_state(&id, number, super::State::Closed, Some("completed")).unwrap();
     }
 
-    pub(crate) fn reopen_issue(&mut self, repository: &str, number: u64) {
-        let id = self.repository_mut(repository).id.clone();
-        self.set_state(&id, number, super::State::Open, None).unwrap();
-    }
-
     pub(crate) fn comment(&mut self, repository: &str, number: u64, body: &str) {
         let id = self.repository_mut(repository).id.clone();
         self.add_comment(&id, number, body).unwrap();
