@@ -24,9 +24,15 @@ pub(super) const FIELDS: &str = "query Fields($project: ID!, $after: String) {
       ... on ProjectV2SingleSelectField { options { id name } } } } } }
 }";
 
-pub(super) const ITEMS: &str = "query Items($project: ID!, $after: String) {
+/// Returns the question for a page of items, of these alone.
+macro_rules! items {
+    ($which:literal) => {
+        concat!(
+            "query Items($project: ID!, $after: String) {
   node(id: $project) { ... on ProjectV2 {
-    items(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+    items(first: 100, after: $after",
+            $which,
+            ") { pageInfo { hasNextPage endCursor } nodes {
       id isArchived createdAt
       content { __typename ... on DraftIssue { id title body } ... on Issue { id number } }
       fieldValues(first: 50) { nodes { __typename
@@ -34,21 +40,15 @@ pub(super) const ITEMS: &str = "query Items($project: ID!, $after: String) {
         ... on ProjectV2ItemFieldNumberValue { number field { ... on ProjectV2FieldCommon { id } } }
         ... on ProjectV2ItemFieldSingleSelectValue { name field { ... on ProjectV2FieldCommon { id } } }
       } } } } } }
-}";
+}"
+        )
+    };
+}
 
-/// The same with those in the archive, for servers that know how to list them.
-pub(super) const ALL_ITEMS: &str = "query Items($project: ID!, $after: String) {
-  node(id: $project) { ... on ProjectV2 {
-    items(first: 100, after: $after, archivedStates: [ARCHIVED, NOT_ARCHIVED]) {
-      pageInfo { hasNextPage endCursor } nodes {
-      id isArchived createdAt
-      content { __typename ... on DraftIssue { id title body } ... on Issue { id number } }
-      fieldValues(first: 50) { nodes { __typename
-        ... on ProjectV2ItemFieldTextValue { text field { ... on ProjectV2FieldCommon { id } } }
-        ... on ProjectV2ItemFieldNumberValue { number field { ... on ProjectV2FieldCommon { id } } }
-        ... on ProjectV2ItemFieldSingleSelectValue { name field { ... on ProjectV2FieldCommon { id } } }
-      } } } } } }
-}";
+pub(super) const ITEMS: &str = items!("");
+
+/// Those in the archive too, for servers that know how to list them.
+pub(super) const ALL_ITEMS: &str = items!(", archivedStates: [ARCHIVED, NOT_ARCHIVED]");
 
 pub(super) const VIEWS: &str = "query Views($project: ID!) {
   node(id: $project) { ... on ProjectV2 { views(first: 50) { nodes { name } } } }

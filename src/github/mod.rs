@@ -17,7 +17,7 @@ pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
 pub use issues::Page;
 pub use pace::Limits;
-pub use project::{Budget, Made, Project, View, Write};
+pub use project::{Budget, Project, View, Write};
 pub use pulls::Pulls;
 pub use send::Github;
 

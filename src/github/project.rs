@@ -52,9 +52,6 @@ impl fmt::Display for Budget {
 /// An item, a field of it, and what that is to hold.
 pub type Write<'a> = (&'a str, &'a Mapped, Option<&'a Held>);
 
-/// A project that was made.
-pub type Made = Project;
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Node {
@@ -168,7 +165,7 @@ impl Github {
     ///
     /// # Errors
     /// When it was not made. After [`Error::Unknown`] it may be there: look for it first.
-    pub async fn create_project(&self, owner_id: &str, title: &str) -> Result<Made, Error> {
+    pub async fn create_project(&self, owner_id: &str, title: &str) -> Result<Project, Error> {
         let input = json!({ "ownerId": owner_id, "title": title });
         let answer = self.change_one(Change::CreateProject, input).await?;
         let node = Node::deserialize(&answer["projectV2"])

@@ -7,7 +7,7 @@ mod keep;
 mod make;
 mod sync;
 
-pub(super) use keep::keep;
+pub(super) use keep::{Kept, keep, wait_after};
 pub use make::Made;
 
 use super::{Client, Error, Snapshot};
