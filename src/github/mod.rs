@@ -15,7 +15,7 @@ mod send;
 pub use batch::{Change, Done};
 pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
-pub use issues::Page;
+pub use issues::{Found, Listing};
 pub use pace::Limits;
 pub use project::{Budget, Project, View, Write};
 pub use pulls::Pulls;

@@ -253,6 +253,27 @@ fn a_renamed_repository_leads_to_its_new_name() {
 }
 
 #[test]
+fn an_issue_that_was_moved_or_deleted_leads_elsewhere_or_nowhere() {
+    let server = scene();
+    server.store().add_repository("acme", "other");
+    let mallory = server.store().open_as_stranger("shop", "one", "x");
+    server.store().open_issue("shop", "two", &[]);
+    let one = |number: u64| server.get(&format!("{HOME}/issues/{number}"));
+    let by =
+        |answer: &Value| (answer["user"]["login"].clone(), answer["author_association"].clone());
+    assert_eq!(by(&one(mallory).body), (json!("mallory"), json!("NONE")));
+    assert_eq!(by(&one(2).body), (json!("ada"), json!("OWNER")));
+    server.store().comment_as_stranger("shop", 2, "hello");
+    assert_eq!(by(&server.get(&format!("{HOME}/issues/2/comments")).body[0]).0, "mallory");
+    server.store().transfer_issue("shop", 1, "other");
+    server.store().delete_issue("shop", 2);
+    assert_eq!((one(1).status, one(2).status), (301, 410));
+    let to = one(1).header("location").unwrap().to_owned();
+    let moved = server.get(to.strip_prefix(&server.rest()).unwrap()).body;
+    assert_eq!((&moved["number"], &moved["title"]), (&json!(1), &json!("one")));
+}
+
+#[test]
 fn issues_that_are_disabled_are_gone() {
     let server = scene();
     server.store().set_repository("shop", "hasIssuesEnabled", Setting::Off);

@@ -12,5 +12,7 @@ mod contend;
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;
 mod life;
+mod people;
+mod poll;
 mod scene;
 mod verbs;
