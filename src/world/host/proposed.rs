@@ -24,7 +24,7 @@ pub struct Base<'a> {
 
 impl HostWorld {
     /// Returns what is recorded of work that is proposed, as long as it is that: done, under its claim,
-    /// not refused and not landed; `None` when it is not so any more.
+    /// and that of its issue, not refused and not landed; `None` when it is not so any more.
     ///
     /// # Errors
     /// When the records or the claims cannot be read.
@@ -32,6 +32,9 @@ impl HostWorld {
         let owner = &work.attempt.owner;
         let held = self.ownership.claims().get(&owner.task).transpose().map_err(ActionError)?;
         if held.is_none_or(|claim| claim.uid != owner.uid) {
+            return Ok(None);
+        }
+        if !self.is_certain(&owner.task)? {
             return Ok(None);
         }
         let landing = self.records.landing(&owner.task)?;
