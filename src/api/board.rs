@@ -150,6 +150,30 @@ pub struct Shadow {
     pub intents: BTreeMap<Uid, Intent>,
     /// When all cards were looked at last.
     pub scanned_at: Option<Timestamp>,
+    /// How the lease of the board was left, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Whether another machine may have written since: then what is remembered of a card tells nobody's
+    /// edit from its writing, until all is read again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_doubted: bool,
+}
+
+/// What is remembered of the lease of a board.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hold {
+    /// The repository in which its ref is, as the policy names it.
+    pub repository: String,
+    /// The commit that the ref was at when it was ours last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The commit that it was being moved to, when nobody confirmed that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moving: Option<String>,
+    /// Until when it is ours, by GitHub's clock; `None` when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A field of a board that is one of ours.

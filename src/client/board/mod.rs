@@ -4,15 +4,17 @@
 mod adopt;
 mod cards;
 mod keep;
+mod lease;
 mod make;
 mod sync;
 
 pub(super) use keep::{Kept, keep, wait_after};
 pub use make::Made;
 
-use super::{Client, Error, Snapshot};
+use super::{Client, Error, LoopState, Snapshot};
 use crate::api::board::{Shadow, mark};
 use crate::api::policy::{BoardRef, Github as Policy};
+use crate::board::lease::Other;
 use crate::board::{self, Edit, Step};
 use crate::github::{self, Github, Limits, Project, Server, Token};
 use serde::Serialize;
@@ -62,6 +64,9 @@ pub struct Outcome {
     pub adopted: usize,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Who writes to the board, when that is another machine: what is left here is to be done later.
+    #[serde(skip)]
+    pub held_by: Option<Other>,
 }
 
 /// What a sync would do.
@@ -141,7 +146,7 @@ impl Client {
     /// When the board or the tasks cannot be read.
     pub async fn board_plan(&self, hub: &Hub, snapshot: &Snapshot) -> Result<BoardPlan, Error> {
         let (mut sync, mut notes) = self.prepared(hub, snapshot).await?;
-        sync.items = Some(hub.github.items(&sync.project).await?);
+        sync.read().await?;
         let mut changes = Vec::new();
         // What is only learned is learned at once, so that what follows from it shows.
         let mut steps = sync.steps();
@@ -162,12 +167,33 @@ impl Client {
     /// Brings the board up to where the tasks are.
     ///
     /// # Errors
-    /// When it could not be finished. Nothing is made twice: run it again.
+    /// When it could not be finished, or another machine writes to the board. Nothing is made twice: run it
+    /// again.
     pub async fn board_sync(&self, hub: &Hub, snapshot: &Snapshot) -> Result<Outcome, Error> {
+        let guard = self.board_guard().await?;
+        let done = self.sync_whole(hub, snapshot).await;
+        let left = match snapshot.loop_state {
+            // It goes on with it, and gives it back when it ends.
+            LoopState::Running { .. } => Ok(()),
+            LoopState::NotRunning | LoopState::Unknown(_) => self.give_back(hub).await,
+        };
+        drop(guard);
+        let mut outcome = done?;
+        if let Err(error) = left {
+            outcome.notes.push(format!("others wait ten minutes for the board: {error}"));
+        }
+        let Some(other) = &outcome.held_by else { return Ok(outcome) };
+        let until = other.until.map(|until| format!(", until {until:.0} unless it goes on"));
+        Err(Error::Refused {
+            what: format!("{other}{}: nothing is changed from here", until.unwrap_or_default()),
+            help: "run it again then; `reconciler run` does so by itself".to_owned(),
+        })
+    }
+
+    async fn sync_whole(&self, hub: &Hub, snapshot: &Snapshot) -> Result<Outcome, Error> {
         let (mut sync, notes) = self.prepared(hub, snapshot).await?;
         sync.outcome.notes = notes;
-        sync.items = Some(hub.github.items(&sync.project).await?);
-        sync.read_whole();
+        sync.read_whole().await?;
         sync.run().await
     }
 
@@ -177,17 +203,18 @@ impl Client {
         hub: &Hub,
         snapshot: &Snapshot,
     ) -> Result<Outcome, Error> {
+        let _guard = self.board_guard().await?;
         let shadow = self.records().board()?.unwrap_or_default();
         let read = jiff::SignedDuration::from_secs(i64::from(hub.policy.read_seconds));
         let is_due = board::next_scan(&shadow, read).is_none_or(|due| due <= snapshot.now());
         if is_due || snapshot.why_blind().is_some() {
-            return self.board_sync(hub, snapshot).await;
+            return self.sync_whole(hub, snapshot).await;
         }
         let cards = cards::cards(snapshot, &hub.policy, &shadow.fields);
         let project = Project::known(&shadow.project);
         let sync = Sync::new((self, hub), project, (cards, shadow));
         if sync.steps().contains(&Step::Scan) {
-            return self.board_sync(hub, snapshot).await;
+            return self.sync_whole(hub, snapshot).await;
         }
         sync.run().await
     }

@@ -6,6 +6,7 @@ use crate::api::board::{
     ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Shadow, Synced, Value, Values,
 };
 use crate::api::name::Uid;
+use crate::board::lease::Other;
 use crate::board::{self, Scene, Step};
 use crate::client::{Client, Error};
 use crate::github::{self, Change, Done, Project};
@@ -80,6 +81,11 @@ impl<'a> Sync<'a> {
                 Ok(()) => self.tries = 0,
                 Err(Failure::Github(error)) => self.again(error).await?,
                 Err(Failure::Ours(error)) => return Err(error),
+                Err(Failure::Held(other)) => {
+                    self.remember()?;
+                    self.outcome.held_by = Some(other);
+                    return Ok(self.outcome);
+                }
             }
         }
     }
@@ -136,12 +142,19 @@ impl<'a> Sync<'a> {
         });
     }
 
-    fn remember(&self) -> Result<(), Error> {
+    pub(super) fn remember(&self) -> Result<(), Error> {
         Ok(self.client.records().set_board(&self.shadow)?)
     }
 
     /// Does the first step, and those like it that go into the same request.
     async fn advance(&mut self, first: &Step, steps: &[Step]) -> Result<(), Failure> {
+        if first.writes() {
+            self.hold().await?;
+            if self.shadow.is_doubted {
+                // What is to be done may be something else.
+                return Ok(());
+            }
+        }
         match first {
             Step::Scan => self.scan().await,
             Step::Learn { .. } => {
@@ -160,18 +173,31 @@ impl<'a> Sync<'a> {
         }
     }
 
-    async fn scan(&mut self) -> Result<(), Failure> {
-        self.items = Some(self.hub.github.items(&self.project).await?);
+    /// Reads all items.
+    pub(super) async fn scan(&mut self) -> Result<(), Failure> {
+        self.read().await?;
         self.shadow.scanned_at = Some(clock::now());
         Ok(self.remember()?)
     }
 
-    /// Remembers that all items were just read.
-    pub(super) fn read_whole(&mut self) {
+    /// The same, and nothing of it is written down.
+    pub(super) async fn read(&mut self) -> Result<(), github::Error> {
+        let items = self.hub.github.items(&self.project).await?;
+        if self.shadow.is_doubted {
+            board::rebase(&mut self.shadow, &items);
+        }
+        self.items = Some(items);
+        Ok(())
+    }
+
+    /// Reads all items; what GitHub refused before is tried once more.
+    pub(super) async fn read_whole(&mut self) -> Result<(), Error> {
+        self.read().await?;
         self.shadow.scanned_at = Some(clock::now());
         for synced in self.shadow.cards.values_mut() {
             synced.quarantine = None;
         }
+        Ok(())
     }
 
     /// Takes over what was found; returns whether there was anything.
@@ -485,6 +511,8 @@ impl<'a> Sync<'a> {
 pub(super) enum Failure {
     Github(github::Error),
     Ours(Error),
+    /// Another machine writes to the board.
+    Held(Other),
 }
 
 impl From<github::Error> for Failure {
