@@ -2,7 +2,7 @@
 //! is never written.
 
 use super::envelope::{Envelope, Reply};
-use super::pace::{Limits, Pace};
+use super::pace::Pace;
 use super::{Error, Server, Token};
 use crate::process::clock;
 use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::sync::PoisonError;
 use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// How long an answer may take: GitHub itself gives up after ten seconds.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -22,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Github {
     graphql: Octocrab,
     rest: Octocrab,
-    pace: Mutex<Pace>,
+    pace: Pace,
     server: Server,
     /// What time it was there, and when here since boot.
     time: std::sync::Mutex<Option<(Timestamp, Duration)>>,
@@ -39,7 +38,7 @@ impl Github {
     ///
     /// # Errors
     /// When the address is none.
-    pub fn new(server: Server, token: &Token, limits: Limits) -> Result<Self, Error> {
+    pub fn new(server: Server, token: &Token, pace: Pace) -> Result<Self, Error> {
         let client = |base: &str| {
             let builder = Octocrab::builder()
                 .base_uri(base)
@@ -50,13 +49,8 @@ impl Github {
             builder.build().map_err(|error| Error::Unknown(error.to_string()))
         };
         let (graphql, rest) = (client(server.graphql())?, client(server.rest())?);
-        Ok(Self {
-            graphql,
-            rest,
-            pace: Mutex::new(Pace::new(limits)),
-            server,
-            time: std::sync::Mutex::default(),
-        })
+        let time = std::sync::Mutex::default();
+        Ok(Self { graphql, rest, pace, server, time })
     }
 
     /// Returns where it is.
@@ -105,13 +99,8 @@ impl Github {
         what: &str,
     ) -> Result<Envelope, Error> {
         let body = json!({ "query": document, "variables": variables });
-        // One at a time: whoever comes next waits for this answer.
-        let mut pace = self.pace.lock().await;
-        let wait = pace.wait(clock::since_boot());
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-        pace.changed(clock::since_boot());
+        // Whoever comes next waits for this answer.
+        let _turn = self.pace.turn().await?;
         self.post(&body).await?.envelope(what)
     }
 
@@ -137,12 +126,7 @@ impl Github {
         (verb, path): (Verb, &str),
         body: &Value,
     ) -> Result<Reply, Error> {
-        let mut pace = self.pace.lock().await;
-        let wait = pace.wait(clock::since_boot());
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-        pace.changed(clock::since_boot());
+        let _turn = self.pace.turn().await?;
         let body = (!body.is_null()).then_some(body);
         match verb {
             Verb::Post => self.answered(self.rest._post(path, body)).await,

@@ -8,15 +8,15 @@ mod lease;
 mod make;
 mod sync;
 
-pub(super) use keep::{Kept, keep, wait_after};
+pub(super) use keep::{keep, wait_after};
 pub use make::Made;
 
-use super::{Client, Error, LoopState, Snapshot};
+use super::{Client, Environment, Error, LoopState, Snapshot};
 use crate::api::board::{Shadow, mark};
 use crate::api::policy::{BoardRef, Github as Policy};
 use crate::board::lease::Other;
 use crate::board::{self, Edit, Step};
-use crate::github::{self, Github, Limits, Project, Server, Token};
+use crate::github::{self, Github, Limits, Pace, Project, Server, Token};
 use serde::Serialize;
 use std::time::Duration;
 use sync::Sync;
@@ -24,8 +24,10 @@ use tokio::sync::watch::Receiver;
 
 /// The variable of the environment that holds the address, as in GitHub Actions.
 const ADDRESS_VARIABLE: &str = "GITHUB_API_URL";
-/// Variables by which tests say that the clock of the server is not ours.
+/// The variable by which tests say that the clock of the server is not ours.
 const UNPACED_VARIABLE: &str = "RECONCILER_TEST_UNPACED";
+/// The variable by which tests say how many changes an hour has.
+const HOURLY_VARIABLE: &str = "RECONCILER_TEST_HOURLY";
 
 /// GitHub, as the policy and the environment say.
 #[derive(Debug)]
@@ -44,6 +46,15 @@ impl Hub {
     pub(super) fn is_over(&self) -> bool {
         self.over.as_ref().is_some_and(|over| *over.borrow())
     }
+}
+
+/// Returns how fast GitHub may be asked, as the environment says.
+pub(super) fn pace(environment: &Environment) -> Pace {
+    let variables = &environment.variables;
+    let unpaced = variables.contains_key(UNPACED_VARIABLE);
+    let limits = if unpaced { Limits::NONE } else { Limits::DOCUMENTED };
+    let hourly = variables.get(HOURLY_VARIABLE).and_then(|text| text.parse().ok());
+    Pace::new(Limits { per_hour: hourly.unwrap_or(limits.per_hour), ..limits })
 }
 
 /// What a sync did.
@@ -133,11 +144,19 @@ impl Client {
         let address = variables.get(ADDRESS_VARIABLE).filter(|text| !text.is_empty());
         let server = address.map_or(Ok(Server::dotcom()), |text| Server::parse(text))?;
         let unpaced = variables.contains_key(UNPACED_VARIABLE);
-        let limits = if unpaced { Limits::NONE } else { Limits::DOCUMENTED };
         let pause = if unpaced { Duration::from_millis(10) } else { sync::PAUSE };
-        let github = Github::new(server, &token, limits)?;
+        let github = Github::new(server, &token, self.pace.clone())?;
         let patience = Duration::from_mins(5);
         Ok(Hub { github, policy: policy.clone(), pause, patience, over: None })
+    }
+
+    /// Returns GitHub to be asked until it is over.
+    pub(super) fn hub_until(
+        &self,
+        policy: &Policy,
+        over: Option<&Receiver<bool>>,
+    ) -> Result<Hub, Error> {
+        Ok(Hub { over: over.cloned(), ..self.hub(policy)? })
     }
 
     /// Returns what a sync would change. Writes nothing, neither there nor here.
