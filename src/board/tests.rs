@@ -1,7 +1,7 @@
 //! Scenes of a board, and the steps that follow.
 
 use super::*;
-use crate::api::board::{Board, Field, Holds, Mapped, Shape, Values};
+use crate::api::board::{Board, Field, Holds, Shape, Values};
 use crate::api::task::TaskState;
 
 fn uid(task: &str) -> Uid {

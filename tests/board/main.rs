@@ -13,6 +13,7 @@ mod faults;
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;
 mod kills;
+mod lease;
 mod oracle;
 mod pulls;
 mod real;

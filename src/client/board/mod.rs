@@ -3,6 +3,7 @@
 
 mod adopt;
 mod cards;
+mod changes;
 mod keep;
 mod lease;
 mod make;
@@ -294,7 +295,8 @@ fn told(step: &Step, sync: &Sync<'_>) -> Told {
     };
     match step {
         Step::Note(note) => Told::Note(note.clone()),
-        Step::Scan | Step::Learn { .. } | Step::Missed(_) => Told::Note(String::new()),
+        Step::Scan | Step::Learn { .. } => Told::Note(String::new()),
+        Step::Missed(uid) => change(uid, "its card is looked for, and made anew".to_owned()),
         Step::Create(uid) => change(uid, "its card is made".to_owned()),
         Step::Set { uid, key, value: Some(value), .. } => change(uid, format!("{key}: {value}")),
         Step::Set { uid, key, value: None, .. } => change(uid, format!("{key} is emptied")),
