@@ -248,6 +248,9 @@ pub struct Board {
     pub closed: bool,
     /// Whether we may write to it.
     pub writable: bool,
+    /// Whether its server lets an option keep its identity when all of a field are sent: without that every
+    /// value would be lost.
+    pub keeps_options: bool,
     /// Its fields.
     pub fields: Vec<Field>,
 }
@@ -257,6 +260,8 @@ pub struct Board {
 pub struct Field {
     /// Its node id.
     pub id: String,
+    /// Its number, by which REST knows it.
+    pub number: Option<u64>,
     /// What it is called now.
     pub name: String,
     /// What it holds.
@@ -270,10 +275,25 @@ pub enum Holds {
     Text,
     /// Numbers.
     Number,
-    /// One of these options: id and name of each.
-    Choice(Vec<(String, String)>),
+    /// One of these options.
+    Choice(Vec<Choice>),
     /// What we do not write, by GitHub's name.
     Other(String),
+}
+
+/// An option of a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Its id: an option that is sent without it is a new one.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// One of GitHub's colours.
+    #[serde(default)]
+    pub color: String,
+    /// What people wrote of it.
+    #[serde(default)]
+    pub description: String,
 }
 
 /// An item as it is.

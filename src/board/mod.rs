@@ -9,7 +9,7 @@ pub mod pull;
 mod tests;
 
 pub use card::{Facts, card};
-pub use mapping::{Gap, gaps, map};
+pub use mapping::{Gap, find, gaps, map};
 
 use crate::api::board::{
     ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Mapped, Shadow, Synced, Value, marked,

@@ -23,12 +23,8 @@ fn cold(count: usize) -> (Scene, Scene) {
 fn half_way(scene: &Scene) -> std::process::Child {
     scene.server.fault(When::Mutation(CREATE), Fault::Held);
     let first = scene.start(&["board", "sync"]);
-    scene.env.wait_until("cards to be made", || asked(scene, CREATE) > 0);
+    scene.env.wait_until("cards to be made", || scene.asked(CREATE) > 0);
     first
-}
-
-fn asked(scene: &Scene, kind: &str) -> usize {
-    scene.server.log().iter().map(|entry| entry.count(kind)).sum()
 }
 
 /// Lets a machine that is nobody's have the board.
@@ -171,7 +167,7 @@ fn who_lost_the_lease_in_the_middle_of_a_sync_stops_at_once() {
     scene.server.fault(When::Mutation(CREATE), lost);
     let stopped = scene.ask(&["board", "sync"]);
     assert!(stopped.stderr.contains("`elsewhere` writes to the board"), "{stopped:?}");
-    assert_eq!((scene.titles().len(), asked(&scene, SET)), (20, 0), "one request was under way");
+    assert_eq!((scene.titles().len(), scene.asked(SET)), (20, 0), "one request was under way");
     scene.server.clock().advance(Duration::from_mins(12));
     scene.sync();
     scene.assert_one_each(50, "it went on when that was over");
@@ -184,7 +180,7 @@ fn a_long_sync_renews_its_lease_before_it_lapses() {
     scene.sync();
     scene.assert_one_each(60, "");
     // Three creations and eighteen writes, half a minute each; the last move gives it back.
-    let moves = asked(&scene, "updateRefs");
+    let moves = scene.asked("updateRefs");
     assert!((2..=4).contains(&moves), "{moves}");
 }
 
@@ -218,7 +214,7 @@ fn a_loop_waits_for_another_machine_and_says_so_once() {
     let note = "the board is not up to date: `elsewhere` writes to the board";
     scene.env.wait_until("it to be told", || said().contains(note));
     assert_eq!((scene.titles().len(), said().matches(note).count()), (0, 1));
-    assert_eq!(asked(&scene, CREATE), 0);
+    assert_eq!(scene.asked(CREATE), 0);
     drop(running);
 }
 

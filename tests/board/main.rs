@@ -14,6 +14,7 @@ mod faults;
 mod github;
 mod kills;
 mod lease;
+mod make;
 mod oracle;
 mod pulls;
 mod real;

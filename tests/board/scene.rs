@@ -130,6 +130,11 @@ impl Scene {
         self.server.store().shown(&item, field)
     }
 
+    /// How often a mutation was asked for, aliases counted.
+    pub(crate) fn asked(&self, kind: &str) -> usize {
+        self.server.log().iter().map(|entry| entry.count(kind)).sum()
+    }
+
     /// What the commit of the lease says.
     pub(crate) fn lease(&self) -> String {
         let mut store = self.server.store();

@@ -1,17 +1,35 @@
 //! What a sync changes: each makes one request, of one kind, and remembers what became of it.
 
+use super::make::options_of;
 use super::sync::{Failure, Sync};
 use crate::api::board::{
-    ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Synced, Value, Values,
+    ARCHIVED_BY_US, Board, Card, Content, FieldKey, Intent, Item, Synced, Value, Values,
 };
 use crate::api::name::Uid;
-use crate::board::{self, Step};
+use crate::board::{self, Gap, Step};
 use crate::github::{self, Change, Done};
 use crate::process::clock;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Sync<'_> {
+    /// Adds the options that our fields lack, where the others keep what they have; says which.
+    pub(super) async fn add_options(&mut self, board: &Board) -> Result<Vec<String>, Failure> {
+        let mut added = Vec::new();
+        for gap in board::gaps(board, &self.shadow.fields) {
+            let Gap::Options(key, names) = gap else { continue };
+            let there = options_of(board, key, &self.shadow.fields);
+            let Some(there) = there.filter(|_| board.keeps_options && !self.hub.is_over()) else {
+                continue;
+            };
+            self.hold().await?;
+            self.hub.github.add_options(there, &names).await?;
+            self.outcome.requests += 1;
+            added.push(format!("the field `{key}` got the option {}", names.join(" and ")));
+        }
+        Ok(added)
+    }
+
     fn card(&self, uid: &Uid) -> Option<&Card> {
         self.cards.iter().find(|card| card.uid == *uid)
     }

@@ -8,19 +8,20 @@ mod keep;
 mod lease;
 mod make;
 mod sync;
+mod views;
 
 pub(super) use keep::{keep, wait_after};
 pub use make::Made;
 
 use super::{Client, Environment, Error, LoopState, Snapshot};
-use crate::api::board::{Shadow, mark};
+use crate::api::board::{Board, Shadow, mark};
 use crate::api::policy::{BoardRef, Github as Policy};
 use crate::board::lease::Other;
 use crate::board::{self, Edit, Step};
 use crate::github::{self, Github, Limits, Pace, Project, Server, Token};
 use serde::Serialize;
 use std::time::Duration;
-use sync::Sync;
+use sync::{Failure, Sync};
 use tokio::sync::watch::Receiver;
 
 /// The variable of the environment that holds the address, as in GitHub Actions.
@@ -165,7 +166,8 @@ impl Client {
     /// # Errors
     /// When the board or the tasks cannot be read.
     pub async fn board_plan(&self, hub: &Hub, snapshot: &Snapshot) -> Result<BoardPlan, Error> {
-        let (mut sync, mut notes) = self.prepared(hub, snapshot).await?;
+        let (mut sync, board) = self.prepared(hub, snapshot).await?;
+        let mut notes = lacks(&sync, &board);
         sync.read().await?;
         let mut changes = Vec::new();
         // What is only learned is learned at once, so that what follows from it shows.
@@ -211,8 +213,23 @@ impl Client {
     }
 
     async fn sync_whole(&self, hub: &Hub, snapshot: &Snapshot) -> Result<Outcome, Error> {
-        let (mut sync, notes) = self.prepared(hub, snapshot).await?;
+        let (mut sync, mut board) = self.prepared(hub, snapshot).await?;
+        let mut notes = Vec::new();
+        match sync.add_options(&board).await {
+            Ok(added) if added.is_empty() => {}
+            Ok(added) => {
+                notes = added;
+                (sync, board) = self.prepared(hub, snapshot).await?;
+            }
+            Err(Failure::Github(error)) => notes.push(format!("no option could be added: {error}")),
+            Err(Failure::Ours(error)) => return Err(error),
+            Err(Failure::Held(other)) => sync.outcome.held_by = Some(other),
+        }
+        notes.extend(lacks(&sync, &board));
         sync.outcome.notes = notes;
+        if sync.outcome.held_by.is_some() {
+            return Ok(sync.outcome);
+        }
         sync.read_whole().await?;
         sync.run().await
     }
@@ -239,12 +256,12 @@ impl Client {
         sync.run().await
     }
 
-    /// Reads what is needed to decide; returns what a person should know with it.
+    /// Reads what is needed to decide.
     async fn prepared<'a>(
         &'a self,
         hub: &'a Hub,
         snapshot: &Snapshot,
-    ) -> Result<(Sync<'a>, Vec<String>), Error> {
+    ) -> Result<(Sync<'a>, Board), Error> {
         if let Some(why) = snapshot.why_blind() {
             return Err(Error::Unknown(why.to_owned()));
         }
@@ -263,10 +280,9 @@ impl Client {
         let mut shadow =
             shadow.unwrap_or_else(|| Shadow { project: project.id.clone(), ..Shadow::default() });
         let board = hub.github.board(&project.id).await?;
-        let notes = board::gaps(&board, &shadow.fields).iter().map(ToString::to_string).collect();
         shadow.fields = board::map(&board, &shadow.fields);
         let cards = cards::cards(snapshot, &hub.policy, &shadow.fields);
-        Ok((Sync::new((self, hub), project, (cards, shadow)), notes))
+        Ok((Sync::new((self, hub), project, (cards, shadow)), board))
     }
 }
 
@@ -278,6 +294,11 @@ fn board_of(policy: &Policy) -> Result<&BoardRef, Error> {
                \"owner\": \"acme\", \"number\": 1 } }"
             .to_owned(),
     })
+}
+
+/// Says what a board lacks.
+fn lacks(sync: &Sync<'_>, board: &Board) -> Vec<String> {
+    board::gaps(board, &sync.shadow.fields).iter().map(ToString::to_string).collect()
 }
 
 enum Told {
