@@ -2,16 +2,17 @@
 //! of them and what is there in, steps out. Pure; it knows no request and remembers nothing itself.
 
 mod card;
+pub mod lease;
 mod mapping;
 pub mod pull;
 #[cfg(test)]
 mod tests;
 
 pub use card::{Facts, card};
-pub use mapping::{Gap, gaps, map};
+pub use mapping::{Gap, find, gaps, map};
 
 use crate::api::board::{
-    ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Shadow, Synced, Value, marked,
+    ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Mapped, Shadow, Synced, Value, marked,
 };
 use crate::api::name::{TaskName, Uid};
 use jiff::{SignedDuration, Timestamp};
@@ -88,6 +89,22 @@ pub enum Step {
     Note(String),
 }
 
+impl Step {
+    /// Returns whether it changes something, on the board or in git: who does that has the lease.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Scan | Self::Learn { .. } | Self::Missed(_) | Self::Note(_) => false,
+            Self::Create(_)
+            | Self::Set { .. }
+            | Self::Retitle(_)
+            | Self::Archive(_)
+            | Self::Unarchive(_)
+            | Self::ArchiveDuplicate { .. }
+            | Self::Adopt { .. } => true,
+        }
+    }
+}
+
 /// An edit of a person that is meant for the task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
@@ -101,7 +118,7 @@ pub enum Edit {
 pub fn decide(scene: &Scene<'_>) -> Vec<Step> {
     let unknown = scene.cards.iter().any(|card| !scene.shadow.cards.contains_key(&card.uid));
     let Some(items) = scene.items else {
-        if unknown || !scene.shadow.intents.is_empty() {
+        if unknown || !scene.shadow.intents.is_empty() || scene.shadow.is_doubted {
             return vec![Step::Scan];
         }
         return scene.cards.iter().flat_map(|card| push(scene, card)).chain(gone(scene)).collect();
@@ -236,9 +253,8 @@ fn adopted(scene: &Scene<'_>, card: &Card, item: &Item) -> Synced {
         Content::Draft { id, title, .. } => (Some(id.clone()), title.clone()),
         Content::Issue { .. } | Content::Other => (None, String::new()),
     };
-    let value = |(key, mapped): (&FieldKey, &crate::api::board::Mapped)| {
-        Some((*key, item.values.get(&mapped.id)?.clone()))
-    };
+    let value =
+        |(key, mapped): (&FieldKey, &Mapped)| Some((*key, item.values.get(&mapped.id)?.clone()));
     Synced {
         task: card.task.clone(),
         item: item.id.clone(),
@@ -317,6 +333,23 @@ fn field(
         )
     };
     vec![Step::Note(note), set(true)]
+}
+
+/// Counts what the board holds as written by us: another machine may have written it, and nobody can tell
+/// that from what a person edited.
+pub fn rebase(shadow: &mut Shadow, items: &[Item]) {
+    let fields = &shadow.fields;
+    for synced in shadow.cards.values_mut() {
+        let Some(item) = items.iter().find(|one| one.id == synced.item) else { continue };
+        if let Content::Draft { title, .. } = &item.content {
+            title.clone_into(&mut synced.title);
+        }
+        let held = |(key, mapped): (&FieldKey, &Mapped)| {
+            Some((*key, item.values.get(&mapped.id)?.clone()))
+        };
+        synced.values = fields.iter().filter_map(held).collect();
+    }
+    shadow.is_doubted = false;
 }
 
 /// Writes down what a field holds.

@@ -15,6 +15,8 @@ pub enum Change {
     LinkProject,
     /// A field is made.
     CreateField,
+    /// The options of a field are these from now on: all of them, those that are to stay with their ids.
+    EditField,
     /// A view is made.
     CreateView,
     /// A draft is made.
@@ -61,6 +63,11 @@ impl Change {
                 "createProjectV2Field",
                 "CreateProjectV2FieldInput",
                 "projectV2Field { ... on ProjectV2FieldCommon { id name } }",
+            ),
+            Self::EditField => (
+                "updateProjectV2Field",
+                "UpdateProjectV2FieldInput",
+                "projectV2Field { ... on ProjectV2FieldCommon { id } }",
             ),
             Self::CreateView => {
                 ("createProjectV2View", "CreateProjectV2ViewInput", "projectV2View { id }")
@@ -121,6 +128,7 @@ impl Change {
             // GitHub gives the item that is there.
             Self::AddItem
             | Self::LinkProject
+            | Self::EditField
             | Self::EditDraft
             | Self::SetValue
             | Self::ClearValue

@@ -13,15 +13,17 @@ pub(super) const PROJECT: &str = "query Project($login: String!, $number: Int!) 
 }";
 
 pub(super) const PROJECTS: &str = "query Projects($login: String!, $title: String!) {
-  repositoryOwner(login: $login) { id ... on ProjectV2Owner { projectsV2(first: 100, query: $title) {
-    nodes { id number title closed viewerCanUpdate url } } } }
+  repositoryOwner(login: $login) { __typename id ... on User { databaseId }
+    ... on ProjectV2Owner { projectsV2(first: 100, query: $title) {
+      nodes { id number title closed viewerCanUpdate url } } } }
 }";
 
 pub(super) const FIELDS: &str = "query Fields($project: ID!, $after: String) {
   node(id: $project) { ... on ProjectV2 { id title closed viewerCanUpdate
     fields(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { __typename
-      ... on ProjectV2FieldCommon { id name dataType }
-      ... on ProjectV2SingleSelectField { options { id name } } } } } }
+      ... on ProjectV2FieldCommon { id databaseId name dataType }
+      ... on ProjectV2SingleSelectField { options { id name color description } } } } } }
+  optionInput: __type(name: \"ProjectV2SingleSelectFieldOptionInput\") { inputFields { name } }
 }";
 
 /// Returns the question for a page of items, of these alone.
@@ -83,10 +85,11 @@ pub const DOCUMENTS: [(&str, bool); 8] = [
 ];
 
 /// Every kind of change.
-pub const CHANGES: [Change; 17] = [
+pub const CHANGES: [Change; 18] = [
     Change::CreateProject,
     Change::LinkProject,
     Change::CreateField,
+    Change::EditField,
     Change::CreateView,
     Change::AddDraft,
     Change::AddItem,

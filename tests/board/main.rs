@@ -13,6 +13,8 @@ mod faults;
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;
 mod kills;
+mod lease;
+mod make;
 mod oracle;
 mod pulls;
 mod real;

@@ -6,19 +6,6 @@ use crate::scene::Scene;
 use serde_json::json;
 
 #[test]
-fn a_board_is_made_once_with_all_fields_and_views() {
-    let scene = Scene::bare(Server::start());
-    let first = scene.ask(&["board", "init", "acme"]);
-    assert!(first.stdout.contains("project 1 of acme"), "{first:?}");
-    assert!(first.stdout.contains("made     field `Worktree Path`"), "{first:?}");
-    assert!(first.stdout.contains("by hand  view `By Worker`: group it by Worker"), "{first:?}");
-    let before = scene.server.mutations();
-    let again = scene.ask(&["board", "init", "acme"]);
-    assert!(again.stdout.contains("has all that is needed"), "{again:?}");
-    assert_eq!(scene.server.mutations(), before);
-}
-
-#[test]
 fn cards_show_where_tasks_are_and_follow_them_to_the_end() {
     let scene = Scene::new();
     scene
