@@ -188,6 +188,9 @@ pub struct Client {
     state_ref: String,
     environment: Environment,
     visitor: HostWorld,
+    /// How fast GitHub may be asked, by all of this program that ask it.
+    #[cfg(feature = "github")]
+    pace: crate::github::Pace,
 }
 
 impl Client {
@@ -201,7 +204,14 @@ impl Client {
         let state_ref = state_ref.unwrap_or_else(|| REF_DEFAULT.to_owned());
         let setting = setting(&environment, Role::Visitor, EmptyState::Doubted);
         let visitor = HostWorld::new(repository.clone(), state_ref.clone(), setting);
-        Ok(Self { repository, state_ref, environment, visitor })
+        Ok(Self {
+            #[cfg(feature = "github")]
+            pace: board::pace(&environment),
+            repository,
+            state_ref,
+            environment,
+            visitor,
+        })
     }
 
     /// Returns the root of the repository: the main worktree, or the git directory of a bare one.

@@ -1,7 +1,7 @@
 //! Work that lands by pull request, beside the loop: each is pushed, proposed once, and merged when GitHub
 //! says that it may be. Nothing here waits for GitHub, and what is done is never guessed: it is read again.
 
-use super::board::{Hub, Kept, keep, wait_after};
+use super::board::{Hub, keep, wait_after};
 use super::{Client, Error};
 use crate::api::landing::Pull;
 use crate::api::policy::By;
@@ -62,29 +62,24 @@ impl From<github::Error> for Failure {
 impl Client {
     /// Sees once to all work that is to land by pull request; returns what a person should know.
     pub async fn see_to_pulls(&self) -> Vec<String> {
-        self.pulls_once(&mut None, None).await.0
+        self.pulls_once(None).await.0
     }
 
     /// Sees to it until it is over; a request under way then is the last. `told` is given what a person
     /// should know, once while it stays so.
     pub async fn keep_pulls(&self, over: Receiver<bool>, told: impl FnMut(&str)) {
-        let (asked, mut kept) = (over.clone(), None);
-        keep(over, told, async || self.pulls_once(&mut kept, Some(&asked)).await).await;
+        let asked = over.clone();
+        keep(over, told, async || self.pulls_once(Some(&asked)).await).await;
     }
 
-    async fn pulls_once(
-        &self,
-        kept: &mut Option<Kept>,
-        over: Option<&Receiver<bool>>,
-    ) -> (Vec<String>, Duration) {
-        self.see_once(kept, over).await.unwrap_or_else(|error| {
+    async fn pulls_once(&self, over: Option<&Receiver<bool>>) -> (Vec<String>, Duration) {
+        self.see_once(over).await.unwrap_or_else(|error| {
             (vec![format!("pull requests are not up to date: {error}")], wait_after(&error))
         })
     }
 
     async fn see_once(
         &self,
-        kept: &mut Option<Kept>,
         over: Option<&Receiver<bool>>,
     ) -> Result<(Vec<String>, Duration), Error> {
         let desired = self.visitor.desired().await;
@@ -109,12 +104,12 @@ impl Client {
         if works.is_empty() {
             return Ok((Vec::new(), wait));
         }
-        let hub = self.kept_hub(kept, &policy.github, over)?;
+        let hub = self.hub_until(&policy.github, over)?;
         let base = Base { target: &target, remote, method: policy.merge.method };
         for work in works {
             let spec = desired.tasks.get(&work.attempt.owner.task);
             let Some(spec) = spec.and_then(|entry| entry.spec.as_ref()) else { continue };
-            Visit { client: self, hub, repository, base, work, spec }.go().await?;
+            Visit { client: self, hub: &hub, repository, base, work, spec }.go().await?;
         }
         Ok((Vec::new(), wait))
     }

@@ -16,7 +16,7 @@ pub use batch::{Change, Done};
 pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
 pub use issues::Page;
-pub use pace::Limits;
+pub use pace::{Limits, Pace};
 pub use project::{Budget, Project, View, Write};
 pub use pulls::Pulls;
 pub use send::Github;

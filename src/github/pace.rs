@@ -1,10 +1,13 @@
-//! How fast may be asked: one change a second, and no more in a minute and an hour than GitHub documents.
-//! It waits for nobody; it says how long.
+//! How fast may be asked: one change at a time, one in a second, and no more in a minute and an hour than
+//! GitHub documents. All clients of one user share it.
 //!
 //! The figures: <https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api>.
 
+use crate::process::clock;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How much may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +29,36 @@ impl Limits {
         Self { between: Duration::ZERO, per_minute: usize::MAX, per_hour: usize::MAX };
 }
 
+/// What may be asked by all who have a clone of it, together.
+#[derive(Debug, Clone)]
+pub struct Pace(Arc<Mutex<Asked>>);
+
+/// The right to make one change: while it is held nobody else makes one.
+pub(super) struct Turn {
+    _asked: OwnedMutexGuard<Asked>,
+}
+
+impl Pace {
+    /// Begins with nothing asked.
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(Asked::new(limits))))
+    }
+
+    /// Waits until a change may be made.
+    pub(super) async fn turn(&self) -> Turn {
+        let mut asked = Arc::clone(&self.0).lock_owned().await;
+        let wait = asked.wait(clock::since_boot());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        asked.changed(clock::since_boot());
+        Turn { _asked: asked }
+    }
+}
+
 /// What was asked, and when.
 #[derive(Debug)]
-pub(super) struct Pace {
+struct Asked {
     limits: Limits,
     /// When changes were made in the last hour, by the time since boot.
     changes: VecDeque<Duration>,
@@ -37,13 +67,13 @@ pub(super) struct Pace {
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-impl Pace {
-    pub(super) fn new(limits: Limits) -> Self {
+impl Asked {
+    fn new(limits: Limits) -> Self {
         Self { limits, changes: VecDeque::new() }
     }
 
     /// Returns how long to wait before the next change.
-    pub(super) fn wait(&mut self, now: Duration) -> Duration {
+    fn wait(&mut self, now: Duration) -> Duration {
         while self.changes.front().is_some_and(|at| *at + HOUR <= now) {
             self.changes.pop_front();
         }
@@ -59,7 +89,7 @@ impl Pace {
         due.into_iter().flatten().max().unwrap_or(now).saturating_sub(now)
     }
 
-    pub(super) fn changed(&mut self, now: Duration) {
+    fn changed(&mut self, now: Duration) {
         if self.limits != Limits::NONE {
             self.changes.push_back(now);
         }
@@ -69,10 +99,11 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
 
     #[test]
     fn a_cold_sync_of_a_thousand_tasks_keeps_to_all_limits() {
-        let mut pace = Pace::new(Limits::DOCUMENTED);
+        let mut pace = Asked::new(Limits::DOCUMENTED);
         let (mut now, mut at) = (Duration::from_secs(1000), Vec::new());
         for _ in 0..500 {
             now += pace.wait(now);
@@ -86,5 +117,16 @@ mod tests {
             at.iter().map(count).max().unwrap()
         };
         assert_eq!((most(Duration::from_secs(1)), most(MINUTE), most(HOUR)), (1, 60, 480));
+    }
+
+    #[tokio::test]
+    async fn who_shares_a_pace_changes_nothing_while_another_does() {
+        let pace = Pace::new(Limits { between: Duration::ZERO, ..Limits::DOCUMENTED });
+        let other = pace.clone();
+        let first = pace.turn().await;
+        assert!(other.turn().now_or_never().is_none());
+        drop(first);
+        drop(other.turn().now_or_never().unwrap());
+        assert_eq!(pace.0.lock().await.changes.len(), 2);
     }
 }

@@ -2,7 +2,7 @@
 //! is never written.
 
 use super::envelope::{Envelope, Reply};
-use super::pace::{Limits, Pace};
+use super::pace::Pace;
 use super::{Error, Server, Token};
 use crate::process::clock;
 use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -11,7 +11,6 @@ use octocrab::Octocrab;
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// How long an answer may take: GitHub itself gives up after ten seconds.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -20,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct Github {
     graphql: Octocrab,
     rest: Octocrab,
-    pace: Mutex<Pace>,
+    pace: Pace,
     server: Server,
 }
 
@@ -35,7 +34,7 @@ impl Github {
     ///
     /// # Errors
     /// When the address is none.
-    pub fn new(server: Server, token: &Token, limits: Limits) -> Result<Self, Error> {
+    pub fn new(server: Server, token: &Token, pace: Pace) -> Result<Self, Error> {
         let client = |base: &str| {
             let builder = Octocrab::builder()
                 .base_uri(base)
@@ -46,7 +45,7 @@ impl Github {
             builder.build().map_err(|error| Error::Unknown(error.to_string()))
         };
         let (graphql, rest) = (client(server.graphql())?, client(server.rest())?);
-        Ok(Self { graphql, rest, pace: Mutex::new(Pace::new(limits)), server })
+        Ok(Self { graphql, rest, pace, server })
     }
 
     /// Returns where it is.
@@ -73,13 +72,8 @@ impl Github {
         what: &str,
     ) -> Result<Envelope, Error> {
         let body = json!({ "query": document, "variables": variables });
-        // One at a time: whoever comes next waits for this answer.
-        let mut pace = self.pace.lock().await;
-        let wait = pace.wait(clock::since_boot());
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-        pace.changed(clock::since_boot());
+        // Whoever comes next waits for this answer.
+        let _turn = self.pace.turn().await;
         self.post(&body).await?.envelope(what)
     }
 
@@ -105,12 +99,7 @@ impl Github {
         (verb, path): (Verb, &str),
         body: &Value,
     ) -> Result<Reply, Error> {
-        let mut pace = self.pace.lock().await;
-        let wait = pace.wait(clock::since_boot());
-        if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-        pace.changed(clock::since_boot());
+        let _turn = self.pace.turn().await;
         let body = (!body.is_null()).then_some(body);
         match verb {
             Verb::Post => answered(self.rest._post(path, body)).await,

@@ -1,8 +1,6 @@
 //! The board beside the loop: it follows what is there, at its own pace. When GitHub is away nothing here
 //! waits for it.
 
-use super::Hub;
-use crate::api::policy::Github as Policy;
 use crate::client::{Client, Error};
 use crate::github;
 use std::collections::BTreeSet;
@@ -13,9 +11,6 @@ use tokio::sync::watch::Receiver;
 const AGAIN: Duration = Duration::from_mins(1);
 /// How soon it is looked whether a board is named.
 const UNNAMED: Duration = Duration::from_secs(30);
-
-/// GitHub, and the policy by which it was asked.
-pub(in crate::client) type Kept = (Policy, Hub);
 
 /// Does something until it is over, each time when it says. `told` is given what a person should know, once
 /// while it stays so.
@@ -42,30 +37,25 @@ pub(in crate::client) async fn keep(
 impl Client {
     /// Shows on the board where everything is now; returns what a person should know.
     pub async fn show_on_board(&self) -> Vec<String> {
-        self.keep_once(&mut None, None).await.0
+        self.keep_once(None).await.0
     }
 
     /// Keeps the board up to date until it is over; a request under way then is the last. `told` is given
     /// what a person should know, once while it stays so.
     pub async fn keep_board(&self, over: Receiver<bool>, told: impl FnMut(&str)) {
-        let (asked, mut kept) = (over.clone(), None);
-        keep(over, told, async || self.keep_once(&mut kept, Some(&asked)).await).await;
+        let asked = over.clone();
+        keep(over, told, async || self.keep_once(Some(&asked)).await).await;
     }
 
     /// Syncs once, if a board is named; returns what a person should know, and when to come again.
-    async fn keep_once(
-        &self,
-        kept: &mut Option<Kept>,
-        over: Option<&Receiver<bool>>,
-    ) -> (Vec<String>, Duration) {
-        self.follow_once(kept, over).await.unwrap_or_else(|error| {
+    async fn keep_once(&self, over: Option<&Receiver<bool>>) -> (Vec<String>, Duration) {
+        self.follow_once(over).await.unwrap_or_else(|error| {
             (vec![format!("the board is not up to date: {error}")], wait_after(&error))
         })
     }
 
     async fn follow_once(
         &self,
-        kept: &mut Option<Kept>,
         over: Option<&Receiver<bool>>,
     ) -> Result<(Vec<String>, Duration), Error> {
         let desired = self.visitor.desired().await;
@@ -74,24 +64,10 @@ impl Client {
             return Ok((Vec::new(), UNNAMED));
         };
         let wait = Duration::from_secs(u64::from(policy.interval_seconds));
-        let hub = self.kept_hub(kept, &policy, over)?;
+        let hub = self.hub_until(&policy, over)?;
         let snapshot = self.snapshot().await;
-        let outcome = self.board_follow(hub, &snapshot).await?;
+        let outcome = self.board_follow(&hub, &snapshot).await?;
         Ok((outcome.notes, wait))
-    }
-
-    /// Returns GitHub as it was asked last while the policy stays: a new one would forget how much was.
-    pub(in crate::client) fn kept_hub<'k>(
-        &self,
-        kept: &'k mut Option<Kept>,
-        policy: &Policy,
-        over: Option<&Receiver<bool>>,
-    ) -> Result<&'k Hub, Error> {
-        let now = match kept.take().filter(|(known, _)| known == policy) {
-            Some(before) => before,
-            None => (policy.clone(), Hub { over: over.cloned(), ..self.hub(policy)? }),
-        };
-        Ok(&kept.insert(now).1)
     }
 }
 

@@ -7,14 +7,14 @@ mod keep;
 mod make;
 mod sync;
 
-pub(super) use keep::{Kept, keep, wait_after};
+pub(super) use keep::{keep, wait_after};
 pub use make::Made;
 
-use super::{Client, Error, Snapshot};
+use super::{Client, Environment, Error, Snapshot};
 use crate::api::board::{Shadow, mark};
 use crate::api::policy::{BoardRef, Github as Policy};
 use crate::board::{self, Edit, Step};
-use crate::github::{self, Github, Limits, Project, Server, Token};
+use crate::github::{self, Github, Limits, Pace, Project, Server, Token};
 use serde::Serialize;
 use std::time::Duration;
 use sync::Sync;
@@ -42,6 +42,12 @@ impl Hub {
     pub(super) fn is_over(&self) -> bool {
         self.over.as_ref().is_some_and(|over| *over.borrow())
     }
+}
+
+/// Returns how fast GitHub may be asked, as the environment says.
+pub(super) fn pace(environment: &Environment) -> Pace {
+    let unpaced = environment.variables.contains_key(UNPACED_VARIABLE);
+    Pace::new(if unpaced { Limits::NONE } else { Limits::DOCUMENTED })
 }
 
 /// What a sync did.
@@ -128,11 +134,19 @@ impl Client {
         let address = variables.get(ADDRESS_VARIABLE).filter(|text| !text.is_empty());
         let server = address.map_or(Ok(Server::dotcom()), |text| Server::parse(text))?;
         let unpaced = variables.contains_key(UNPACED_VARIABLE);
-        let limits = if unpaced { Limits::NONE } else { Limits::DOCUMENTED };
         let pause = if unpaced { Duration::from_millis(10) } else { sync::PAUSE };
-        let github = Github::new(server, &token, limits)?;
+        let github = Github::new(server, &token, self.pace.clone())?;
         let patience = Duration::from_mins(5);
         Ok(Hub { github, policy: policy.clone(), pause, patience, over: None })
+    }
+
+    /// Returns GitHub to be asked until it is over.
+    pub(super) fn hub_until(
+        &self,
+        policy: &Policy,
+        over: Option<&Receiver<bool>>,
+    ) -> Result<Hub, Error> {
+        Ok(Hub { over: over.cloned(), ..self.hub(policy)? })
     }
 
     /// Returns what a sync would change. Writes nothing, neither there nor here.

@@ -2,7 +2,8 @@
 //! waits for it.
 
 use super::Intake;
-use crate::client::board::{self, keep, wait_after};
+use crate::api::policy::Github as Policy;
+use crate::client::board::{keep, wait_after};
 use crate::client::{Client, Error};
 use crate::process::clock;
 use std::time::Duration;
@@ -14,7 +15,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// What is kept between two rounds.
 #[derive(Default)]
 struct Kept {
-    hub: Option<board::Kept>,
+    /// By what policy it was asked.
+    policy: Option<Policy>,
     intake: Intake,
 }
 
@@ -52,13 +54,15 @@ impl Client {
         if policy.pull.is_empty() && self.records().issues()?.taken.is_empty() {
             return Ok((Vec::new(), PAUSE));
         }
-        if kept.hub.as_ref().is_some_and(|(known, _)| *known != policy) {
+        if kept.policy.as_ref().is_some_and(|known| *known != policy) {
             kept.intake = Intake::default();
         }
-        let hub = self.kept_hub(&mut kept.hub, &policy, over)?;
-        let pulled = self.pull(hub, &mut kept.intake).await?;
+        let hub = self.hub_until(&policy, over)?;
+        let interval = Duration::from_secs(u64::from(policy.interval_seconds));
+        kept.policy = Some(policy);
+        let pulled = self.pull(&hub, &mut kept.intake).await?;
         let claimed = pulled.claimed.iter().map(|one| format!("claimed {one}"));
         let notes = claimed.chain(pulled.notes).collect();
-        Ok((notes, Duration::from_secs(u64::from(policy.interval_seconds))))
+        Ok((notes, interval))
     }
 }
