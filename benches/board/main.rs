@@ -76,7 +76,8 @@ fn naive() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let address = reconciler::github::Server::parse(&server.rest()).unwrap();
-        let github = Github::new(address, &Token::new(TOKEN).unwrap(), Pace::new(Limits::NONE)).unwrap();
+        let github =
+            Github::new(address, &Token::new(TOKEN).unwrap(), Pace::new(Limits::NONE)).unwrap();
         let (owner, _) = github.projects("acme", "naive").await.unwrap();
         let project = github.create_project(&owner, "naive").await.unwrap();
         for key in FIELDS.into_iter().filter(|key| *key != FieldKey::Status) {

@@ -1,10 +1,13 @@
 //! What becomes of done work that lands by pull request: one step, decided from one fresh read of what
 //! GitHub has. It asks and changes nothing, and never merges a commit other than the one that is done.
 
+mod ready;
+
 use crate::api::board::{mark, marked};
-use crate::api::landing::Pull;
+use crate::api::landing::{OrderState, Ordered, Pull};
 use crate::api::name::{BranchName, CommitId, TaskName, Uid};
-use crate::api::pull::{Checks, MergeState, PullRequest, PullState};
+use crate::api::policy::RequiredChecks;
+use crate::api::pull::{MergeState, Order, PullRequest, PullState};
 use crate::api::task::TaskSpec;
 
 /// How much of what a task asks for is told, in characters.
@@ -19,6 +22,8 @@ pub struct Proposal<'a> {
     pub tip: &'a CommitId,
     /// Where it is to land.
     pub target: &'a BranchName,
+    /// Which checks must have passed.
+    pub checks: RequiredChecks,
     /// What is remembered of it.
     pub known: &'a Pull,
     /// What GitHub has of its branch, the newest first.
@@ -34,8 +39,10 @@ pub enum Step {
     Push(PullRequest),
     /// It is merged.
     Merge(PullRequest),
-    /// It is to be merged as soon as it may.
-    MergeLater(PullRequest),
+    /// GitHub is told to merge it by itself, in this way.
+    Order(PullRequest, Order),
+    /// GitHub is told to do so no more, before anything else.
+    Withdraw(PullRequest, Order),
     /// The target is joined to it on GitHub.
     Update(PullRequest),
     /// It conflicts with the target: it goes back to its worker.
@@ -44,6 +51,39 @@ pub enum Step {
     Landed(u64, CommitId),
     /// Others have the next step; with the number and what they are to do, as a sentence.
     Wait(Option<u64>, String),
+}
+
+/// Returns what is remembered after a look: what GitHub said, and what of that which it was told to do
+/// stands.
+pub fn learned(scene: &Proposal<'_>) -> Pull {
+    let mut known = scene.known.clone();
+    let open = scene.found.iter().find(|one| one.state == PullState::Open);
+    let number = known.number;
+    let Some(pull) = open.or_else(|| scene.found.iter().find(|one| Some(one.number) == number))
+    else {
+        return known;
+    };
+    known.number = Some(pull.number);
+    known.seen = Some(pull.seen());
+    known.ordered = known.ordered.take().and_then(|before| standing(before, pull, scene.tip));
+    known
+}
+
+/// Returns what stands of what GitHub was told to do.
+fn standing(before: Ordered, pull: &PullRequest, tip: &CommitId) -> Option<Ordered> {
+    if pull.state != PullState::Open {
+        return None;
+    }
+    let is_its = before.head == *tip;
+    let state = match (pull.order, before.state) {
+        (Some(_), OrderState::Leaving) => OrderState::Leaving,
+        (Some(_), OrderState::Given | OrderState::Stands | OrderState::Over) => OrderState::Stands,
+        (None, OrderState::Given) if is_its => OrderState::Given,
+        (None, OrderState::Stands | OrderState::Over) if is_its => OrderState::Over,
+        // It is taken back, or was about other work.
+        (None, _) => return None,
+    };
+    Some(Ordered { order: pull.order.unwrap_or(before.order), state, ..before })
 }
 
 /// Decides what is done next.
@@ -56,8 +96,11 @@ pub fn next(scene: &Proposal<'_>) -> Step {
     for one in scene.found {
         let name = name(one);
         match &one.state {
-            // What was merged of the same branch before is other work.
-            PullState::Merged(commit) if one.head == *scene.tip || is_updated(scene, one) => {
+            // What was merged of the same branch before is other work. It may have more than what is done:
+            // the target was joined to it, or somebody added to it there.
+            PullState::Merged(commit)
+                if one.head == *scene.tip || one.commits.contains(scene.tip) =>
+            {
                 return match commit {
                     Some(commit) => Step::Landed(one.number, commit.clone()),
                     None => wait(one, format!("{name} is merged; GitHub does not say how yet")),
@@ -76,8 +119,7 @@ pub fn next(scene: &Proposal<'_>) -> Step {
     Step::Open
 }
 
-/// Returns whether the commits that a pull request has besides what is done are those by which GitHub
-/// joined the target to it, as it was asked to.
+/// Returns whether GitHub was asked to join the target to what is done.
 fn is_updated(scene: &Proposal<'_>, pull: &PullRequest) -> bool {
     scene.known.number == Some(pull.number) && scene.known.updated.as_ref() == Some(scene.tip)
 }
@@ -85,70 +127,54 @@ fn is_updated(scene: &Proposal<'_>, pull: &PullRequest) -> bool {
 /// What is done next about one that is open.
 fn tend(scene: &Proposal<'_>, pull: &PullRequest) -> Step {
     let (target, name) = (scene.target, name(pull));
+    let ordered = scene.known.ordered.as_ref();
+    if let (Some(order), Some(ordered)) = (pull.order, ordered)
+        && (ordered.state == OrderState::Leaving || is_unwanted(scene, pull, order))
+    {
+        return Step::Withdraw(pull.clone(), order);
+    }
     if pull.head != *scene.tip {
-        let waits = pull.is_automatic && is_updated(scene, pull);
-        if !waits {
+        if pull.order.is_none() || !is_updated(scene, pull) {
             return Step::Push(pull.clone());
         }
         if pull.merge != MergeState::Dirty {
-            return wait(pull, format!("{name} has {target} in it now, and {}", automatic(pull)));
+            let lacks = ready::automatic(pull);
+            return wait(pull, format!("{name} has {target} in it now, and {lacks}"));
         }
     }
-    if pull.is_queued {
-        return wait(
-            pull,
-            format!("{name} waits for somebody to put it into GitHub's merge queue"),
-        );
+    match (pull.merge, pull.order) {
+        (MergeState::Dirty, _) => Step::Conflict(pull.clone()),
+        (MergeState::Draft, _) => {
+            wait(pull, format!("{name} is a draft: somebody says it is ready"))
+        }
+        (_, Some(Order::Queue)) => {
+            wait(pull, format!("{name} is in GitHub's merge queue, which merges it in its turn"))
+        }
+        (MergeState::Unknown, _) => {
+            wait(pull, format!("GitHub looks whether {name} can be merged"))
+        }
+        (MergeState::Behind, Some(Order::AutoMerge)) => Step::Update(pull.clone()),
+        (
+            MergeState::Clean | MergeState::Unstable | MergeState::Blocked | MergeState::Behind,
+            _,
+        ) => ready::merge(scene, pull),
     }
-    match pull.merge {
-        MergeState::Clean => Step::Merge(pull.clone()),
-        MergeState::Dirty => Step::Conflict(pull.clone()),
-        MergeState::Blocked | MergeState::Behind if !pull.is_automatic && pull.may_be_automatic => {
-            Step::MergeLater(pull.clone())
-        }
-        MergeState::Behind if pull.is_automatic => Step::Update(pull.clone()),
-        MergeState::Behind => {
-            let what = "the repository asks for that and allows no auto-merge";
-            wait(pull, format!("{name} lacks what {target} has by now, and {what}: update it"))
-        }
-        MergeState::Blocked if pull.is_automatic => {
-            wait(pull, format!("{name} {}", automatic(pull)))
-        }
-        MergeState::Blocked | MergeState::Unstable => {
-            wait(pull, format!("{name} waits for {}", missing(pull)))
-        }
-        MergeState::Draft => wait(pull, format!("{name} is a draft: somebody says it is ready")),
-        MergeState::Unknown => wait(pull, format!("GitHub looks whether {name} can be merged")),
-    }
+}
+
+/// Returns whether GitHub is to merge it by itself no more: it would not merge what is done, or not wait
+/// for all that is to be waited for. What people told it there is theirs.
+fn is_unwanted(scene: &Proposal<'_>, pull: &PullRequest, order: Order) -> bool {
+    let is_other = pull.head != *scene.tip && !is_updated(scene, pull);
+    is_other || (scene.checks == RequiredChecks::All && order == Order::AutoMerge)
 }
 
 fn wait(pull: &PullRequest, said: String) -> Step {
     Step::Wait(Some(pull.number), said)
 }
 
-fn automatic(pull: &PullRequest) -> String {
-    format!("is merged by GitHub as soon as it has {}", missing(pull))
-}
-
 /// Returns how a pull request is called.
 pub fn name(pull: &PullRequest) -> String {
     format!("pull request #{} ({})", pull.number, pull.url)
-}
-
-/// Returns what a pull request lacks, as far as GitHub says.
-fn missing(pull: &PullRequest) -> String {
-    let checks = match pull.checks {
-        Some(Checks::Failed) => Some("its checks, which fail"),
-        Some(Checks::Pending) => Some("its checks, which are not done"),
-        Some(Checks::Passed) | None => None,
-    };
-    let review = match pull.review.as_deref() {
-        Some("REVIEW_REQUIRED") => Some("a review"),
-        Some("CHANGES_REQUESTED") => Some("its reviewer, who asks for changes"),
-        Some(_) | None => None,
-    };
-    let all: Vec<&str> = [checks, review].into_iter().flatten().collect();
-    if all.is_empty() { "what the repository asks for".to_owned() } else { all.join(" and ") }
 }
 
 /// Returns the text of a pull request: what the task asks for, as it is, and whose it is. What it asks for
