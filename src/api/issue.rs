@@ -24,6 +24,10 @@ pub struct Issue {
     pub labels: BTreeSet<String>,
     /// Who is to do it, for people.
     pub assignees: Vec<String>,
+    /// Who made it; nothing where that account is gone.
+    pub author: String,
+    /// Whether who made it may work on the repository, as GitHub says.
+    pub is_by_member: bool,
     /// Whether it is open.
     pub is_open: bool,
     /// Where people see it.
@@ -35,6 +39,8 @@ pub struct Issue {
 pub struct Comment {
     /// Its number.
     pub id: u64,
+    /// Who wrote it; nothing where that account is gone.
+    pub author: String,
     /// What it says.
     pub body: String,
 }

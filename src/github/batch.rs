@@ -43,6 +43,12 @@ pub enum Change {
     MergePull,
     /// It is to be merged as soon as it may.
     AutoMerge,
+    /// That is taken back.
+    NoAutoMerge,
+    /// It is put into the merge queue.
+    Enqueue,
+    /// It is taken out of it.
+    Dequeue,
     /// The target is joined to its branch.
     UpdatePull,
 }
@@ -108,6 +114,17 @@ impl Change {
                 "EnablePullRequestAutoMergeInput",
                 "pullRequest { id number }",
             ),
+            Self::NoAutoMerge => (
+                "disablePullRequestAutoMerge",
+                "DisablePullRequestAutoMergeInput",
+                "pullRequest { id number }",
+            ),
+            Self::Enqueue => {
+                ("enqueuePullRequest", "EnqueuePullRequestInput", "mergeQueueEntry { id }")
+            }
+            Self::Dequeue => {
+                ("dequeuePullRequest", "DequeuePullRequestInput", "mergeQueueEntry { id }")
+            }
             Self::UpdatePull => (
                 "updatePullRequestBranch",
                 "UpdatePullRequestBranchInput",
@@ -137,6 +154,9 @@ impl Change {
             | Self::UpdateRefs
             | Self::MergePull
             | Self::AutoMerge
+            | Self::NoAutoMerge
+            | Self::Enqueue
+            | Self::Dequeue
             | Self::UpdatePull => false,
         }
     }

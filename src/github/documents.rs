@@ -73,9 +73,13 @@ pub(super) const PULLS: &str =
   repository(owner: $owner, name: $name) { id autoMergeAllowed
     pullRequests(first: 20, headRefName: $head, baseRefName: $base,
       orderBy: { field: CREATED_AT, direction: DESC }) { nodes {
-      id number url state isDraft isCrossRepository isMergeQueueEnabled mergeStateStatus headRefOid
-      reviewDecision viewerCanEnableAutoMerge autoMergeRequest { enabledAt } mergeCommit { oid }
-      statusCheckRollup { state } body } } }
+      id number url state isDraft isCrossRepository isMergeQueueEnabled isInMergeQueue
+      mergeStateStatus headRefOid reviewDecision viewerCanEnableAutoMerge
+      autoMergeRequest { enabledAt } mergeCommit { oid } body
+      commits(last: 20) { nodes { commit { oid } } }
+      statusCheckRollup { state commit { oid } contexts(first: 50) { nodes { __typename
+        ... on CheckRun { name status conclusion } ... on StatusContext { context state } } } }
+    } } }
 }";
 
 /// Every fixed document, and whether it needs what is newer than the published schema.
@@ -92,7 +96,7 @@ pub const DOCUMENTS: [(&str, bool); 9] = [
 ];
 
 /// Every kind of change.
-pub const CHANGES: [Change; 18] = [
+pub const CHANGES: [Change; 21] = [
     Change::CreateProject,
     Change::LinkProject,
     Change::CreateField,
@@ -110,6 +114,9 @@ pub const CHANGES: [Change; 18] = [
     Change::OpenPull,
     Change::MergePull,
     Change::AutoMerge,
+    Change::NoAutoMerge,
+    Change::Enqueue,
+    Change::Dequeue,
     Change::UpdatePull,
 ];
 

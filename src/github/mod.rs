@@ -16,7 +16,7 @@ mod views;
 pub use batch::{Change, Done};
 pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
-pub use issues::Page;
+pub use issues::{Found, Listing};
 pub use pace::{Limits, Pace};
 pub use project::{Budget, Owner, Project, Write};
 pub use pulls::Pulls;

@@ -173,9 +173,13 @@ where
 }
 
 fn lost(error: &octocrab::Error) -> Error {
-    // Its source says what happened; itself it says only that something did.
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    Error::Unknown(source.unwrap_or_else(|| error.to_string()))
+    // Itself it says only that something happened; what it was its sources say.
+    let (mut said, mut source) = (Vec::new(), std::error::Error::source(error));
+    while let Some(one) = source {
+        said.push(one.to_string());
+        source = one.source();
+    }
+    Error::Unknown(if said.is_empty() { error.to_string() } else { said.join(": ") })
 }
 
 /// Reads what headers say.

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts programs, and waits by the clock")]
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
 
+mod checks;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
@@ -12,6 +13,7 @@ mod faults;
 #[path = "../github/server/mod.rs"]
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;
+mod holds;
 mod kills;
 mod lease;
 mod make;
@@ -19,4 +21,5 @@ mod oracle;
 mod pulls;
 mod real;
 mod scene;
+mod shop;
 mod shows;

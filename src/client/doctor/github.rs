@@ -14,7 +14,8 @@ const GITHUB: &str = "GitHub";
 /// How a token comes about, with the rights that are needed.
 const HOW: &str = "make one at https://github.com/settings/tokens: a classic one with `project` (and `repo` for \
     private repositories, `read:org` for organizations), or for an organization a fine-grained one with \
-    Organization > Projects: read and write, Issues, Pull requests and Contents: read and write";
+    Organization > Projects: read and write, Issues, Pull requests and Contents: read and write, Checks and Commit \
+    statuses: read";
 
 /// Looks at everything that the board needs.
 pub async fn examine_github(directory: &Path, environment: Environment) -> Vec<Finding> {

@@ -5,8 +5,8 @@ use super::{Intake, Pulled};
 use crate::api::issue::{Book, Lease, LeaseState, Stage, Taken};
 use crate::client::board::Hub;
 use crate::client::{Client, Error, Proposal, Snapshot};
-use crate::github::{self, Grip, Home};
-use crate::intake::{self, Scene, Step, Work};
+use crate::github::{self, Found, Grip, Home};
+use crate::intake::{self, Scene, Sight, Step, Work};
 use crate::process::{clock, identity};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Round<'_> {
     pub(super) async fn run(mut self, proposals: &[Proposal]) -> Result<Pulled, Error> {
         let poll = Duration::from_secs(u64::from(self.hub.policy.poll_seconds));
         let is_due = self.intake.polled.is_none_or(|at| at + poll <= clock::since_boot());
-        let look = if is_due { Look::Everywhere } else { Look::Here };
+        let look = if is_due && !self.intake.is_off() { Look::Everywhere } else { Look::Here };
         let keys: Vec<String> = self.book.taken.keys().cloned().collect();
         for key in keys {
             if self.is_over() {
@@ -54,8 +54,17 @@ impl Round<'_> {
             self.go_on(&key, done)?;
         }
         if is_due {
-            self.take_more(proposals).await?;
+            if !self.intake.is_off() {
+                self.take_more(proposals).await?;
+            }
             self.intake.polled = Some(clock::since_boot());
+        }
+        if self.intake.is_off() {
+            let name = &self.home.name;
+            self.out.notes.push(format!(
+                "{name} has issues switched off: none are taken, and none are told; switch them on in \
+                 its settings, it is looked again once an hour"
+            ));
         }
         Ok(self.out)
     }
@@ -97,10 +106,8 @@ impl Round<'_> {
             return self.lose(&taken, &work).await;
         }
         let issue = match look {
-            Look::Everywhere => {
-                Some(self.hub.github.issue(&self.home.name, taken.ticket.issue).await?)
-            }
-            Look::Here => None,
+            Look::Everywhere => self.see(taken.ticket.issue).await?,
+            Look::Here => Sight::NotLooked,
         };
         let work = self.work(&taken, proposals).await?;
         intake::note(&mut taken, &work);
@@ -116,8 +123,10 @@ impl Round<'_> {
             }
             now
         };
-        let scene =
-            Scene { taken: &taken, issue: issue.as_ref(), work: &work, lease: self.lease(), now };
+        // Where there are no issues nothing can be told; the claim is kept.
+        let telling = if self.intake.is_off() { &Work::Unknown } else { &work };
+        let (issue, lease) = (&issue, self.lease());
+        let scene = Scene { taken: &taken, issue, work: telling, lease, now };
         for step in intake::decide(scene) {
             if self.look(&taken).await?.0.as_deref() != Some(&taken.commit) {
                 return self.lose(&taken, &work).await;
@@ -127,6 +136,23 @@ impl Round<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Looks what is where an issue was.
+    pub(super) async fn see(&mut self, number: u64) -> Result<Sight, Error> {
+        match self.hub.github.issue(&self.home.name, number).await? {
+            Found::Issue(issue) => return Ok(Sight::There(issue)),
+            Found::Gone | Found::Moved => {}
+        }
+        let home = self.hub.github.home(&self.home.name).await?;
+        if home.name != self.home.name {
+            return Err(github::Error::Renamed(home.name).into());
+        }
+        if home.has_issues {
+            return Ok(Sight::Gone);
+        }
+        self.intake.off = Some(clock::since_boot());
+        Ok(Sight::NotLooked)
     }
 
     /// Finds out what became of a change of the claim that nobody confirmed.

@@ -7,8 +7,8 @@ use crate::api::name::TaskName;
 use crate::api::policy::Feed;
 use crate::client::{Error, Proposal, Proposed, draw_secret, spec, task_text};
 use crate::github::Grip;
-use crate::intake::{self, Chance, Others};
-use crate::process::identity;
+use crate::intake::{self, Chance, Others, Sight};
+use crate::process::{clock, identity};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +28,13 @@ impl Round<'_> {
                 self.out.notes.push(format!("label {label}: there is no worker `{worker}`"));
                 continue;
             };
-            let pages = self.intake.pages.entry(feed.label.clone()).or_default();
-            let issues = self.hub.github.open_issues(&self.home.name, &feed.label, pages).await?;
+            let listing = self.intake.listed.entry(feed.label.clone()).or_default();
+            let of = (self.home.name.as_str(), feed.label.as_str());
+            let listed = self.hub.github.open_issues(of, listing, clock::since_boot()).await?;
+            let Some(issues) = listed else {
+                self.intake.off = Some(clock::since_boot());
+                return Ok(());
+            };
             let tickets: Vec<(Ticket, &Issue)> = intake::tickets(&issues, &feed.label).collect();
             labelled.extend(tickets.iter().map(|(ticket, _)| ticket.clone()));
             let is_here = |task: &TaskName| {
@@ -105,9 +110,21 @@ impl Round<'_> {
             Chance::Free => None,
             Chance::Lapsed => commit.cloned(),
         };
+        // What is listed may have lost the label since.
+        let Some(issue) = self.wanted(ticket).await? else { return Ok(()) };
         let Some(mut taken) = self.claim(ticket, feed, from).await? else { return Ok(()) };
         self.out.claimed.push(ticket.to_string());
-        self.propose(&mut taken).await
+        self.propose_as(&mut taken, &issue).await
+    }
+
+    /// Returns an issue as it is, if it is open and has its label.
+    async fn wanted(&mut self, ticket: &Ticket) -> Result<Option<Issue>, Error> {
+        Ok(match self.see(ticket.issue).await? {
+            Sight::There(issue) if issue.is_open && issue.labels.contains(&ticket.label) => {
+                Some(issue)
+            }
+            Sight::There(_) | Sight::Gone | Sight::NotLooked => None,
+        })
     }
 
     /// Claims an issue; returns `None` when another was first.
@@ -173,14 +190,22 @@ impl Round<'_> {
         Ok(seen)
     }
 
-    /// Proposes the task of an issue: what the issue says is its prompt, and nothing else of it.
+    /// Proposes the task of an issue that is wanted still.
     pub(super) async fn propose(&mut self, taken: &mut Taken) -> Result<(), Error> {
+        // Otherwise it is given up the next time that all is looked at.
+        match self.wanted(&taken.ticket).await? {
+            Some(issue) => self.propose_as(taken, &issue).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Proposes the task of an issue: what the issue says is its prompt, and nothing else of it.
+    async fn propose_as(&mut self, taken: &mut Taken, issue: &Issue) -> Result<(), Error> {
         let number = taken.ticket.issue;
         let Some(task) = taken.ticket.task() else { return Ok(()) };
-        let issue = self.hub.github.issue(&self.home.name, number).await?;
         let spec = spec([
-            ("title", Some(json!(intake::title(&issue)))),
-            ("prompt", Some(json!(intake::prompt(&issue, &self.home.name, &taken.nonce)))),
+            ("title", Some(json!(intake::title(issue)))),
+            ("prompt", Some(json!(intake::prompt(issue, &self.home.name, &taken.nonce)))),
             ("issueNumber", Some(json!(number))),
             ("assignedTo", Some(json!(taken.worker))),
         ]);
