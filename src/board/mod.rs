@@ -123,7 +123,7 @@ pub fn decide(scene: &Scene<'_>) -> Vec<Step> {
         }
         return scene.cards.iter().flat_map(|card| push(scene, card)).chain(gone(scene)).collect();
     };
-    let found = Found::of(scene.cards, items);
+    let found = Found::of((scene.cards, scene.shadow), items);
     let mut steps: Vec<Step> =
         scene.cards.iter().flat_map(|card| merge(scene, card, &found)).collect();
     steps.extend(gone(scene));
@@ -135,7 +135,13 @@ pub fn decide(scene: &Scene<'_>) -> Vec<Step> {
 struct Found<'a>(BTreeMap<Uid, Vec<&'a Item>>);
 
 impl<'a> Found<'a> {
-    fn of(cards: &[Card], items: &'a [Item]) -> Self {
+    /// What is not found by what it stands for is found by its id: a person may have changed its text, or
+    /// have made an issue of it, or it may not be seen any more.
+    fn of((cards, shadow): (&[Card], &Shadow), items: &'a [Item]) -> Self {
+        let known: BTreeMap<&str, &Uid> =
+            shadow.cards.iter().map(|(uid, synced)| (synced.item.as_str(), uid)).collect();
+        let with_issue: BTreeSet<&Uid> =
+            cards.iter().filter(|card| card.issue.is_some()).map(|card| &card.uid).collect();
         let by_issue: BTreeMap<u64, &Uid> =
             cards.iter().filter_map(|card| Some((card.issue?, &card.uid))).collect();
         let mut found: BTreeMap<Uid, Vec<&Item>> = BTreeMap::new();
@@ -145,7 +151,10 @@ impl<'a> Found<'a> {
                 Content::Issue { number, .. } => by_issue.get(number).map(|uid| (*uid).clone()),
                 Content::Other => None,
             };
-            if let Some(uid) = uid {
+            let is_other = matches!(item.content, Content::Issue { .. });
+            let by_id = known.get(item.id.as_str()).copied();
+            let by_id = by_id.filter(|uid| !(is_other && with_issue.contains(uid)));
+            if let Some(uid) = uid.or_else(|| by_id.cloned()) {
                 found.entry(uid).or_default().push(item);
             }
         }
@@ -275,6 +284,11 @@ fn seen(known: &Synced, item: &Item) -> Synced {
     }
     if !item.archived {
         now.archived = None;
+    }
+    match &item.content {
+        Content::Draft { id, .. } => now.draft = Some(id.clone()),
+        Content::Issue { .. } => now.draft = None,
+        Content::Other => {}
     }
     now
 }

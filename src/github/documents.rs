@@ -61,6 +61,12 @@ pub(super) const ISSUE: &str = "query Issue($owner: String!, $name: String!, $nu
   repository(owner: $owner, name: $name) { issue(number: $number) { id title } }
 }";
 
+/// The items that stand for an issue, on all boards.
+pub(super) const ITEMS_OF: &str = "query ItemsOf($issue: ID!) {
+  node(id: $issue) { ... on Issue { projectItems(first: 100, includeArchived: true) {
+    nodes { id project { id } } } } }
+}";
+
 /// All of one branch into another in one question: what is there, and how far it is.
 pub(super) const PULLS: &str =
     "query Pulls($owner: String!, $name: String!, $head: String!, $base: String!) {
@@ -77,7 +83,7 @@ pub(super) const PULLS: &str =
 }";
 
 /// Every fixed document, and whether it needs what is newer than the published schema.
-pub const DOCUMENTS: [(&str, bool); 8] = [
+pub const DOCUMENTS: [(&str, bool); 9] = [
     (PROJECT, true),
     (PROJECTS, false),
     (FIELDS, false),
@@ -85,6 +91,7 @@ pub const DOCUMENTS: [(&str, bool); 8] = [
     (ALL_ITEMS, true),
     (VIEWS, true),
     (ISSUE, false),
+    (ITEMS_OF, false),
     (PULLS, false),
 ];
 

@@ -23,6 +23,7 @@ pub struct Github {
     rest: Octocrab,
     pace: Pace,
     server: Server,
+    deadline: Duration,
     /// What time it was there, and when here since boot.
     time: std::sync::Mutex<Option<(Timestamp, Duration)>>,
 }
@@ -50,7 +51,13 @@ impl Github {
         };
         let (graphql, rest) = (client(server.graphql())?, client(server.rest())?);
         let time = std::sync::Mutex::default();
-        Ok(Self { graphql, rest, pace, server, time })
+        Ok(Self { graphql, rest, pace, server, deadline: DEADLINE, time })
+    }
+
+    /// Has answers be there in this time.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Returns where it is.
@@ -72,7 +79,9 @@ impl Github {
     where
         B: http_body_util::BodyExt<Error = octocrab::Error>,
     {
-        let reply = answered(sent).await?;
+        let late = || Error::Unknown("it took too long".to_owned());
+        let reply = tokio::time::timeout(self.deadline, answered(sent)).await;
+        let reply = reply.map_err(|_elapsed| late())??;
         if let Some(date) = reply.date {
             let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
             *time = Some((date, clock::since_boot()));
@@ -154,18 +163,13 @@ async fn answered<B>(
 where
     B: http_body_util::BodyExt<Error = octocrab::Error>,
 {
-    let read = async {
-        let answer = sent.await.map_err(|error| lost(&error))?;
-        let mut reply = head(answer.status().as_u16(), |name| {
-            answer.headers().get(name)?.to_str().ok().map(str::to_owned)
-        });
-        reply.body =
-            answer.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes().to_vec();
-        Ok(reply)
-    };
-    tokio::time::timeout(DEADLINE, read)
-        .await
-        .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
+    let answer = sent.await.map_err(|error| lost(&error))?;
+    let mut reply = head(answer.status().as_u16(), |name| {
+        answer.headers().get(name)?.to_str().ok().map(str::to_owned)
+    });
+    reply.body =
+        answer.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes().to_vec();
+    Ok(reply)
 }
 
 fn lost(error: &octocrab::Error) -> Error {

@@ -109,9 +109,13 @@ fn a_lease_whose_answer_is_lost_is_had_or_not_and_never_twice() {
     let (scene, twin) = cold(3);
     let made = [When::Rest("POST", "git/commits"), When::Rest("POST", "git/refs")];
     for when in made.into_iter().chain([When::Mutation("updateRefs")]) {
-        for moment in [Moment::Before, Moment::After] {
-            let faults = [Fault::BadGateway(moment), Fault::Dropped(moment)];
-            faults.into_iter().for_each(|fault| has_it_once((&scene, &twin), when, fault));
+        for fault in [
+            Fault::BadGateway(Moment::Before),
+            Fault::BadGateway(Moment::After),
+            Fault::Dropped(Moment::Before),
+            Fault::Dropped(Moment::After),
+        ] {
+            has_it_once((&scene, &twin), when, fault);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a sync changes: each makes one request, of one kind, and remembers what became of it.
 
 use super::make::options_of;
-use super::sync::{Failure, Sync};
+use super::sync::{BATCH_MAX, Failure, Sync};
 use crate::api::board::{
     ARCHIVED_BY_US, Board, Card, Content, FieldKey, Intent, Item, Synced, Value, Values,
 };
@@ -63,19 +63,51 @@ impl Sync<'_> {
             self.remember()?;
         }
         self.outcome.requests += 1;
-        for (card, done) in drafts.iter().zip(done?) {
+        let Some(done) = self.bisected(done, drafts.len())? else { return Ok(()) };
+        let mut trouble = None;
+        for (card, done) in drafts.iter().zip(done) {
             match done {
                 Done::Yes(answer) => self.made(card, &answer["projectItem"]),
-                Done::No(error) => {
-                    self.shadow.intents.remove(&card.uid);
-                    self.remember()?;
-                    return Err(error.into());
-                }
+                Done::No(error) => trouble = self.not_made(card, error).or(trouble),
                 // It is looked for.
                 Done::Unknown => self.items = None,
             }
         }
-        Ok(self.remember()?)
+        self.remember()?;
+        trouble.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Sends less at once where GitHub refused all of it: so the one that it refuses is found.
+    fn bisected(
+        &mut self,
+        done: Result<Vec<Done>, github::Error>,
+        count: usize,
+    ) -> Result<Option<Vec<Done>>, github::Error> {
+        match done {
+            Err(github::Error::Refused(_)) if count > 1 => {
+                self.batch = count / 2;
+                Ok(None)
+            }
+            Err(github::Error::Refused(why)) => {
+                self.batch = BATCH_MAX;
+                Ok(Some(vec![Done::No(github::Error::Refused(why))]))
+            }
+            done => done.map(Some),
+        }
+    }
+
+    /// Leaves a card out, if it is what GitHub refuses; returns what is wrong otherwise.
+    fn not_made(&mut self, card: &Card, error: github::Error) -> Option<github::Error> {
+        self.shadow.intents.remove(&card.uid);
+        let github::Error::Refused(why) = error else { return Some(error) };
+        self.leave_out(card, &why);
+        None
+    }
+
+    /// Goes on without a card that GitHub does not take.
+    fn leave_out(&mut self, card: &Card, why: &str) {
+        self.outcome.notes.push(format!("the card of {} is not made: {why}", card.task));
+        self.left_out.insert(card.uid.clone());
     }
 
     /// Remembers a card that was made, as if it had been found.
@@ -133,11 +165,31 @@ impl Sync<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let item = self.hub.github.add_item(&self.project.id, &id).await?;
+        let added = self.hub.github.add_item(&self.project.id, &id).await;
         self.outcome.requests += 1;
+        let item = match added {
+            Ok(item) => item,
+            Err(error @ (github::Error::Refused(_) | github::Error::Unknown(_))) => {
+                // It may be there already, or by now.
+                let there = self.hub.github.item_of(&self.project.id, &id).await?;
+                let Some(item) = there else { return self.not_linked(card, error) };
+                item
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.outcome.created += 1;
         self.found(card, &item, Content::Issue { id, number });
         Ok(self.remember()?)
+    }
+
+    fn not_linked(&mut self, card: &Card, error: github::Error) -> Result<(), Failure> {
+        let github::Error::Refused(why) = error else { return Err(error.into()) };
+        if why.contains("not unique") {
+            // Somebody else added something at the same time: it is tried again.
+            return Err(github::Error::Unknown(why).into());
+        }
+        self.leave_out(card, &why);
+        Ok(())
     }
 
     /// Writes fields: all that are to hold something, or all that are to hold nothing.
@@ -158,8 +210,9 @@ impl Sync<'_> {
             })
             .collect();
         let kind = if empties { Change::ClearValue } else { Change::SetValue };
-        let done = self.hub.github.write(&self.project.id, (kind, &writes)).await?;
+        let done = self.hub.github.write(&self.project.id, (kind, &writes)).await;
         self.outcome.requests += 1;
+        let Some(done) = self.bisected(done, writes.len())? else { return Ok(()) };
         let mut refused = BTreeSet::new();
         for ((uid, key, value, reverts), done) in same.into_iter().zip(done) {
             match done {
@@ -204,14 +257,17 @@ impl Sync<'_> {
             return self.scan().await;
         }
         for (uid, why) in refused {
-            if let Some(synced) = self.shadow.cards.get_mut(&uid) {
-                self.outcome
-                    .notes
-                    .push(format!("the card of {} is left alone: {why}", synced.task));
-                synced.quarantine = Some(why);
-            }
+            self.quarantine(&uid, why);
         }
         Ok(self.remember()?)
+    }
+
+    /// Leaves a card alone until all are read again.
+    fn quarantine(&mut self, uid: &Uid, why: String) {
+        if let Some(synced) = self.shadow.cards.get_mut(uid) {
+            self.outcome.notes.push(format!("the card of {} is left alone: {why}", synced.task));
+            synced.quarantine = Some(why);
+        }
     }
 
     pub(super) async fn retitle(&mut self, steps: &[Step]) -> Result<(), Failure> {
@@ -231,8 +287,9 @@ impl Sync<'_> {
                 serde_json::json!({ "draftIssueId": draft, "title": title, "body": body })
             })
             .collect();
-        let done = self.hub.github.change(Change::EditDraft, &inputs).await?;
+        let done = self.hub.github.change(Change::EditDraft, &inputs).await;
         self.outcome.requests += 1;
+        let Some(done) = self.bisected(done, inputs.len())? else { return Ok(()) };
         let mut refused = BTreeSet::new();
         for ((uid, draft, new, _), done) in edits.into_iter().zip(done) {
             match done {
@@ -253,13 +310,15 @@ impl Sync<'_> {
         let uids: Vec<Uid> = uids.take(self.batch).collect();
         let items = uids.iter().filter_map(|uid| Some(self.shadow.cards.get(uid)?.item.clone()));
         let items: Vec<String> = items.collect();
-        let done = self.hub.github.put_away(&self.project.id, (kind, &items)).await?;
+        let done = self.hub.github.put_away(&self.project.id, (kind, &items)).await;
         self.outcome.requests += 1;
+        let Some(done) = self.bisected(done, items.len())? else { return Ok(()) };
         for ((uid, id), done) in uids.iter().zip(&items).zip(done) {
             match done {
                 Done::Yes(_) => self.is_away(uid, id, kind),
-                // It is gone, or in the archive already: then it is not ours to keep.
-                Done::No(_) => drop(self.shadow.cards.remove(uid)),
+                // Then there is nothing to be kept.
+                Done::No(github::Error::NotFound(_)) => drop(self.shadow.cards.remove(uid)),
+                Done::No(error) => self.quarantine(uid, error.to_string()),
                 Done::Unknown => {}
             }
         }

@@ -85,7 +85,8 @@ impl Client {
         let snapshot = self.snapshot().await;
         let outcome = self.board_follow(&hub, &snapshot).await?;
         Ok(match outcome.held_by {
-            None => (outcome.notes, wait),
+            None if outcome.is_whole => (outcome.notes, wait),
+            None => (outcome.notes, wait.max(AGAIN)),
             Some(other) => (vec![format!("the board is not up to date: {other}")], AGAIN),
         })
     }

@@ -31,8 +31,11 @@ impl Sync<'_> {
         if now.is_some_and(|now| lease::holds(self.shadow.hold.as_ref(), now)) {
             return Ok(());
         }
+        let name = name(self.hub)?;
         for _ in 0..TRIES {
-            let (way, now) = self.way(&repository).await?;
+            let way =
+                self.way((&repository, &name)).await.map_err(|error| renamed(&repository, error));
+            let (way, now) = way?;
             let (from, bases) = match way {
                 Way::Ours => return Ok(self.confirm(None)?),
                 Way::Wait(other) => return Err(Failure::Held(other)),
@@ -47,7 +50,6 @@ impl Sync<'_> {
             let lease = drawn(Some(now + TERM));
             let commit = self.hub.github.claim_commit(&home, &lease.message()).await?;
             self.moving(&repository, (from.clone(), &commit))?;
-            let name = self.lease_name()?;
             let grip = change(self.hub, (&home, &name), (from.as_deref(), &commit)).await?;
             match grip {
                 Grip::Ours => return Ok(self.confirm(Some((commit, lease.until)))?),
@@ -58,9 +60,12 @@ impl Sync<'_> {
     }
 
     /// Returns how the lease is had, and what time it is at GitHub.
-    async fn way(&self, repository: &str) -> Result<(Way, Timestamp), Failure> {
+    async fn way(
+        &self,
+        (repository, name): (&str, &str),
+    ) -> Result<(Way, Timestamp), github::Error> {
         let github = &self.hub.github;
-        let (at, now) = github.claim(repository, &self.lease_name()?).await?;
+        let (at, now) = github.claim(repository, name).await?;
         let hold = self.shadow.hold.as_ref();
         let way = lease::way(hold, (at.as_deref(), None), now);
         // What it says matters only where it is not ours.
@@ -96,10 +101,6 @@ impl Sync<'_> {
             }
         }
         self.remember()
-    }
-
-    fn lease_name(&self) -> Result<String, Error> {
-        name(self.hub)
     }
 }
 
@@ -147,6 +148,17 @@ impl Client {
 fn name(hub: &Hub) -> Result<String, Error> {
     let BoardRef { owner, number } = super::board_of(&hub.policy)?;
     Ok(lease_ref(owner, *number))
+}
+
+/// Says what to do about a repository that has another name by now.
+fn renamed(repository: &str, error: github::Error) -> Failure {
+    if !matches!(error, github::Error::Renamed(_)) {
+        return error.into();
+    }
+    Failure::Ours(Error::Refused {
+        what: format!("the repository {repository} has another name by now"),
+        help: "name it as it is called now in state/policy.json, as `github.repository`".to_owned(),
+    })
 }
 
 /// Draws what the next commit of the lease says.

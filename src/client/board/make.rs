@@ -84,11 +84,9 @@ impl Client {
                     made.push(format!("field `{key}`"));
                 }
                 Gap::Options(key, names) if board.keeps_options => {
-                    if let Some((id, there)) = options_of(&board, key, &known) {
-                        hub.github.add_options((id, there), &names).await?;
-                        let names = names.join("`, `");
-                        made.push(format!("option `{names}` of field `{key}`"));
-                    }
+                    let there = options_of(&board, key, &known).unwrap_or_default();
+                    hub.github.add_options(there, &names).await?;
+                    made.push(format!("option `{}` of field `{key}`", names.join("`, `")));
                 }
                 Gap::Options(key, names) => by_hand.push(format!(
                     "field `{key}`: add the option {} in the settings of the project",

@@ -28,6 +28,8 @@ use tokio::sync::watch::Receiver;
 const ADDRESS_VARIABLE: &str = "GITHUB_API_URL";
 /// The variable by which tests say that the clock of the server is not ours.
 const UNPACED_VARIABLE: &str = "RECONCILER_TEST_UNPACED";
+/// The variable by which tests say how long an answer may take, in milliseconds.
+const DEADLINE_VARIABLE: &str = "RECONCILER_TEST_DEADLINE";
 /// The variable by which tests say how many changes an hour has.
 const HOURLY_VARIABLE: &str = "RECONCILER_TEST_HOURLY";
 
@@ -80,6 +82,9 @@ pub struct Outcome {
     /// Who writes to the board, when that is another machine: what is left here is to be done later.
     #[serde(skip)]
     pub held_by: Option<Other>,
+    /// Whether nothing was left out that GitHub does not take.
+    #[serde(skip)]
+    pub is_whole: bool,
 }
 
 /// What a sync would do.
@@ -145,10 +150,16 @@ impl Client {
         };
         let address = variables.get(ADDRESS_VARIABLE).filter(|text| !text.is_empty());
         let server = address.map_or(Ok(Server::dotcom()), |text| Server::parse(text))?;
-        let unpaced = variables.contains_key(UNPACED_VARIABLE);
-        let pause = if unpaced { Duration::from_millis(10) } else { sync::PAUSE };
-        let github = Github::new(server, &token, self.pace.clone())?;
-        let patience = Duration::from_mins(5);
+        let mut github = Github::new(server, &token, self.pace.clone())?;
+        let deadline = variables.get(DEADLINE_VARIABLE).and_then(|text| text.parse().ok());
+        if let Some(deadline) = deadline {
+            github = github.within(Duration::from_millis(deadline));
+        }
+        let (pause, patience) = if variables.contains_key(UNPACED_VARIABLE) {
+            (Duration::from_millis(10), Duration::from_secs(1))
+        } else {
+            (sync::PAUSE, Duration::from_mins(5))
+        };
         Ok(Hub { github, policy: policy.clone(), pause, patience, over: None })
     }
 

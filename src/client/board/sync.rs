@@ -3,15 +3,17 @@
 
 use super::{Hub, Outcome};
 use crate::api::board::{Card, Intent, Item, Shadow};
+use crate::api::name::Uid;
 use crate::board::lease::Other;
 use crate::board::{self, Scene, Step};
 use crate::client::{Client, Error};
 use crate::github::{self, Change, Project};
 use crate::process::clock;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How many changes one request holds at most: what GitHub's own server sends at once.
-const BATCH_MAX: usize = 20;
+pub(super) const BATCH_MAX: usize = 20;
 /// The least, after GitHub found more too much.
 const BATCH_MIN: usize = 5;
 /// How often is tried again what GitHub gave no answer to, or asked to wait with.
@@ -30,6 +32,8 @@ pub(super) struct Sync<'a> {
     pub(super) batch: usize,
     /// How often in a row nothing was achieved.
     tries: u32,
+    /// Cards that GitHub does not take.
+    pub(super) left_out: BTreeSet<Uid>,
     /// Whether fields and items were read again because something was refused.
     pub(super) refreshed: bool,
 }
@@ -50,18 +54,23 @@ impl<'a> Sync<'a> {
             outcome: Outcome::default(),
             batch: BATCH_MAX,
             tries: 0,
+            left_out: BTreeSet::new(),
             refreshed: false,
         }
     }
 
     /// Returns what is to be done now.
     pub(super) fn steps(&self) -> Vec<Step> {
-        board::decide(&Scene {
+        let mut steps = board::decide(&Scene {
             cards: &self.cards,
             shadow: &self.shadow,
             items: self.items.as_deref(),
             adopts: self.hub.policy.adopt_edits,
-        })
+        });
+        let is_left_out =
+            |step: &Step| matches!(step, Step::Create(uid) if self.left_out.contains(uid));
+        steps.retain(|step| !is_left_out(step));
+        steps
     }
 
     pub(super) async fn run(mut self) -> Result<Outcome, Error> {
@@ -71,6 +80,7 @@ impl<'a> Sync<'a> {
             self.take_notes(&mut steps);
             let Some(first) = steps.first().filter(|_| !self.hub.is_over()) else {
                 self.remember()?;
+                self.outcome.is_whole = self.left_out.is_empty();
                 return Ok(self.outcome);
             };
             let done = self.advance(&first.clone(), &steps).await;
