@@ -33,6 +33,10 @@ pub enum ConditionType {
     Running,
     /// The work is done.
     Complete,
+    /// All checks of its pull request were seen to have passed, for the commit that it proposes.
+    ChecksPassed,
+    /// The reviewers of its pull request approve it.
+    Approved,
 }
 
 impl fmt::Display for ConditionType {
@@ -42,6 +46,8 @@ impl fmt::Display for ConditionType {
             Self::Scheduled => "Scheduled",
             Self::Running => "Running",
             Self::Complete => "Complete",
+            Self::ChecksPassed => "ChecksPassed",
+            Self::Approved => "Approved",
         })
     }
 }

@@ -2,7 +2,9 @@
 //! came of it. One record for each task; it says nothing that git itself says.
 
 use super::attempt::AttemptId;
+use super::condition::Condition;
 use super::name::{BranchName, CommitId, Uid};
+use super::pull::{Order, Seen};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,8 +49,43 @@ pub struct Pull {
     /// The commit to which the target was to be joined on GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<CommitId>,
+    /// What GitHub said of it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// What GitHub was told to do with it by itself: it is noted before it is told, and taken back before
+    /// anything else that is not wanted with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<Ordered>,
     /// Where it is, as a sentence for people.
     pub said: String,
+}
+
+/// What GitHub was told to do by itself with one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ordered {
+    /// What.
+    pub order: Order,
+    /// With which commit.
+    pub head: CommitId,
+    /// How often it was told so.
+    pub times: u32,
+    /// How far that is.
+    pub state: OrderState,
+}
+
+/// How far it is with what GitHub was told to do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OrderState {
+    /// It is told, or was: nobody has seen yet that GitHub does so.
+    Given,
+    /// GitHub was seen to do so.
+    Stands,
+    /// GitHub was seen to do so, and does so no more.
+    Over,
+    /// It is taken back from here.
+    Leaving,
 }
 
 /// How far a landing is. The JSON form is tagged with `kind`.
@@ -77,6 +114,24 @@ pub enum Stage {
 }
 
 impl Landing {
+    /// Returns what GitHub says of its pull request, as conditions of the task: what it said of another
+    /// commit counts no more.
+    pub fn conditions(&self) -> Vec<Condition> {
+        let of = |pull: &Pull| {
+            let seen = pull.seen.as_ref()?;
+            let is_it = seen.head == self.tip || pull.updated.as_ref() == Some(&self.tip);
+            is_it.then(|| seen.conditions(pull.number))
+        };
+        self.pull.as_ref().and_then(of).unwrap_or_default()
+    }
+
+    /// Returns what GitHub may do with its pull request by itself, as far as it was told to from here.
+    pub fn stands_at_github(&self) -> Option<(u64, &Ordered)> {
+        let pull = self.pull.as_ref()?;
+        let ordered = pull.ordered.as_ref().filter(|one| one.state != OrderState::Over)?;
+        Some((pull.number?, ordered))
+    }
+
     /// Returns the candidate, if there is one.
     pub fn candidate(&self) -> Option<&CommitId> {
         match &self.stage {
@@ -164,5 +219,28 @@ mod tests {
         let text = Obstacle::Conflict { paths, target }.to_string();
         assert!(text.ends_with("f6, f7 and 2 more"), "{text}");
         assert!(Obstacle::is_conflict(&text));
+    }
+
+    #[test]
+    fn what_was_said_of_another_commit_is_no_condition() {
+        let id = |digit: &str| CommitId::try_from(digit.repeat(40)).unwrap();
+        let seen = Seen { head: id("a"), checks: None, review: None };
+        let mut landing = Landing {
+            uid: Uid::derive(7, "login"),
+            attempt: 1,
+            tip: id("a"),
+            target: BranchName::try_from("main".to_owned()).unwrap(),
+            onto: id("b"),
+            stage: Stage::Candidate { commit: id("c") },
+            at: Timestamp::UNIX_EPOCH,
+            refused: BTreeMap::new(),
+            pull: Some(Pull { seen: Some(seen), ..Pull::default() }),
+        };
+        assert_eq!(landing.conditions().len(), 1);
+        landing.tip = id("d");
+        assert_eq!(landing.conditions(), []);
+        // Its own commit has another head since GitHub joined the target to it.
+        landing.pull.as_mut().unwrap().updated = Some(id("d"));
+        assert_eq!(landing.conditions().len(), 1);
     }
 }

@@ -165,8 +165,10 @@ pub struct Merge {
     /// What becomes of the commits of a task's branch.
     pub method: Method,
     /// Who moves the target; a pull request needs `remote`, and `github.repository` of the same
-    /// repository. Its checks and reviews are those that the repository asks for.
+    /// repository. Its reviews are those that the repository asks for.
     pub by: By,
+    /// Which checks of a pull request must have passed before it is merged.
+    pub checks: RequiredChecks,
     /// The branch that work lands on, as `main`; without it, the one that desired state is read from.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(min = 1, max = 200))]
@@ -198,6 +200,7 @@ impl Default for Merge {
         Self {
             method: Method::default(),
             by: By::default(),
+            checks: RequiredChecks::default(),
             target: None,
             remote: None,
             verify: None,
@@ -232,6 +235,19 @@ pub enum By {
     Push,
     /// GitHub does, by a pull request of the task's branch.
     PullRequest,
+}
+
+/// Which checks of a pull request must have passed before it is merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RequiredChecks {
+    /// Those that the repository requires; without any it is merged at once. Others are waited for, and
+    /// named when they failed.
+    #[default]
+    Required,
+    /// All that there are, and there is one: it is merged when they were seen to have passed for its
+    /// commit, and never by GitHub's auto-merge, which waits for the required ones alone.
+    All,
 }
 
 /// How much may run at once.

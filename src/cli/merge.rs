@@ -72,6 +72,7 @@ impl Merge {
                 let because = Because { reason: reason.as_deref(), lasts };
                 let hold = client.hold(&Target::Merges, HoldKind::Pause, because).await?;
                 say::out(format!("merges  {hold}"))?;
+                take_back(&client, context).await;
             }
             Some(What::Resume) => {
                 client.lift(&Target::Merges, Lift::Pause).await?;
@@ -84,6 +85,7 @@ impl Merge {
             Some(What::Eject { task, reason }) => {
                 client.eject(&task, reason.as_deref()).await?;
                 say::out(format!("task/{task}  is out of the merge queue"))?;
+                take_back(&client, context).await;
                 context.note(&format!("to let it land after all: reconciler merge retry {task}"));
             }
         }
@@ -93,6 +95,17 @@ impl Merge {
         Ok(Code::Success.into())
     }
 }
+
+/// Has GitHub not merge by itself what is not to land now.
+#[cfg(feature = "github")]
+async fn take_back(client: &Client, context: &Context) {
+    for note in Box::pin(client.take_back_merges()).await {
+        context.note(&note);
+    }
+}
+
+#[cfg(not(feature = "github"))]
+async fn take_back(_: &Client, _: &Context) {}
 
 async fn queue(client: &Client, context: &Context) -> Done {
     let snapshot = client.snapshot().await;

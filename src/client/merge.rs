@@ -2,7 +2,7 @@
 //! merged here: the loop does.
 
 use super::{Client, Error, Snapshot};
-use crate::api::landing::{Landing, Obstacle, Stage};
+use crate::api::landing::{Landing, Obstacle, OrderState, Stage};
 use crate::api::name::TaskName;
 use crate::plan::merge_target;
 use crate::plan::observed::AttemptSighting;
@@ -49,6 +49,10 @@ impl Client {
                     help: "see the queue: reconciler merge".to_owned(),
                 });
             }
+        }
+        // Before its worker tries again, GitHub is told not to merge it by itself.
+        if let Some(ordered) = landing.pull.as_mut().and_then(|pull| pull.ordered.as_mut()) {
+            ordered.state = OrderState::Leaving;
         }
         let by = self.speaker().await;
         let by = reason.map_or_else(|| by.clone(), |reason| format!("{by}: {reason}"));

@@ -1,10 +1,11 @@
 //! Pull requests: found by head and base, opened, updated, and merged with the head that was named. It
 //! decides nothing.
 
+use super::envelope::Fault;
 use super::{Change, Error, Github, documents};
 use crate::api::name::{BranchName, CommitId};
 use crate::api::policy::Method;
-use crate::api::pull::{Checks, MergeState, PullRequest, PullState};
+use crate::api::pull::{Checks, MergeState, Order, PullRequest, PullState, Review, Rollup};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,14 +29,28 @@ struct Node {
     is_draft: bool,
     is_cross_repository: bool,
     is_merge_queue_enabled: bool,
+    is_in_merge_queue: bool,
     merge_state_status: String,
     head_ref_oid: CommitId,
     review_decision: Option<String>,
     viewer_can_enable_auto_merge: bool,
     auto_merge_request: Option<Value>,
     merge_commit: Option<Oid>,
-    status_check_rollup: Option<Rollup>,
+    status_check_rollup: Option<Combined>,
+    commits: Nodes<Commit>,
     body: String,
+}
+
+/// A list of which parts may not be shown.
+#[derive(Debug, Deserialize)]
+struct Nodes<T> {
+    #[serde(default = "Vec::new")]
+    nodes: Vec<Option<T>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Commit {
+    commit: Oid,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,9 +58,22 @@ struct Oid {
     oid: CommitId,
 }
 
+/// All checks of a commit.
 #[derive(Debug, Deserialize)]
-struct Rollup {
+struct Combined {
     state: String,
+    commit: Option<Oid>,
+    contexts: Option<Nodes<Context>>,
+}
+
+/// A check, of either kind that GitHub has.
+#[derive(Debug, Deserialize)]
+struct Context {
+    #[serde(alias = "context")]
+    name: Option<String>,
+    status: Option<String>,
+    conclusion: Option<String>,
+    state: Option<String>,
 }
 
 impl Github {
@@ -65,7 +93,8 @@ impl Github {
             "owner": owner, "name": name, "head": head.as_str(), "base": base.as_str(),
         });
         let envelope = self.query(documents::PULLS, &variables, &what).await?;
-        if let Some(fault) = envelope.errors.first() {
+        // A token may see how the checks stand and not which they are.
+        if let Some(fault) = envelope.errors.iter().find(|fault| !is_of_a_check(fault)) {
             return Err(fault.meant(&what));
         }
         let data = Value::Object(envelope.data.unwrap_or_default());
@@ -134,6 +163,27 @@ impl Github {
         self.change_one(Change::AutoMerge, input).await.map(drop)
     }
 
+    /// Takes back that GitHub merges a pull request by itself.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it does not by now: look at it again.
+    pub async fn cancel_pull(&self, pull: &PullRequest, order: Order) -> Result<(), Error> {
+        let (change, input) = match order {
+            Order::AutoMerge => (Change::NoAutoMerge, json!({ "pullRequestId": pull.id })),
+            Order::Queue => (Change::Dequeue, json!({ "id": pull.id })),
+        };
+        self.change_one(change, input).await.map(drop)
+    }
+
+    /// Puts a pull request whose head is this commit into the merge queue.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it may not go there: look at it again.
+    pub async fn enqueue_pull(&self, pull: &PullRequest, head: &CommitId) -> Result<(), Error> {
+        let input = json!({ "pullRequestId": pull.id, "expectedHeadOid": head.as_str() });
+        self.change_one(Change::Enqueue, input).await.map(drop)
+    }
+
     /// Has GitHub join the target to the branch of a pull request whose head is this commit.
     ///
     /// # Errors
@@ -152,6 +202,10 @@ fn word(method: Method) -> &'static str {
     }
 }
 
+fn is_of_a_check(fault: &Fault) -> bool {
+    fault.path.iter().any(|part| part == "contexts")
+}
+
 fn pull(node: Node) -> PullRequest {
     let merge = match node.merge_state_status.as_str() {
         _ if node.is_draft => MergeState::Draft,
@@ -163,28 +217,92 @@ fn pull(node: Node) -> PullRequest {
         "DRAFT" => MergeState::Draft,
         _ => MergeState::Unknown,
     };
-    let checks = node.status_check_rollup.map(|rollup| match rollup.state.as_str() {
-        "SUCCESS" => Checks::Passed,
-        "FAILURE" | "ERROR" => Checks::Failed,
-        _ => Checks::Pending,
-    });
     let state = match node.state.as_str() {
         "OPEN" => PullState::Open,
         "MERGED" => PullState::Merged(node.merge_commit.map(|commit| commit.oid)),
         _ => PullState::Closed,
     };
+    let order = match (node.is_in_merge_queue, &node.auto_merge_request) {
+        (true, _) => Some(Order::Queue),
+        (false, Some(_)) => Some(Order::AutoMerge),
+        (false, None) => None,
+    };
+    let review = node.review_decision.map(|word| match word.as_str() {
+        "APPROVED" => Review::Approved,
+        "CHANGES_REQUESTED" => Review::ChangesRequested,
+        "REVIEW_REQUIRED" => Review::Required,
+        _ => Review::Unknown,
+    });
     PullRequest {
         id: node.id,
         number: node.number,
         url: node.url,
         state,
-        head: node.head_ref_oid,
         merge,
-        checks,
-        review: node.review_decision,
-        is_automatic: node.auto_merge_request.is_some(),
+        checks: node.status_check_rollup.map(|all| checks(all, &node.head_ref_oid)),
+        head: node.head_ref_oid,
+        commits: node.commits.nodes.into_iter().flatten().map(|one| one.commit.oid).collect(),
+        review,
+        order,
         may_be_automatic: node.viewer_can_enable_auto_merge,
-        is_queued: node.is_merge_queue_enabled,
+        has_queue: node.is_merge_queue_enabled,
         body: node.body,
+    }
+}
+
+/// Returns what the checks of a head say; what they say of another commit counts for nothing.
+fn checks(all: Combined, head: &CommitId) -> Checks {
+    let is_its = all.commit.is_none_or(|commit| commit.oid == *head);
+    let rollup = match all.state.as_str() {
+        "SUCCESS" if is_its => Rollup::Passed,
+        "FAILURE" | "ERROR" if is_its => Rollup::Failed,
+        _ => Rollup::Pending,
+    };
+    let (mut failed, mut pending) = (Vec::new(), Vec::new());
+    let contexts = all.contexts.map(|contexts| contexts.nodes).unwrap_or_default();
+    for one in contexts.into_iter().flatten().filter(|_| is_its) {
+        let Some(name) = one.name else { continue };
+        let is_done = one.status.is_none_or(|status| status == "COMPLETED");
+        let end = one.conclusion.or(one.state);
+        match end.as_deref() {
+            Some("SUCCESS" | "NEUTRAL" | "SKIPPED") if is_done => {}
+            Some("PENDING" | "EXPECTED") | None => pending.push(name),
+            Some(_) if !is_done => pending.push(name),
+            Some(_) => failed.push(name),
+        }
+    }
+    Checks { rollup, failed, pending }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(commit: &str, contexts: &Value) -> Checks {
+        let all = json!({ "state": "FAILURE", "commit": { "oid": commit.repeat(40) },
+            "contexts": { "nodes": contexts } });
+        checks(serde_json::from_value(all).unwrap(), &"a".repeat(40).try_into().unwrap())
+    }
+
+    #[test]
+    fn checks_of_both_kinds_are_told_apart_and_those_of_another_commit_count_for_nothing() {
+        let contexts = json!([
+            { "__typename": "CheckRun", "name": "lint", "status": "COMPLETED", "conclusion": "FAILURE" },
+            { "__typename": "CheckRun", "name": "docs", "status": "COMPLETED", "conclusion": "SKIPPED" },
+            { "__typename": "CheckRun", "name": "e2e", "status": "IN_PROGRESS", "conclusion": null },
+            { "__typename": "StatusContext", "context": "ci", "state": "ERROR" },
+            { "__typename": "StatusContext", "context": "cd", "state": "PENDING" },
+            { "__typename": "StatusContext", "context": "ok", "state": "SUCCESS" },
+            null,
+        ]);
+        let its = of("a", &contexts);
+        assert_eq!(its.rollup, Rollup::Failed);
+        assert_eq!((its.failed, its.pending), (strings(&["lint", "ci"]), strings(&["e2e", "cd"])));
+        let other = of("b", &contexts);
+        assert_eq!(other, Checks { rollup: Rollup::Pending, failed: vec![], pending: vec![] });
+    }
+
+    fn strings(all: &[&str]) -> Vec<String> {
+        all.iter().map(|one| (*one).to_owned()).collect()
     }
 }

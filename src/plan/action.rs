@@ -240,6 +240,19 @@ pub struct Candidate {
     pub title: String,
 }
 
+/// What GitHub was told to merge by itself, and is not to land now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Whose work it is.
+    pub owner: Owner,
+    /// Its branch.
+    pub branch: BranchName,
+    /// Where it was to land.
+    pub target: BranchName,
+    /// The number of its pull request.
+    pub number: u64,
+}
+
 /// What actions are in order within: those of one subject follow each other, and one that fails or
 /// is refused ends the row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

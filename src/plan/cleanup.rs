@@ -4,9 +4,10 @@
 use super::admission::Facts;
 use super::revive::{Next, Settled};
 use super::spawn::trash_name;
-use super::{Row, Scene, claim, person};
+use super::{Row, Scene, claim, landing, person};
 use crate::api::attempt::{AttemptId, TaskRecord};
 use crate::api::name::{CommitId, Owner, Seat, TaskName};
+use crate::api::policy::By;
 use crate::api::worker::SessionOf;
 use crate::plan::action::Action;
 use crate::plan::observed::{AttemptState, ClaimSighting, Sighting, TaskSighting, WorktreeState};
@@ -30,7 +31,7 @@ pub(super) fn decide(scene: Scene<'_>, rows: &mut [Row<'_>]) {
                 settled.actions.extend(drop_landed(scene, landed, record));
                 settled.actions.extend(release(record, facts.claim));
             }
-            Next::Leave => leave(scene, settled, record, facts.claim),
+            Next::Leave => leave(scene, settled, record, facts),
         }
         person::note_generation(facts, settled);
     }
@@ -98,12 +99,7 @@ fn retire(scene: Scene<'_>, step: &mut Settled<'_>, record: &TaskRecord) {
 }
 
 /// Plans the way out of a deleted task: worktree, branch, claim, record.
-fn leave(
-    scene: Scene<'_>,
-    step: &mut Settled<'_>,
-    record: &TaskRecord,
-    claim: Option<&ClaimSighting>,
-) {
+fn leave(scene: Scene<'_>, step: &mut Settled<'_>, record: &TaskRecord, facts: &Facts<'_>) {
     if scene.observed.worktrees.known().is_none() || scene.observed.branches.known().is_none() {
         hold(step, "worktrees or branches cannot be seen");
         return;
@@ -118,7 +114,14 @@ fn leave(
             Action::DropBranch { owner: owner.clone(), branch: branch.clone(), contained_in };
         step.actions.push(drop);
     }
-    step.actions.extend(release(record, claim));
+    step.actions.extend(release(record, facts.claim));
+    // Nobody else would know of it.
+    let ordered = landing::withdraw::standing(facts);
+    if let Some(one) = ordered.filter(|_| scene.policy.merge.by == By::PullRequest) {
+        step.report.message =
+            format!("first, GitHub is to merge pull request #{} by itself no more", one.number);
+        return;
+    }
     step.actions.push(Action::Forget(owner));
 }
 

@@ -35,7 +35,7 @@ use crate::api::attempt::Failure;
 use crate::api::name::{Seat, TaskName};
 use crate::api::path::PathPattern;
 use crate::api::policy::PolicySpec;
-use action::{Action, Candidate, Subject};
+use action::{Action, Candidate, Subject, Withdrawal};
 use admission::Facts;
 use desired::Desired;
 use index::Index;
@@ -54,6 +54,8 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// The work that is to land by pull request now: whoever speaks with GitHub sees to it.
     pub proposes: Vec<Candidate>,
+    /// What GitHub is to merge by itself no more: that comes before anything else there.
+    pub withdraws: Vec<Withdrawal>,
     /// Why.
     pub report: Report,
     /// When the plan wants to look again.
@@ -104,15 +106,15 @@ pub fn plan(desired: &Sighting<&Desired>, observed: &Observed) -> Plan {
     hold::decide(scene, &mut rows);
     schedule::decide(scene, &mut rows, claims);
     spawn::decide(scene, &mut rows);
-    let (merges, proposes) = landing::decide(scene, &mut rows);
+    let landings = landing::decide(scene, &mut rows);
     cleanup::decide(scene, &mut rows);
     let mut leftovers = cleanup::leftovers(scene, tasks, claims, &rows);
     hold_failed(&mut rows, &mut leftovers.0);
 
     let mut plan = Plan::gather(rows, leftovers);
     plan.report.notices.splice(0..0, notices(scene, tasks));
-    plan.report.merges = merges;
-    plan.proposes = proposes;
+    plan.report.merges = landings.queue;
+    (plan.proposes, plan.withdraws) = (landings.proposes, landings.withdraws);
     plan.report.held = hold::workers(scene);
     plan.wake_at = [plan.wake_at, hold::wake_at(scene)].into_iter().flatten().min();
     plan

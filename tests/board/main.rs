@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts programs, and waits by the clock")]
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a scene fails the test")]
 
+mod checks;
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
@@ -12,9 +13,13 @@ mod faults;
 #[path = "../github/server/mod.rs"]
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;
+mod holds;
 mod kills;
+mod lease;
+mod make;
 mod oracle;
 mod pulls;
 mod real;
 mod scene;
+mod shop;
 mod shows;

@@ -1,117 +1,10 @@
 //! Work that lands by pull request: opened once, merged when it may be, and what people do with it.
 
-use crate::common::TestEnvironment;
-use crate::github::store::State;
 use crate::github::store::person::Setting;
-use crate::github::{Fault, Moment, Server, When};
-use crate::scene::Scene;
+use crate::github::{Fault, Moment, When};
+use crate::shop::Shop;
 use reconciler::plan::report::Reason;
-use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// A repository whose work lands in `shop` of `acme` by pull request.
-struct Shop {
-    scene: Scene,
-    remote: PathBuf,
-}
-
-impl Shop {
-    fn new() -> Self {
-        let scene = Scene::bare(Server::start());
-        let remote = scene.env.out("shop.git");
-        let at = remote.display().to_string();
-        scene.env.git(&["init", "-q", "--bare", "-b", "main", &at]);
-        scene.env.git(&["remote", "add", "origin", &at]);
-        scene.env.commit_policy(&json!({
-            "merge": { "by": "pullRequest", "remote": "origin" },
-            "github": { "repository": "acme/shop", "intervalSeconds": 1 },
-            "retry": { "baseSeconds": 0, "capSeconds": 0 },
-        }));
-        scene.server.store().add_repository("acme", "shop");
-        let shop = Self { scene, remote };
-        shop.writes("ours", &json!({}));
-        shop.scene.env.git(&["push", "-q", "origin", "main"]);
-        shop.scene.server.store().mirror("shop", &shop.remote);
-        shop
-    }
-
-    fn env(&self) -> &TestEnvironment {
-        &self.scene.env
-    }
-
-    fn server(&self) -> &Server {
-        &self.scene.server
-    }
-
-    /// Commits a task that writes a file of its name, whatever is there.
-    fn writes(&self, name: &str, more: &Value) {
-        let command = format!(
-            "git rebase -q -X theirs main && echo {name} > {name}.txt && git add -A && \
-             {{ git diff --cached --quiet || git commit -qm {name}; }}"
-        );
-        let mut spec = json!({ "title": "Write it", "command": command, "issueNumber": 7 });
-        if let (Some(all), Some(more)) = (spec.as_object_mut(), more.as_object()) {
-            all.extend(more.clone());
-        }
-        self.env().commit_task(name, &spec);
-    }
-
-    fn there(&self, arguments: &[&str]) -> String {
-        let at = self.remote.display().to_string();
-        self.env().git(&[&["--git-dir", &at], arguments].concat())
-    }
-
-    /// Somebody else changes a file and pushes it.
-    fn somebody_pushes(&self, file: &str, text: &str) {
-        let clone = self.env().out("clone");
-        let (at, path) = (self.remote.display().to_string(), clone.display().to_string());
-        self.env().git(&["clone", "-q", &at, &path]);
-        std::fs::write(clone.join(file), text).unwrap();
-        let theirs = |arguments: &[&str]| self.env().git(&[&["-C", &path], arguments].concat());
-        theirs(&["add", "-A"]);
-        theirs(&["commit", "-q", "-m", "theirs"]);
-        theirs(&["push", "-q", "origin", "main"]);
-    }
-
-    /// Returns number and title of each pull request, and whether it is merged.
-    fn pulls(&self) -> Vec<(u64, String, bool)> {
-        let mut store = self.server().store();
-        let issues = store.repository_mut("shop").issues.values();
-        let pulls = issues.filter_map(|issue| {
-            let pull = issue.pull.as_ref()?;
-            Some((issue.number, issue.title.clone(), pull.merge_commit.is_some()))
-        });
-        pulls.collect()
-    }
-
-    /// Pull requests wait for something; GitHub may merge them itself then, or not.
-    fn blocks(&self, auto_merge: Setting) {
-        let mut store = self.server().store();
-        store.rules.pulls_open_as = Some("BLOCKED");
-        store.set_repository("shop", "autoMergeAllowed", auto_merge);
-    }
-
-    fn reopen(&self) {
-        let mut store = self.server().store();
-        let id = store.repository_mut("shop").id.clone();
-        store.set_state(&id, 1, State::Open, None).unwrap();
-    }
-
-    fn wait_until_told(&self, words: &str) {
-        self.env().wait_until(words, || {
-            self.env().report("ours").is_some_and(|report| report.message.contains(words))
-        });
-    }
-
-    fn assert_landed_once(&self) {
-        assert_eq!(self.pulls(), [(1, "Write it".to_owned(), true)]);
-        let (here, there) =
-            (self.env().git(&["rev-parse", "main"]), self.there(&["rev-parse", "main"]));
-        assert_eq!(here, there);
-        assert_eq!(self.there(&["show", "main:ours.txt"]), "ours");
-    }
-}
 
 #[test]
 fn done_work_is_proposed_once_and_lands_when_github_has_merged_it() {
@@ -201,7 +94,7 @@ fn what_a_person_closes_stays_closed_and_what_they_merge_has_landed() {
     assert_eq!((shop.pulls().len(), shop.server().mutations()), (1, requests));
     shop.reopen();
     shop.wait_until_told("waits for");
-    shop.server().store().merge_as_person("shop", 1);
+    shop.server().store().merge_as_person("shop", 1, "MERGE");
     shop.env().wait_for_completed(&["ours"]);
     shop.assert_landed_once();
     assert_eq!(shop.server().mutations(), requests);

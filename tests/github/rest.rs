@@ -227,7 +227,7 @@ fn a_pull_request_follows_its_branch_and_is_closed_or_merged_by_people() {
     );
     server.store().push("shop", "more", "three");
     let number = server.store().open_pull("shop", "more", "main");
-    server.store().merge_as_person("shop", number);
+    server.store().merge_as_person("shop", number, "MERGE");
     assert_eq!(server.get(&format!("{HOME}/pulls/{number}/merge")).status, 204);
     server.store().open_issue("shop", "x", &["a"]);
     server.store().unlabel("shop", number + 1, "a");

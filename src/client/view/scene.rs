@@ -259,6 +259,7 @@ impl Scene {
             loop_state: self.loop_state.clone(),
             events: Sighting::Known(self.events.clone()),
             conflicts: Vec::new(),
+            proposals: Vec::new(),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Tasks as people see them: the planner's answer for each, with its record, claim, worktree and
 //! attempts beside it.
 
-use super::attempt::{AttemptView, attempts_of};
+use super::attempt::{AttemptView, attempts_of, landing_of};
 use super::eta::{self, Eta};
 use super::{Snapshot, View};
 use crate::api::Kind;
 use crate::api::attempt::ExitReason;
 use crate::api::claim::Claim;
 use crate::api::condition::Condition;
-use crate::api::landing::Obstacle;
+use crate::api::landing::{Landing, Obstacle, Stage};
 use crate::api::name::TaskName;
 use crate::api::report::Progress;
 use crate::api::task::{TaskSpec, TaskState};
@@ -212,7 +212,7 @@ fn status(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> TaskStat
         reason: report.reason,
         message: report.message.clone(),
         needs_person: report.reason.needs_person() || !report.problems.is_empty(),
-        conditions: report.conditions(),
+        conditions: conditions(snapshot, name, report),
         problems: report.problems.clone(),
         worker: report.seat.as_ref().map(ToString::to_string),
         attempt: report.attempt,
@@ -229,6 +229,22 @@ fn status(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> TaskStat
         next_at: report.wake_at.filter(|_| report.reason.waits_for_time()),
         observed_revision: snapshot.revision().map(str::to_owned),
     }
+}
+
+/// Returns every aspect of a task, with what GitHub says of the pull request of its work as it is now.
+fn conditions(snapshot: &Snapshot, name: &TaskName, report: &TaskReport) -> Vec<Condition> {
+    let observed = &snapshot.observed;
+    let sighting = observed.tasks.known().and_then(|tasks| tasks.get(name));
+    let is_current = |landing: &&Landing| match landing.stage {
+        Stage::Landed { .. } => true,
+        Stage::Candidate { .. } | Stage::Waiting { .. } | Stage::Nothing | Stage::Refused => {
+            let tip = report.branch.as_ref().and_then(|name| observed.branches.known()?.get(name));
+            tip == Some(&landing.tip)
+        }
+    };
+    let landing = sighting.and_then(landing_of).filter(is_current);
+    let of_pull = landing.map(Landing::conditions).unwrap_or_default();
+    [report.conditions(), of_pull].concat()
 }
 
 /// Returns the report of a task that the plan could say nothing of.

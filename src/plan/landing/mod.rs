@@ -4,6 +4,7 @@
 
 mod propose;
 mod queue;
+pub(super) mod withdraw;
 
 use super::admission::{Facts, Wanted};
 use super::revive::Next;
@@ -13,8 +14,9 @@ use crate::api::claim::Claim;
 use crate::api::landing::{Landing, Stage};
 use crate::api::name::{BranchName, CommitId, TaskName};
 use crate::api::policy::{By, Method};
+use crate::api::pull::Rollup;
 use crate::api::task::{Class, TaskSpec, TaskState};
-use crate::plan::action::Candidate;
+use crate::plan::action::{Candidate, Withdrawal};
 use crate::plan::desired::{Desired, run_hash};
 use crate::plan::observed::{AttemptState, TaskSighting};
 use crate::plan::report::Reason;
@@ -110,7 +112,13 @@ pub(super) fn told(landing: &Landing) -> Option<String> {
         Stage::Landed { commit } => {
             let number = landing.pull.as_ref().and_then(|pull| pull.number);
             let by = number.map(|number| format!(" by pull request #{number}")).unwrap_or_default();
-            Some(format!("done; merged into {} as {}{by}", landing.target, commit.short()))
+            let checks = landing.pull.as_ref().and_then(|pull| pull.seen.as_ref()?.checks.as_ref());
+            let though = checks.filter(|checks| checks.rollup == Rollup::Failed);
+            let though = though.map(|checks| {
+                format!(", though checks that are not required failed{}", checks.failed_ones())
+            });
+            let (short, though) = (commit.short(), though.unwrap_or_default());
+            Some(format!("done; merged into {} as {short}{by}{though}", landing.target))
         }
         Stage::Nothing => Some(format!("done; {} has all of it", landing.target)),
         Stage::Candidate { .. } | Stage::Waiting { .. } | Stage::Refused => None,
@@ -144,11 +152,25 @@ fn landing_of<'a>(task: &'a TaskSighting, spec: &TaskSpec) -> Option<&'a Landing
     landing(task, work_of(task, spec)?.0)
 }
 
-/// Serves the merge queue, and returns it, with what is to land by pull request.
-pub(super) fn decide<'a>(
-    scene: Scene<'a>,
-    rows: &mut [Row<'a>],
-) -> (Vec<TaskName>, Vec<Candidate>) {
+/// What is on its way to the target.
+#[derive(Default)]
+pub(super) struct Landings {
+    /// The merge queue.
+    pub(super) queue: Vec<TaskName>,
+    /// What is to land by pull request now.
+    pub(super) proposes: Vec<Candidate>,
+    /// What GitHub is to merge by itself no more.
+    pub(super) withdraws: Vec<Withdrawal>,
+}
+
+/// Serves the merge queue, and returns what is on its way.
+pub(super) fn decide<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> Landings {
+    let (queue, proposes) = serve(scene, rows);
+    let withdraws = withdraw::decide(scene, rows, &proposes);
+    Landings { queue, proposes, withdraws }
+}
+
+fn serve<'a>(scene: Scene<'a>, rows: &mut [Row<'a>]) -> (Vec<TaskName>, Vec<Candidate>) {
     let Some(target) = target(scene.desired) else { return Default::default() };
     let mut members: Vec<Member<'a>> = rows
         .iter()

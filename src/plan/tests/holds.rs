@@ -8,7 +8,7 @@ use serde_json::json;
 
 impl Scene {
     /// A person of this name holds something back.
-    fn held(self, target: Target, kind: HoldKind, until: Option<i64>) -> Self {
+    pub(super) fn held(self, target: Target, kind: HoldKind, until: Option<i64>) -> Self {
         let hold = Hold {
             kind,
             by: "ada".to_owned(),

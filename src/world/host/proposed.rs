@@ -3,11 +3,12 @@
 
 use super::HostWorld;
 use super::landing::{Destination, Shared};
-use crate::api::landing::{Landing, Obstacle, Pull, Stage};
+use crate::api::hold::Target;
+use crate::api::landing::{Landing, Obstacle, Ordered, Pull, Stage};
 use crate::api::name::{BranchName, CommitId, RemoteName};
 use crate::api::policy::Method;
 use crate::git::{Built, Work};
-use crate::plan::action::Candidate;
+use crate::plan::action::{Candidate, Withdrawal};
 use crate::process::clock;
 use crate::world::ActionError;
 
@@ -24,12 +25,19 @@ pub struct Base<'a> {
 
 impl HostWorld {
     /// Returns what is recorded of work that is proposed, as long as it is that: done, under its claim,
-    /// and that of its issue, not refused and not landed; `None` when it is not so any more.
+    /// and that of its issue, held back by nobody, not refused and not landed; `None` when it is not so
+    /// any more.
     ///
     /// # Errors
     /// When the records or the claims cannot be read.
     pub fn proposed(&self, work: &Candidate) -> Result<Option<Landing>, ActionError> {
-        let owner = &work.attempt.owner;
+        let (owner, now) = (&work.attempt.owner, clock::now());
+        let holds = [Target::All, Target::Merges, Target::Task(owner.task.clone())];
+        let mut holds = holds.iter().filter_map(|target| self.records.hold(target));
+        // One that is damaged holds.
+        if holds.any(|hold| hold.map_or(true, |hold| hold.holds_at(now))) {
+            return Ok(None);
+        }
         let held = self.ownership.claims().get(&owner.task).transpose().map_err(ActionError)?;
         if held.is_none_or(|claim| claim.uid != owner.uid) {
             return Ok(None);
@@ -46,18 +54,49 @@ impl HostWorld {
         }))
     }
 
-    /// Records what is known of the pull request of proposed work, if it is proposed still and that is
-    /// anything new.
+    /// Records what is known of the pull request of proposed work, and returns whether it is proposed
+    /// still: otherwise nothing was recorded.
     ///
     /// # Errors
     /// When it cannot be recorded.
-    pub fn record_pull(&self, work: &Candidate, pull: Pull) -> Result<(), ActionError> {
-        let Some(mut landing) = self.proposed(work)? else { return Ok(()) };
-        if landing.pull.as_ref() == Some(&pull) {
-            return Ok(());
+    pub async fn record_pull(&self, work: &Candidate, pull: Pull) -> Result<bool, ActionError> {
+        let _turn = self.ownership.turn().await?;
+        let Some(mut landing) = self.proposed(work)? else { return Ok(false) };
+        if landing.pull.as_ref() != Some(&pull) {
+            landing.pull = Some(pull);
+            self.records.set_landing(&work.attempt.owner.task, &landing)?;
         }
-        landing.pull = Some(pull);
-        Ok(self.records.set_landing(&work.attempt.owner.task, &landing)?)
+        Ok(true)
+    }
+
+    /// Records what becomes of that which GitHub was told to do with a pull request by itself, whether or
+    /// not its work is to land; returns whether there was anything to become.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    pub async fn change_order(
+        &self,
+        one: &Withdrawal,
+        change: impl FnOnce(Ordered) -> Option<Ordered>,
+        said: &str,
+    ) -> Result<bool, ActionError> {
+        let mut turn = self.ownership.turn().await?;
+        let landing = self.records.landing(&one.owner.task)?;
+        let Some(mut landing) = landing.filter(|landing| landing.uid == one.owner.uid) else {
+            return Ok(false);
+        };
+        let pull = landing.pull.as_mut().filter(|pull| pull.number == Some(one.number));
+        let Some((pull, ordered)) = pull.and_then(|pull| {
+            let ordered = pull.ordered.take()?;
+            Some((pull, ordered))
+        }) else {
+            return Ok(false);
+        };
+        pull.ordered = change(ordered);
+        said.clone_into(&mut pull.said);
+        self.records.set_landing(&one.owner.task, &landing)?;
+        turn.announce();
+        Ok(true)
     }
 
     /// Pushes the branch of proposed work. What is at the remote is replaced only if it is `ours`: what was
@@ -148,11 +187,14 @@ impl HostWorld {
             return Err(ActionError(format!("{} does not have it yet", base.target)));
         }
         self.forget_candidate(&work.attempt.owner.task).await?;
+        let mut turn = self.ownership.turn().await?;
         let Some(mut landing) = self.proposed(work)? else { return Ok(()) };
         let pull = landing.pull.get_or_insert_default();
         pull.number = Some(number);
         (landing.stage, landing.at) = (Stage::Landed { commit: commit.clone() }, clock::now());
-        Ok(self.records.set_landing(&work.attempt.owner.task, &landing)?)
+        self.records.set_landing(&work.attempt.owner.task, &landing)?;
+        turn.announce();
+        Ok(())
     }
 
     /// Brings the target up to where its remote is, and returns its tip.

@@ -188,9 +188,22 @@ fn on_repository(store: &mut Store, name: &str, input: &Value) -> Option<Done> {
         "mergePullRequest" => pull_payload(store.merge_pull(input)),
         "enablePullRequestAutoMerge" => pull_payload(store.enable_auto_merge(input)),
         "disablePullRequestAutoMerge" => pull_payload(store.disable_auto_merge(pull)),
+        "enqueuePullRequest" => store.enqueue(input).map(|()| queue_entry(pull)),
+        "dequeuePullRequest" => {
+            let pull = of(input, "id");
+            store.dequeue(pull).map(|()| queue_entry(pull))
+        }
         "updatePullRequestBranch" => pull_payload(store.update_branch(input)),
         _ => return None,
     })
+}
+
+fn queue_entry(pull: &str) -> Value {
+    let entry = json!({
+        "__typename": "MergeQueueEntry", "id": format!("MQE_{pull}"), "position": 1,
+        "state": "QUEUED", "pullRequest": reference(pull),
+    });
+    json!({ "mergeQueueEntry": entry })
 }
 
 fn create_issue(store: &mut Store, input: &Value) -> Done {

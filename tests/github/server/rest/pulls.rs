@@ -128,7 +128,7 @@ fn merge(store: &mut Store, ask: &Ask<'_>, number: u64) -> Answer {
     if !is_open || pull.is_draft || !is_ready {
         return Err(Reply::error(405, "Pull Request is not mergeable"));
     }
-    let sha = store.merge_now(&ask.repository, number)?;
+    let sha = store.merge_now(&ask.repository, number, &method.to_uppercase())?;
     let body = json!({ "sha": sha, "merged": true, "message": "Pull Request successfully merged" });
     Ok(Reply::json(200, &body))
 }

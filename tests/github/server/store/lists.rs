@@ -2,7 +2,7 @@
 //! `None`: the fake says so, instead of null.
 
 use super::board::{Board, Item};
-use super::views::{field_view, label_view, ref_view, reference};
+use super::views::{commit_view, field_view, label_view, ref_view, reference};
 use super::{Issue, Refusal, Repository, State, Store, text};
 use serde_json::{Value, json};
 
@@ -243,6 +243,14 @@ impl Store {
                         && self.board(&item.board).is_ok()
                 };
                 Some(self.items.values().filter(is).map(|item| reference(&item.id)).collect())
+            }
+            "commits" => {
+                let node = |sha: &String| {
+                    let id = format!("PRC_{sha}");
+                    json!({ "__typename": "PullRequestCommit", "id": id, "commit": commit_view(sha) })
+                };
+                let commits = self.commits_of(&repository.id, issue.pull.as_ref()?);
+                Some(commits.iter().map(node).collect())
             }
             "labels" => {
                 Some(issue.labels.iter().map(|name| label_view(repository, name)).collect())

@@ -51,6 +51,24 @@ impl Mirror {
         }
     }
 
+    /// Returns the tree of a commit with what another one changed.
+    fn picked(&self, onto: &str, commit: &str) -> Result<String, Refusal> {
+        let git = self.open();
+        let find = |id: &str| git.find_commit(Oid::from_str(id)?);
+        let pick = || -> Result<Option<Oid>, git2::Error> {
+            let mut index = git.cherrypick_commit(&find(commit)?, &find(onto)?, 0, None)?;
+            if index.has_conflicts() {
+                return Ok(None);
+            }
+            index.write_tree_to(&git).map(Some)
+        };
+        match pick() {
+            Ok(Some(tree)) => Ok(tree.to_string()),
+            Ok(None) => Err(Refusal::unprocessable("This branch can't be rebased")),
+            Err(error) => Err(Refusal::unprocessable(error.message().to_owned())),
+        }
+    }
+
     /// Lets a ref be where it is here.
     pub(super) fn set(&self, name: &str, to: Option<&str>) {
         let git = self.open();
@@ -134,6 +152,22 @@ impl Store {
             repository.trees.insert(commit.tree.clone(), Value::Array(Vec::new()));
             repository.commits.insert(sha, commit);
         }
+    }
+
+    /// Returns the tree of a commit with what another one changed, as `merged_tree` does.
+    pub(super) fn picked_tree(
+        &mut self,
+        repository: &str,
+        onto: &str,
+        commit: &str,
+    ) -> Result<String, Refusal> {
+        let repository = self.writable_repository(repository)?;
+        let tree = match &repository.mirror {
+            Some(mirror) => mirror.picked(onto, commit)?,
+            None => super::sha(&format!("tree of {commit} on {onto}")),
+        };
+        repository.trees.insert(tree.clone(), Value::Array(Vec::new()));
+        Ok(tree)
     }
 
     /// Returns the tree of head merged into base: of git if there is one, else a made-up one.

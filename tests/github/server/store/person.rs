@@ -240,10 +240,37 @@ impl Store {
         self.create_pull(&id, (head, base), head, "").unwrap()
     }
 
-    /// Merges a pull request, whatever its state.
-    pub(crate) fn merge_as_person(&mut self, repository: &str, number: u64) {
+    /// Merges a pull request, whatever its state, by `MERGE`, `SQUASH` or `REBASE`.
+    pub(crate) fn merge_as_person(&mut self, repository: &str, number: u64, method: &str) {
         let id = self.repository_mut(repository).id.clone();
-        self.merge_now(&id, number).unwrap();
+        self.merge_now(&id, number, method).unwrap();
+    }
+
+    /// Lets the merge queue come to a pull request, which is in it.
+    pub(crate) fn queue_merges(&mut self, repository: &str, number: u64) {
+        let id = self.repository_mut(repository).id.clone();
+        assert!(self.pull_mut(&id, number).unwrap().is_in_queue);
+        self.merge_now(&id, number, "MERGE").unwrap();
+    }
+
+    /// Takes a pull request out of the merge queue, as a person does or a check that fails there.
+    pub(crate) fn queue_drops(&mut self, repository: &str, number: u64) {
+        let id = self.repository_mut(repository).id.clone();
+        let pull = self.pull_mut(&id, number).unwrap();
+        assert!(std::mem::replace(&mut pull.is_in_queue, false), "it is in the queue");
+    }
+
+    /// Switches auto-merge of a pull request off.
+    pub(crate) fn cancel_auto_merge(&mut self, repository: &str, number: u64) {
+        let id = self.repository_mut(repository).id.clone();
+        self.pull_mut(&id, number).unwrap().auto_merge.take().expect("it is on");
+    }
+
+    /// Joins the target to a pull request, as the button does.
+    pub(crate) fn update_as_person(&mut self, repository: &str, number: u64) {
+        let id = self.repository_mut(repository).id.clone();
+        let input = json!({ "pullRequestId": self.issue(&id, number).unwrap().id });
+        self.update_branch(&input).unwrap();
     }
 
     /// Says what stands in the way of merging, as `mergeStateStatus`. An auto-merge that waited
@@ -252,8 +279,10 @@ impl Store {
         let id = self.repository_mut(repository).id.clone();
         let pull = self.pull_mut(&id, number).unwrap();
         state.clone_into(&mut pull.merge_state);
-        if state == "CLEAN" && pull.auto_merge.is_some() {
-            self.merge_now(&id, number).unwrap();
+        if state == "CLEAN"
+            && let Some(auto) = pull.auto_merge.clone()
+        {
+            self.merge_now(&id, number, &auto.method).unwrap();
         }
     }
 
@@ -261,6 +290,19 @@ impl Store {
     pub(crate) fn set_checks(&mut self, repository: &str, number: u64, state: Option<&str>) {
         let id = self.repository_mut(repository).id.clone();
         self.pull_mut(&id, number).unwrap().checks = state.map(str::to_owned);
+    }
+
+    /// Says each check of the head by its name: `SUCCESS`, `FAILURE` ..., or `IN_PROGRESS`.
+    pub(crate) fn name_checks(&mut self, repository: &str, number: u64, all: &[(&str, &str)]) {
+        let id = self.repository_mut(repository).id.clone();
+        let own = |(name, state): &(&str, &str)| ((*name).to_owned(), (*state).to_owned());
+        self.pull_mut(&id, number).unwrap().contexts = all.iter().map(own).collect();
+    }
+
+    /// Says what the reviewers say, as `reviewDecision`.
+    pub(crate) fn set_review(&mut self, repository: &str, number: u64, decision: Option<&str>) {
+        let id = self.repository_mut(repository).id.clone();
+        self.pull_mut(&id, number).unwrap().review = decision.map(str::to_owned);
     }
 
     /// Returns a repository of `acme` by its name; there is one.

@@ -15,11 +15,16 @@ pub(crate) struct Pull {
     pub(crate) merge_state: String,
     /// The state of the rollup; `None` without checks.
     pub(crate) checks: Option<String>,
+    /// Each check by its name, and its state; `IN_PROGRESS` is one that is not done.
+    pub(crate) contexts: Vec<(String, String)>,
     /// `reviewDecision`.
     pub(crate) review: Option<String>,
     pub(crate) auto_merge: Option<AutoMerge>,
+    pub(crate) is_in_queue: bool,
     /// Set when it is merged.
     pub(crate) merge_commit: Option<String>,
+    /// Where the base was then.
+    pub(crate) merged_onto: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,17 @@ pub(crate) struct AutoMerge {
     /// `MERGE`, `SQUASH`, `REBASE`.
     pub(crate) method: String,
     pub(crate) at: String,
+}
+
+impl Pull {
+    /// Another commit is pushed: what was checked, and what is in the queue, is the one before.
+    pub(super) fn push(&mut self, sha: &str) {
+        if self.head_sha != sha {
+            (self.is_in_queue, self.checks) = (false, None);
+            self.contexts.clear();
+        }
+        sha.clone_into(&mut self.head_sha);
+    }
 }
 
 impl Store {
@@ -64,9 +80,12 @@ impl Store {
             is_draft: false,
             merge_state,
             checks: None,
+            contexts: Vec::new(),
             review: None,
             auto_merge: None,
+            is_in_queue: false,
             merge_commit: None,
+            merged_onto: None,
         };
         self.insert_issue(repository, (title, body), Some(pull))
     }
@@ -133,7 +152,40 @@ impl Store {
         if !is_open || pull.is_draft || !is_ready {
             return Err(Refusal::unprocessable("Pull Request is not mergeable"));
         }
-        self.merge_now(&repository, number).map(drop)
+        if self.repository(&repository)?.is("isMergeQueueEnabled") {
+            let message = "Changes must be made through the merge queue";
+            return Err(Refusal::unprocessable(message));
+        }
+        let method = super::text(input, "mergeMethod").unwrap_or("MERGE");
+        self.merge_now(&repository, number, method).map(drop)
+    }
+
+    /// Puts it into the merge queue, if it has the head that is expected.
+    pub(crate) fn enqueue(&mut self, input: &Value) -> Result<(), Refusal> {
+        let id = super::text(input, "pullRequestId").unwrap_or_default();
+        let (repository, number) = self.find_pull(id)?;
+        self.expect_head(&repository, number, super::text(input, "expectedHeadOid"))?;
+        let has_queue = self.repository(&repository)?.is("isMergeQueueEnabled");
+        let is_open = self.issue(&repository, number)?.state == State::Open;
+        let pull = self.pull_mut(&repository, number)?;
+        let is_ready = ["CLEAN", "HAS_HOOKS", "UNSTABLE"].contains(&pull.merge_state.as_str());
+        if !has_queue || !is_open || !is_ready || pull.is_draft || pull.is_in_queue {
+            let message = "Pull request cannot be added to the merge queue";
+            return Err(Refusal::unprocessable(message));
+        }
+        pull.is_in_queue = true;
+        Ok(())
+    }
+
+    /// Takes it out of the merge queue.
+    pub(crate) fn dequeue(&mut self, id: &str) -> Result<(), Refusal> {
+        let (repository, number) = self.find_pull(id)?;
+        let pull = self.pull_mut(&repository, number)?;
+        if !pull.is_in_queue {
+            return Err(Refusal::unprocessable("Pull request is not in the merge queue"));
+        }
+        pull.is_in_queue = false;
+        Ok(())
     }
 
     /// Merges the base into the head, as the button does.
@@ -174,8 +226,65 @@ impl Store {
         Ok(())
     }
 
+    /// Returns its commits, the oldest first.
+    pub(crate) fn commits_of(&self, repository: &str, pull: &Pull) -> Vec<String> {
+        let Ok(repository) = self.repository(repository) else { return Vec::new() };
+        let base = repository.refs.get(&format!("refs/heads/{}", pull.base));
+        let base = pull.merged_onto.as_ref().or(base).cloned().unwrap_or_default();
+        let mut found = Vec::new();
+        let mut at = Some(pull.head_sha.clone());
+        while let Some(sha) = at.filter(|sha| !repository.contains(&base, sha)) {
+            at = repository.commits.get(&sha).and_then(|one| one.parents.first().cloned());
+            found.push(sha);
+        }
+        found.reverse();
+        found
+    }
+
+    /// Makes the commit by which it is merged in one of GitHub's ways.
+    fn merge_commit(
+        &mut self,
+        repository: &str,
+        (old, pull): (&str, &Pull),
+        (method, title): (&str, &str),
+    ) -> Result<String, Refusal> {
+        if method == "REBASE" {
+            let mut at = old.to_owned();
+            let mut own = self.commits_of(repository, pull);
+            let commits = &self.repository(repository)?.commits;
+            // Where the target was joined to it, that falls away.
+            own.retain(|sha| commits[sha].parents.len() < 2);
+            for sha in own {
+                let tree = self.picked_tree(repository, &at, &sha)?;
+                let message = self.repository(repository)?.commits[&sha].message.clone();
+                at = self.create_commit(repository, &message, tree, vec![at])?;
+            }
+            return Ok(at);
+        }
+        let tree = self.merged_tree(repository, old, &pull.head_sha)?;
+        let mut parents = vec![old.to_owned()];
+        if method != "SQUASH" {
+            parents.push(pull.head_sha.clone());
+        }
+        self.create_commit(repository, title, tree, parents)
+    }
+
     /// Merges, whatever stands in the way; closes the issues that it says it closes.
-    pub(crate) fn merge_now(&mut self, repository: &str, number: u64) -> Result<String, Refusal> {
+    pub(crate) fn merge_now(
+        &mut self,
+        repository: &str,
+        number: u64,
+        method: &str,
+    ) -> Result<String, Refusal> {
+        let setting = match method {
+            "SQUASH" => "squashMergeAllowed",
+            "REBASE" => "rebaseMergeAllowed",
+            _ => "mergeCommitAllowed",
+        };
+        if !self.repository(repository)?.is(setting) {
+            let message = format!("{method} merges are not allowed on this repository.");
+            return Err(Refusal::unprocessable(message));
+        }
         let pull = self.pull_mut(repository, number)?.clone();
         let (title, body) = {
             let issue = self.issue(repository, number)?;
@@ -184,16 +293,17 @@ impl Store {
         let base = format!("refs/heads/{}", pull.base);
         let old = self.repository(repository)?.refs.get(&base).cloned();
         let old = old.ok_or_else(|| Refusal::unprocessable("Base branch does not exist"))?;
-        let tree = self.merged_tree(repository, &old, &pull.head_sha)?;
-        let message = format!("Merge pull request #{number}\n\n{title}");
-        let parents = vec![old, pull.head_sha.clone()];
-        let sha = self.create_commit(repository, &message, tree, parents)?;
+        let message = match method {
+            "SQUASH" => format!("{title} (#{number})"),
+            _ => format!("Merge pull request #{number}\n\n{title}"),
+        };
+        let sha = self.merge_commit(repository, (&old, &pull), (method, &message))?;
         let now = self.clock.text();
         let issue = self.issue_mut(repository, number)?;
         issue.close(None, &now);
         if let Some(pull) = &mut issue.pull {
             pull.merge_commit = Some(sha.clone());
-            pull.auto_merge = None;
+            (pull.auto_merge, pull.is_in_queue, pull.merged_onto) = (None, false, Some(old));
         }
         self.set_ref(repository, &base, Some(&sha));
         let found = self.repository(repository)?;

@@ -198,7 +198,7 @@ impl Store {
             }
             issue.updated_at.clone_from(&now);
             match to {
-                Some(sha) => sha.clone_into(&mut pull.head_sha),
+                Some(sha) => pull.push(sha),
                 None => issue.close(None, &now),
             }
         }

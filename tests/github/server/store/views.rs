@@ -2,7 +2,7 @@
 //! arguments, are in `lists`.
 
 use super::board::{Access, Board, BoardView, Field, Item, Kind, Subject};
-use super::{Cell, Issue, Owner, Repository, State, Store};
+use super::{Cell, Issue, Owner, Pull, Repository, State, Store};
 use serde_json::{Map, Value, json};
 
 /// A reference to what has this id.
@@ -203,10 +203,7 @@ fn pull_view(repository: &Repository, issue: &Issue) -> Option<Map<String, Value
         .auto_merge
         .as_ref()
         .map(|auto| json!({ "enabledAt": auto.at, "mergeMethod": auto.method }));
-    let rollup = pull
-        .checks
-        .as_ref()
-        .map(|state| json!({ "id": format!("SC_{}", issue.id), "state": state }));
+    let rollup = pull.checks.as_ref().map(|state| rollup_view(&issue.id, state, pull));
     let can_auto = is_open
         && repository.is("autoMergeAllowed")
         && !["CLEAN", "UNSTABLE"].contains(&pull.merge_state.as_str());
@@ -216,8 +213,8 @@ fn pull_view(repository: &Repository, issue: &Issue) -> Option<Map<String, Value
         "mergedAt": pull.merge_commit.as_ref().and(issue.closed_at.as_ref()),
         "mergeStateStatus": pull.merge_state, "headRefOid": pull.head_sha, "headRefName": pull.head,
         "baseRefName": pull.base, "reviewDecision": pull.review,
-        "isMergeQueueEnabled": repository.is("isMergeQueueEnabled"), "isInMergeQueue": false,
-        "mergeQueueEntry": null, "viewerCanEnableAutoMerge": can_auto,
+        "isMergeQueueEnabled": repository.is("isMergeQueueEnabled"),
+        "isInMergeQueue": pull.is_in_queue, "mergeQueueEntry": null, "viewerCanEnableAutoMerge": can_auto,
         "viewerCanDisableAutoMerge": pull.auto_merge.is_some(), "autoMergeRequest": auto,
         "mergeCommit": pull.merge_commit.as_deref().map(commit_view), "statusCheckRollup": rollup,
         "isCrossRepository": false, "headRepository": reference(&repository.id),
@@ -229,6 +226,21 @@ fn pull_view(repository: &Repository, issue: &Issue) -> Option<Map<String, Value
             None
         }
     }
+}
+
+fn rollup_view(id: &str, state: &str, pull: &Pull) -> Value {
+    let contexts = pull.contexts.iter().map(|(name, state)| {
+        let is_done = state != "IN_PROGRESS";
+        let (status, end) =
+            if is_done { ("COMPLETED", json!(state)) } else { ("IN_PROGRESS", Value::Null) };
+        json!({ "__typename": "CheckRun", "name": name, "status": status, "conclusion": end })
+    });
+    let contexts: Vec<Value> = contexts.collect();
+    json!({
+        "__typename": "StatusCheckRollup", "id": format!("SC_{id}"), "state": state,
+        "commit": commit_view(&pull.head_sha),
+        "contexts": { "totalCount": contexts.len(), "nodes": contexts },
+    })
 }
 
 fn owner_view(owner: &Owner) -> Value {
@@ -283,6 +295,6 @@ pub(super) fn ref_view(name: &str, sha: &str) -> Value {
     })
 }
 
-fn commit_view(sha: &str) -> Value {
+pub(super) fn commit_view(sha: &str) -> Value {
     json!({ "__typename": "Commit", "id": format!("C_{sha}"), "oid": sha })
 }

@@ -1,25 +1,18 @@
-//! Work that lands by pull request, beside the loop: each is pushed, proposed once, and merged when GitHub
-//! says that it may be. Nothing here waits for GitHub, and what is done is never guessed: it is read again.
+//! One look after the work of one task that lands by pull request: the steps that are due are taken, each
+//! from a fresh read.
 
-use super::board::{Hub, keep, wait_after};
-use super::{Client, Error};
-use crate::api::landing::Pull;
-use crate::api::policy::By;
-use crate::api::pull::{PullRequest, PullState};
+use super::STEPS_MAX;
+use crate::api::landing::{OrderState, Ordered, Pull};
+use crate::api::policy::RequiredChecks;
+use crate::api::pull::{Order, PullRequest, PullState};
 use crate::api::task::TaskSpec;
-use crate::board::pull::{Proposal, Step, body, name, next};
+use crate::board::pull::{Proposal, Step, body, learned, name, next};
+use crate::client::board::Hub;
+use crate::client::{Client, Error};
 use crate::github::{self, Pulls};
 use crate::plan::action::Candidate;
-use crate::plan::merge_target;
 use crate::world::ActionError;
 use crate::world::host::Base;
-use std::time::Duration;
-use tokio::sync::watch::Receiver;
-
-/// How soon it is looked whether work lands by pull request.
-const UNNAMED: Duration = Duration::from_secs(30);
-/// How many steps one pull request takes before the next one has its turn.
-const STEPS_MAX: usize = 5;
 
 /// What comes after a step.
 enum Then {
@@ -59,100 +52,53 @@ impl From<github::Error> for Failure {
     }
 }
 
-impl Client {
-    /// Sees once to all work that is to land by pull request; returns what a person should know.
-    pub async fn see_to_pulls(&self) -> Vec<String> {
-        self.pulls_once(None).await.0
-    }
-
-    /// Sees to it until it is over; a request under way then is the last. `told` is given what a person
-    /// should know, once while it stays so.
-    pub async fn keep_pulls(&self, over: Receiver<bool>, told: impl FnMut(&str)) {
-        let asked = over.clone();
-        keep(over, told, async || self.pulls_once(Some(&asked)).await).await;
-    }
-
-    async fn pulls_once(&self, over: Option<&Receiver<bool>>) -> (Vec<String>, Duration) {
-        self.see_once(over).await.unwrap_or_else(|error| {
-            (vec![format!("pull requests are not up to date: {error}")], wait_after(&error))
-        })
-    }
-
-    async fn see_once(
-        &self,
-        over: Option<&Receiver<bool>>,
-    ) -> Result<(Vec<String>, Duration), Error> {
-        let desired = self.visitor.desired().await;
-        let by = desired.known().map(|desired| desired.policy().merge.by);
-        if by != Some(By::PullRequest) {
-            return Ok((Vec::new(), UNNAMED));
-        }
-        let snapshot = self.snapshot().await;
-        let Some(desired) = snapshot.desired.known() else { return Ok((Vec::new(), UNNAMED)) };
-        let policy = desired.policy();
-        let interval = policy.github.interval_seconds;
-        // Who admits a policy sees to it that both are named.
-        let (Some(repository), Some(remote), Some(target)) =
-            (&policy.github.repository, &policy.merge.remote, merge_target(desired))
-        else {
-            return Ok((Vec::new(), UNNAMED));
-        };
-        let works = &snapshot.plan.proposes;
-        // On average one question in a second: GitHub answers 5000 in an hour.
-        let count = u32::try_from(works.len()).unwrap_or(u32::MAX);
-        let wait = Duration::from_secs(u64::from(count.max(interval)));
-        if works.is_empty() {
-            return Ok((Vec::new(), wait));
-        }
-        let hub = self.hub_until(&policy.github, over)?;
-        let base = Base { target: &target, remote, method: policy.merge.method };
-        for work in works {
-            let spec = desired.tasks.get(&work.attempt.owner.task);
-            let Some(spec) = spec.and_then(|entry| entry.spec.as_ref()) else { continue };
-            Visit { client: self, hub: &hub, repository, base, work, spec }.go().await?;
-        }
-        Ok((Vec::new(), wait))
-    }
-}
-
 /// One look after the work of one task.
-struct Visit<'a> {
-    client: &'a Client,
-    hub: &'a Hub,
+pub(super) struct Visit<'a> {
+    pub(super) client: &'a Client,
+    pub(super) hub: &'a Hub,
     /// `owner/name`.
-    repository: &'a str,
-    base: Base<'a>,
-    work: &'a Candidate,
-    spec: &'a TaskSpec,
+    pub(super) repository: &'a str,
+    pub(super) base: Base<'a>,
+    pub(super) checks: RequiredChecks,
+    pub(super) work: &'a Candidate,
+    pub(super) spec: &'a TaskSpec,
 }
 
 impl Visit<'_> {
     /// Takes the steps that are due.
-    async fn go(&self) -> Result<(), Error> {
+    pub(super) async fn go(&self) -> Result<(), Error> {
         let mut before = None;
         for _ in 0..STEPS_MAX {
             if self.hub.is_over() {
                 return Ok(());
             }
             let Ok(Some(landing)) = self.client.visitor.proposed(self.work) else { return Ok(()) };
-            let known = landing.pull.unwrap_or_default();
+            let remembered = landing.pull.unwrap_or_default();
             let found = self.found().await?;
-            let (uid, tip, target) =
-                (&self.work.attempt.owner.uid, &self.work.tip, self.base.target);
-            let step = next(&Proposal { uid, tip, target, known: &known, found: &found.all });
+            let look = self.look(&remembered, &found.all);
+            let known = learned(&look);
+            let step = next(&Proposal { known: &known, ..look });
             // What did not help is not done again at once.
             if before.as_ref() == Some(&step) {
                 return Ok(());
             }
+            if known != remembered {
+                self.tell(known.clone()).await;
+            }
             match self.take(&step, (&found.repository, &known)).await {
                 Ok(Then::Look) => {}
                 Ok(Then::Rest) => return Ok(()),
-                Err(Failure::Told(said)) => self.tell(Pull { said, ..known }),
+                Err(Failure::Told(said)) => self.tell_failure(said, known).await,
                 Err(Failure::Github(error)) => return Err(error.into()),
             }
             before = Some(step);
         }
         Ok(())
+    }
+
+    fn look<'a>(&'a self, known: &'a Pull, found: &'a [PullRequest]) -> Proposal<'a> {
+        let (uid, tip, target) = (&self.work.attempt.owner.uid, &self.work.tip, self.base.target);
+        Proposal { uid, tip, target, checks: self.checks, known, found }
     }
 
     async fn found(&self) -> Result<Pulls, github::Error> {
@@ -162,30 +108,33 @@ impl Visit<'_> {
 
     async fn take(&self, step: &Step, (repository, known): (&str, &Pull)) -> Result<Then, Failure> {
         let (github, tip, method) = (&self.hub.github, &self.work.tip, self.base.method);
-        let noted = |pull: &PullRequest| Pull { number: Some(pull.number), ..known.clone() };
         match step {
             Step::Open => self.open(repository, known).await,
-            Step::Push(pull) => {
-                self.push(&noted(pull)).await?;
+            Step::Push(_) => {
+                self.push(known).await?;
                 Ok(Then::Rest)
             }
             Step::Merge(pull) => {
                 github.merge_pull(pull, tip, method).await?;
                 Ok(Then::Look)
             }
-            Step::MergeLater(pull) => {
-                github.merge_pull_later(pull, tip, method).await?;
+            Step::Order(pull, order) => self.order((pull, *order), known).await,
+            Step::Withdraw(pull, order) => {
+                let ordered = known.ordered.clone();
+                let ordered = ordered.map(|one| Ordered { state: OrderState::Leaving, ..one });
+                self.note(Pull { ordered, ..known.clone() }).await?;
+                github.cancel_pull(pull, *order).await?;
                 Ok(Then::Look)
             }
             Step::Update(pull) => {
                 // Remembered before it is asked for: the commit that comes of it is to be known.
                 let said =
                     format!("{} is brought up to date with {}", name(pull), self.base.target);
-                self.tell(Pull { updated: Some(tip.clone()), said, ..noted(pull) });
+                self.note(Pull { updated: Some(tip.clone()), said, ..known.clone() }).await?;
                 github.update_pull(pull, tip).await?;
                 Ok(Then::Look)
             }
-            Step::Conflict(pull) => self.conflict(pull, noted(pull)).await,
+            Step::Conflict(pull) => self.conflict(pull, known).await,
             Step::Landed(number, commit) => {
                 let landed = (*number, commit);
                 let done = self.client.visitor.landed_as(self.base, self.work, landed).await;
@@ -196,17 +145,41 @@ impl Visit<'_> {
             }
             Step::Wait(number, said) => {
                 let number = number.or(known.number);
-                self.tell(Pull { number, said: said.clone(), ..known.clone() });
+                self.tell(Pull { number, said: said.clone(), ..known.clone() }).await;
                 Ok(Then::Rest)
             }
         }
+    }
+
+    /// Tells GitHub to merge it by itself. That is noted first: who is cut off here, or has it taken back,
+    /// must know of it.
+    async fn order(
+        &self,
+        (pull, order): (&PullRequest, Order),
+        known: &Pull,
+    ) -> Result<Then, Failure> {
+        let (github, tip) = (&self.hub.github, &self.work.tip);
+        let before = known.ordered.as_ref().filter(|one| one.order == order && one.head == *tip);
+        let times = before.map_or(0, |one| one.times).saturating_add(1);
+        let (head, state) = (tip.clone(), OrderState::Given);
+        let ordered = Some(Ordered { order, head, times, state });
+        let said = match order {
+            Order::AutoMerge => format!("{} is to be merged by GitHub", name(pull)),
+            Order::Queue => format!("{} goes into GitHub's merge queue", name(pull)),
+        };
+        self.note(Pull { ordered, said, ..known.clone() }).await?;
+        match order {
+            Order::AutoMerge => github.merge_pull_later(pull, tip, self.base.method).await?,
+            Order::Queue => github.enqueue_pull(pull, tip).await?,
+        }
+        Ok(Then::Look)
     }
 
     async fn push(&self, known: &Pull) -> Result<(), Failure> {
         let Self { client, base, work, .. } = self;
         client.visitor.push_work(*base, work, known.pushed.as_ref()).await?;
         let said = format!("{} is pushed to {}", work.branch, base.remote);
-        self.tell(Pull { pushed: Some(work.tip.clone()), said, ..known.clone() });
+        self.tell(Pull { pushed: Some(work.tip.clone()), said, ..known.clone() }).await;
         Ok(())
     }
 
@@ -220,28 +193,43 @@ impl Visit<'_> {
         let found = self.found().await?;
         if let Some(pull) = found.all.iter().find(|one| one.state == PullState::Open) {
             let (number, pushed) = (Some(pull.number), Some(work.tip.clone()));
-            let said = format!("{} is open", name(pull));
-            self.tell(Pull { number, pushed, said, ..known.clone() });
+            let (seen, said) = (Some(pull.seen()), format!("{} is open", name(pull)));
+            self.tell(Pull { number, pushed, seen, said, ..known.clone() }).await;
         }
         // It is not merged at once: its checks are given time to begin.
         Ok(Then::Rest)
     }
 
-    async fn conflict(&self, pull: &PullRequest, noted: Pull) -> Result<Then, Failure> {
+    async fn conflict(&self, pull: &PullRequest, known: &Pull) -> Result<Then, Failure> {
         let Self { client, base, work, .. } = self;
         if client.visitor.refuse_conflict(*base, work).await? {
             let why = format!("{} conflicts with {}", name(pull), base.target);
             client.note_words(&work.attempt.owner.task, "MergeRefused", &why);
         } else {
             let said = format!("GitHub sees a conflict of {}, and git sees none", name(pull));
-            self.tell(Pull { said, ..noted });
+            self.tell(Pull { said, ..known.clone() }).await;
         }
         Ok(Then::Rest)
     }
 
+    /// Records why a step was not done, beside what was noted for it.
+    async fn tell_failure(&self, said: String, known: Pull) {
+        let noted = self.client.visitor.proposed(self.work).ok().flatten();
+        let noted = noted.and_then(|landing| landing.pull).unwrap_or(known);
+        self.tell(Pull { said, ..noted }).await;
+    }
+
+    /// Records what is known of a pull request before something is done that must be known of.
+    async fn note(&self, pull: Pull) -> Result<(), Failure> {
+        if self.client.visitor.record_pull(self.work, pull).await? {
+            return Ok(());
+        }
+        Err(Failure::Told("it is not to land any more".to_owned()))
+    }
+
     /// Records what is known of a pull request, for whoever looks. What cannot be recorded is found again.
-    fn tell(&self, pull: Pull) {
-        if let Err(error) = self.client.visitor.record_pull(self.work, pull) {
+    async fn tell(&self, pull: Pull) {
+        if let Err(error) = self.client.visitor.record_pull(self.work, pull).await {
             tracing::warn!(%error, "what is known of a pull request was not recorded");
         }
     }
