@@ -120,6 +120,11 @@ fn issues_that_are_switched_off_are_not_asked_for_and_it_is_told() {
     let before = server.requests();
     assert!(node.round().unwrap().notes.iter().any(|note| note.starts_with(told)));
     assert_eq!(server.requests(), before, "it is not asked again at once");
+    let said = node.ask(&["doctor", "--for", "github"]);
+    assert!(
+        said.stdout.contains("acme/shop has issues switched off: none can be taken"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -90,6 +90,10 @@ async fn issues_health(found: &mut Findings, hub: &Hub) {
         return;
     };
     match hub.github.home(repository).await {
+        Ok(home) if !home.has_issues => {
+            let what = format!("{} has issues switched off: none can be taken", home.name);
+            found.fail(GITHUB, what, "switch them on in its settings");
+        }
         Ok(home) if home.writable => {
             found.ok(GITHUB, format!("issues of {} can be claimed", home.name));
         }
