@@ -122,7 +122,9 @@ pub const CHANGES: [Change; 21] = [
 
 /// Returns the document of so many changes of one kind at once.
 pub fn batch_document(kind: Change, count: usize) -> String {
-    let (name, input, answer) = kind.words();
+    let (name, answer) = (kind.name(), kind.answer());
+    let (first, rest) = name.split_at(1);
+    let input = format!("{}{rest}Input", first.to_uppercase());
     let mut text = "mutation Batch(".to_owned();
     for number in 0..count {
         let between = if number == 0 { "" } else { ", " };
