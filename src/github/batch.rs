@@ -54,53 +54,40 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the mutation. The type of its input is called after it.
-    pub(super) fn name(self) -> &'static str {
+    /// Returns the mutation, and what is read of its answer.
+    pub(super) fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::CreateProject => "createProjectV2",
-            Self::LinkProject => "linkProjectV2ToRepository",
-            Self::CreateField => "createProjectV2Field",
-            Self::EditField => "updateProjectV2Field",
-            Self::CreateView => "createProjectV2View",
-            Self::AddDraft => "addProjectV2DraftIssue",
-            Self::AddItem => "addProjectV2ItemById",
-            Self::EditDraft => "updateProjectV2DraftIssue",
-            Self::SetValue => "updateProjectV2ItemFieldValue",
-            Self::ClearValue => "clearProjectV2ItemFieldValue",
-            Self::Archive => "archiveProjectV2Item",
-            Self::Unarchive => "unarchiveProjectV2Item",
-            Self::CreateIssue => "createIssue",
-            Self::UpdateRefs => "updateRefs",
-            Self::OpenPull => "createPullRequest",
-            Self::MergePull => "mergePullRequest",
-            Self::AutoMerge => "enablePullRequestAutoMerge",
-            Self::NoAutoMerge => "disablePullRequestAutoMerge",
-            Self::Enqueue => "enqueuePullRequest",
-            Self::Dequeue => "dequeuePullRequest",
-            Self::UpdatePull => "updatePullRequestBranch",
-        }
-    }
-
-    /// Returns what is read of its answer.
-    pub(super) fn answer(self) -> &'static str {
-        match self {
-            Self::CreateProject => "projectV2 { id number title closed viewerCanUpdate url }",
-            Self::LinkProject => "repository { id }",
-            Self::CreateField => "projectV2Field { ... on ProjectV2FieldCommon { id name } }",
-            Self::EditField => "projectV2Field { ... on ProjectV2FieldCommon { id } }",
-            Self::CreateView => "projectV2View { id }",
-            Self::AddDraft => "projectItem { id content { ... on DraftIssue { id } } }",
-            Self::AddItem | Self::Archive | Self::Unarchive => "item { id }",
-            Self::EditDraft => "draftIssue { id }",
-            Self::SetValue | Self::ClearValue => "projectV2Item { id }",
-            Self::CreateIssue => "issue { id number url }",
-            Self::UpdateRefs => "clientMutationId",
-            Self::OpenPull
-            | Self::MergePull
-            | Self::AutoMerge
-            | Self::NoAutoMerge
-            | Self::UpdatePull => "pullRequest { id number }",
-            Self::Enqueue | Self::Dequeue => "mergeQueueEntry { id }",
+            Self::CreateProject => {
+                ("createProjectV2", "projectV2 { id number title closed viewerCanUpdate url }")
+            }
+            Self::LinkProject => ("linkProjectV2ToRepository", "repository { id }"),
+            Self::CreateField => (
+                "createProjectV2Field",
+                "projectV2Field { ... on ProjectV2FieldCommon { id name } }",
+            ),
+            Self::EditField => {
+                ("updateProjectV2Field", "projectV2Field { ... on ProjectV2FieldCommon { id } }")
+            }
+            Self::CreateView => ("createProjectV2View", "projectV2View { id }"),
+            Self::AddDraft => (
+                "addProjectV2DraftIssue",
+                "projectItem { id content { ... on DraftIssue { id } } }",
+            ),
+            Self::AddItem => ("addProjectV2ItemById", "item { id }"),
+            Self::EditDraft => ("updateProjectV2DraftIssue", "draftIssue { id }"),
+            Self::SetValue => ("updateProjectV2ItemFieldValue", "projectV2Item { id }"),
+            Self::ClearValue => ("clearProjectV2ItemFieldValue", "projectV2Item { id }"),
+            Self::Archive => ("archiveProjectV2Item", "item { id }"),
+            Self::Unarchive => ("unarchiveProjectV2Item", "item { id }"),
+            Self::CreateIssue => ("createIssue", "issue { id number url }"),
+            Self::UpdateRefs => ("updateRefs", "clientMutationId"),
+            Self::OpenPull => ("createPullRequest", "pullRequest { id number }"),
+            Self::MergePull => ("mergePullRequest", "pullRequest { id number }"),
+            Self::AutoMerge => ("enablePullRequestAutoMerge", "pullRequest { id number }"),
+            Self::NoAutoMerge => ("disablePullRequestAutoMerge", "pullRequest { id number }"),
+            Self::Enqueue => ("enqueuePullRequest", "mergeQueueEntry { id }"),
+            Self::Dequeue => ("dequeuePullRequest", "mergeQueueEntry { id }"),
+            Self::UpdatePull => ("updatePullRequestBranch", "pullRequest { id number }"),
         }
     }
 
@@ -156,7 +143,7 @@ impl Github {
             .map(|(at, input)| (format!("i{at}"), input.clone()))
             .collect();
         let document = batch_document(kind, inputs.len());
-        let what = kind.name();
+        let what = kind.words().0;
         let envelope = self.mutate(&document, &Value::Object(variables), what).await?;
         let data = envelope.data.unwrap_or_default();
         let done = |at: usize| {

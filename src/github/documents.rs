@@ -122,7 +122,8 @@ pub const CHANGES: [Change; 21] = [
 
 /// Returns the document of so many changes of one kind at once.
 pub fn batch_document(kind: Change, count: usize) -> String {
-    let (name, answer) = (kind.name(), kind.answer());
+    let (name, answer) = kind.words();
+    // The type of its input is always called so.
     let (first, rest) = name.split_at(1);
     let input = format!("{}{rest}Input", first.to_uppercase());
     let mut text = "mutation Batch(".to_owned();

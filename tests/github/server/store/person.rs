@@ -195,7 +195,7 @@ impl Store {
         self.add_person("mallory");
         self.comment(repository, number, body);
         let comments = &mut self.issue_mut(&id, number).unwrap().comments;
-        comments.last_mut().unwrap().author = "mallory".to_owned();
+        "mallory".clone_into(&mut comments.last_mut().unwrap().author);
     }
 
     /// Moves an issue to another repository of the same owner; its old address leads there.
