@@ -15,6 +15,7 @@ mod faults;
 mod github;
 mod holds;
 mod kills;
+mod landed;
 mod oracle;
 mod pulls;
 mod real;
