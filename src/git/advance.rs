@@ -58,6 +58,8 @@ impl Repository {
                 Moved::Lost { .. } => Advanced::Moved,
             });
         };
+        // Two at once would meet on the lock of its index, and one would take that for a person's.
+        let _alone = self.moving.lock().await;
         // git itself keeps what is not committed, or refuses.
         let call = self.write_at(Place::Directory(&work_tree), LONG_DEADLINE)?;
         let merge = ["merge", "--ff-only", "--quiet", "--no-autostash", "--no-verify-signatures"];
@@ -202,5 +204,20 @@ mod tests {
         let advanced = scratch.repository.advance(&main, &from, &to).await.unwrap();
         assert!(matches!(advanced, Advanced::InTheWay { .. }), "{advanced:?}");
         assert_eq!(scratch.id("main").await, from);
+    }
+
+    #[tokio::test]
+    async fn two_who_move_a_checked_out_branch_at_once_do_not_meet() {
+        for _ in 0..20 {
+            let (scratch, main, from, to) = ahead().await;
+            // Each as it is used beside the loop: another handle of the same repository.
+            let (one, other) = (scratch.repository.clone(), scratch.repository.clone());
+            let both =
+                tokio::join!(one.advance(&main, &from, &to), other.advance(&main, &from, &to));
+            for advanced in [both.0, both.1] {
+                let advanced = advanced.unwrap();
+                assert!(matches!(advanced, Advanced::Done | Advanced::AlreadySo), "{advanced:?}");
+            }
+        }
     }
 }
