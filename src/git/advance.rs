@@ -212,12 +212,11 @@ mod tests {
             let (scratch, main, from, to) = ahead().await;
             // Each as it is used beside the loop: another handle of the same repository.
             let (one, other) = (scratch.repository.clone(), scratch.repository.clone());
-            let both =
-                tokio::join!(one.advance(&main, &from, &to), other.advance(&main, &from, &to));
-            for advanced in [both.0, both.1] {
-                let advanced = advanced.unwrap();
-                assert!(matches!(advanced, Advanced::Done | Advanced::AlreadySo), "{advanced:?}");
-            }
+            let both = (one.advance(&main, &from, &to), other.advance(&main, &from, &to));
+            let both = tokio::join!(both.0, both.1);
+            let both = [both.0.unwrap(), both.1.unwrap()];
+            let is_there = |one: &Advanced| matches!(one, Advanced::Done | Advanced::AlreadySo);
+            assert!(both.iter().all(is_there), "{both:?}");
         }
     }
 }

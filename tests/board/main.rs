@@ -22,3 +22,4 @@ mod real;
 mod scene;
 mod shop;
 mod shows;
+mod trouble;
