@@ -3,7 +3,7 @@
 # `make test` also git-lfs, whose stock client asks our lock server.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check sim leases model mutants sweep chaos races lives merges clients fuzz bench schemas clean tools
+.PHONY: help demo run test check sim leases model mutants sweep chaos races lives merges clients emulate fuzz bench schemas clean tools
 MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
@@ -16,6 +16,8 @@ LEASES ?= 100000
 TOOLS := git tmux cc
 # The real agents that `make clients` tries, at the versions they were tried with.
 CLIENTS := @anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 opencode-ai@1.18.33
+# A GitHub that we did not write, at the version that was tried: it wants Node 20, newer ones 22.
+EMULATE := emulate@0.8.0
 WORKERS ?= 50
 # No test reads the terminal, and none accepts a changed golden by itself.
 export INSTA_UPDATE := no
@@ -78,6 +80,11 @@ clients: tools ## Try the real Claude Code, Codex and opencode against a stand-i
 	@command -v npm >/dev/null || echo "no npm: what is not installed is skipped" >&2
 	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix target/clients $(CLIENTS)
 	$(CARGO) test --locked --test clients -- --ignored --nocapture --test-threads 1
+
+emulate: tools ## Take issues of a GitHub that we did not write (npm emulate; it listens on all interfaces for a moment)
+	@{ command -v npm && command -v node; } >/dev/null || echo "no npm or no node: skipped" >&2
+	! { command -v npm && command -v node; } >/dev/null || npm install --silent --no-audit --no-fund --prefix target/emulate $(EMULATE)
+	$(CARGO) test --locked --test issues emulate:: -- --ignored --nocapture --test-threads 1
 
 bench: tools ## Measure against plain git and tmux; asserts nothing (ONLY=plan, create, retire, many, agents, commit, claims, forecast, merges or board)
 	$(if $(ONLY),ONLY=$(ONLY)) $(CARGO) bench --locked --bench host --bench board

@@ -150,6 +150,30 @@ pub struct Shadow {
     pub intents: BTreeMap<Uid, Intent>,
     /// When all cards were looked at last.
     pub scanned_at: Option<Timestamp>,
+    /// How the lease of the board was left, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Whether another machine may have written since: then what is remembered of a card tells nobody's
+    /// edit from its writing, until all is read again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_doubted: bool,
+}
+
+/// What is remembered of the lease of a board.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hold {
+    /// The repository in which its ref is, as the policy names it.
+    pub repository: String,
+    /// The commit that the ref was at when it was ours last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The commit that it was being moved to, when nobody confirmed that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moving: Option<String>,
+    /// Until when it is ours, by GitHub's clock; `None` when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// A field of a board that is one of ours.
@@ -224,6 +248,9 @@ pub struct Board {
     pub closed: bool,
     /// Whether we may write to it.
     pub writable: bool,
+    /// Whether its server lets an option keep its identity when all of a field are sent: without that every
+    /// value would be lost.
+    pub keeps_options: bool,
     /// Its fields.
     pub fields: Vec<Field>,
 }
@@ -233,6 +260,8 @@ pub struct Board {
 pub struct Field {
     /// Its node id.
     pub id: String,
+    /// Its number, by which REST knows it.
+    pub number: Option<u64>,
     /// What it is called now.
     pub name: String,
     /// What it holds.
@@ -246,10 +275,25 @@ pub enum Holds {
     Text,
     /// Numbers.
     Number,
-    /// One of these options: id and name of each.
-    Choice(Vec<(String, String)>),
+    /// One of these options.
+    Choice(Vec<Choice>),
     /// What we do not write, by GitHub's name.
     Other(String),
+}
+
+/// An option of a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Its id: an option that is sent without it is a new one.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// One of GitHub's colours.
+    #[serde(default)]
+    pub color: String,
+    /// What people wrote of it.
+    #[serde(default)]
+    pub description: String,
 }
 
 /// An item as it is.

@@ -28,7 +28,8 @@ impl fmt::Display for Gap {
             ),
             Self::Options(key, names) => write!(
                 f,
-                "the field `{key}` of the board has no option {}: add it in the settings of the project",
+                "the field `{key}` of the board has no option {}: `reconciler board init` adds it, else add it \
+                 in the settings of the project",
                 names.join(" or ")
             ),
         }
@@ -61,7 +62,8 @@ pub fn gaps(board: &Board, known: &BTreeMap<FieldKey, Mapped>) -> Vec<Gap> {
     FieldKey::ALL.into_iter().filter_map(gap).collect()
 }
 
-fn find<'a>(
+/// Returns the field of a board that is one of ours.
+pub fn find<'a>(
     board: &'a Board,
     key: FieldKey,
     known: &BTreeMap<FieldKey, Mapped>,
@@ -75,7 +77,9 @@ fn find<'a>(
 fn options_of(field: &Field, key: FieldKey) -> Result<Vec<(String, String)>, String> {
     match (&field.holds, key.shape()) {
         (Holds::Text, Shape::Text) | (Holds::Number, Shape::Number) => Ok(Vec::new()),
-        (Holds::Choice(options), Shape::Choice(_)) => Ok(options.clone()),
+        (Holds::Choice(options), Shape::Choice(_)) => {
+            Ok(options.iter().map(|one| (one.id.clone(), one.name.clone())).collect())
+        }
         (Holds::Text, _) => Err("texts".to_owned()),
         (Holds::Number, _) => Err("numbers".to_owned()),
         (Holds::Choice(_), _) => Err("options".to_owned()),

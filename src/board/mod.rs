@@ -2,16 +2,17 @@
 //! of them and what is there in, steps out. Pure; it knows no request and remembers nothing itself.
 
 mod card;
+pub mod lease;
 mod mapping;
 pub mod pull;
 #[cfg(test)]
 mod tests;
 
 pub use card::{Facts, card};
-pub use mapping::{Gap, gaps, map};
+pub use mapping::{Gap, find, gaps, map};
 
 use crate::api::board::{
-    ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Shadow, Synced, Value, marked,
+    ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Mapped, Shadow, Synced, Value, marked,
 };
 use crate::api::name::{TaskName, Uid};
 use jiff::{SignedDuration, Timestamp};
@@ -88,6 +89,22 @@ pub enum Step {
     Note(String),
 }
 
+impl Step {
+    /// Returns whether it changes something, on the board or in git: who does that has the lease.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Scan | Self::Learn { .. } | Self::Missed(_) | Self::Note(_) => false,
+            Self::Create(_)
+            | Self::Set { .. }
+            | Self::Retitle(_)
+            | Self::Archive(_)
+            | Self::Unarchive(_)
+            | Self::ArchiveDuplicate { .. }
+            | Self::Adopt { .. } => true,
+        }
+    }
+}
+
 /// An edit of a person that is meant for the task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
@@ -101,12 +118,12 @@ pub enum Edit {
 pub fn decide(scene: &Scene<'_>) -> Vec<Step> {
     let unknown = scene.cards.iter().any(|card| !scene.shadow.cards.contains_key(&card.uid));
     let Some(items) = scene.items else {
-        if unknown || !scene.shadow.intents.is_empty() {
+        if unknown || !scene.shadow.intents.is_empty() || scene.shadow.is_doubted {
             return vec![Step::Scan];
         }
         return scene.cards.iter().flat_map(|card| push(scene, card)).chain(gone(scene)).collect();
     };
-    let found = Found::of(scene.cards, items);
+    let found = Found::of((scene.cards, scene.shadow), items);
     let mut steps: Vec<Step> =
         scene.cards.iter().flat_map(|card| merge(scene, card, &found)).collect();
     steps.extend(gone(scene));
@@ -118,7 +135,13 @@ pub fn decide(scene: &Scene<'_>) -> Vec<Step> {
 struct Found<'a>(BTreeMap<Uid, Vec<&'a Item>>);
 
 impl<'a> Found<'a> {
-    fn of(cards: &[Card], items: &'a [Item]) -> Self {
+    /// What is not found by what it stands for is found by its id: a person may have changed its text, or
+    /// have made an issue of it, or it may not be seen any more.
+    fn of((cards, shadow): (&[Card], &Shadow), items: &'a [Item]) -> Self {
+        let known: BTreeMap<&str, &Uid> =
+            shadow.cards.iter().map(|(uid, synced)| (synced.item.as_str(), uid)).collect();
+        let with_issue: BTreeSet<&Uid> =
+            cards.iter().filter(|card| card.issue.is_some()).map(|card| &card.uid).collect();
         let by_issue: BTreeMap<u64, &Uid> =
             cards.iter().filter_map(|card| Some((card.issue?, &card.uid))).collect();
         let mut found: BTreeMap<Uid, Vec<&Item>> = BTreeMap::new();
@@ -128,7 +151,10 @@ impl<'a> Found<'a> {
                 Content::Issue { number, .. } => by_issue.get(number).map(|uid| (*uid).clone()),
                 Content::Other => None,
             };
-            if let Some(uid) = uid {
+            let is_other = matches!(item.content, Content::Issue { .. });
+            let by_id = known.get(item.id.as_str()).copied();
+            let by_id = by_id.filter(|uid| !(is_other && with_issue.contains(uid)));
+            if let Some(uid) = uid.or_else(|| by_id.cloned()) {
                 found.entry(uid).or_default().push(item);
             }
         }
@@ -236,9 +262,8 @@ fn adopted(scene: &Scene<'_>, card: &Card, item: &Item) -> Synced {
         Content::Draft { id, title, .. } => (Some(id.clone()), title.clone()),
         Content::Issue { .. } | Content::Other => (None, String::new()),
     };
-    let value = |(key, mapped): (&FieldKey, &crate::api::board::Mapped)| {
-        Some((*key, item.values.get(&mapped.id)?.clone()))
-    };
+    let value =
+        |(key, mapped): (&FieldKey, &Mapped)| Some((*key, item.values.get(&mapped.id)?.clone()));
     Synced {
         task: card.task.clone(),
         item: item.id.clone(),
@@ -259,6 +284,11 @@ fn seen(known: &Synced, item: &Item) -> Synced {
     }
     if !item.archived {
         now.archived = None;
+    }
+    match &item.content {
+        Content::Draft { id, .. } => now.draft = Some(id.clone()),
+        Content::Issue { .. } => now.draft = None,
+        Content::Other => {}
     }
     now
 }
@@ -317,6 +347,23 @@ fn field(
         )
     };
     vec![Step::Note(note), set(true)]
+}
+
+/// Counts what the board holds as written by us: another machine may have written it, and nobody can tell
+/// that from what a person edited.
+pub fn rebase(shadow: &mut Shadow, items: &[Item]) {
+    let fields = &shadow.fields;
+    for synced in shadow.cards.values_mut() {
+        let Some(item) = items.iter().find(|one| one.id == synced.item) else { continue };
+        if let Content::Draft { title, .. } = &item.content {
+            title.clone_into(&mut synced.title);
+        }
+        let held = |(key, mapped): (&FieldKey, &Mapped)| {
+            Some((*key, item.values.get(&mapped.id)?.clone()))
+        };
+        synced.values = fields.iter().filter_map(held).collect();
+    }
+    shadow.is_doubted = false;
 }
 
 /// Writes down what a field holds.

@@ -1,7 +1,7 @@
 //! Scenes of a board, and the steps that follow.
 
 use super::*;
-use crate::api::board::{Board, Field, Holds, Mapped, Shape, Values};
+use crate::api::board::{Board, Choice, Field, Holds, Shape, Values};
 use crate::api::task::TaskState;
 
 fn uid(task: &str) -> Uid {
@@ -184,14 +184,22 @@ fn a_card_that_somebody_put_away_is_left_alone_and_ours_come_and_go_with_their_t
 
 #[test]
 fn a_field_is_known_by_its_id_then_by_its_name_and_only_if_it_holds_what_is_wanted() {
-    let field =
-        |id: &str, name: &str, holds| Field { id: id.to_owned(), name: name.to_owned(), holds };
+    let field = |id: &str, name: &str, holds| Field {
+        id: id.to_owned(),
+        number: None,
+        name: name.to_owned(),
+        holds,
+    };
     let board = Board {
         fields: vec![
             field("f-Worker", "Who", Holds::Text),
             field("x", "task", Holds::Text),
             field("y", "Progress", Holds::Text),
-            field("z", "Status", Holds::Choice(vec![("1".to_owned(), "Todo".to_owned())])),
+            field(
+                "z",
+                "Status",
+                Holds::Choice(vec![Choice { name: "Todo".to_owned(), ..Choice::default() }]),
+            ),
         ],
         ..Board::default()
     };

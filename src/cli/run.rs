@@ -78,16 +78,17 @@ async fn beside<E>(
         Box::pin(client.keep_board(is_over.clone(), told)),
         Box::pin(client.keep_issues(is_over, told)),
     );
-    let end = end?;
-    if until != Until::Stopped {
-        let mut notes = Box::pin(client.see_to_pulls()).await;
+    let mut notes = Vec::new();
+    if until != Until::Stopped && end.is_ok() {
+        notes.extend(Box::pin(client.see_to_pulls()).await);
         notes.extend(Box::pin(client.tell_issues()).await);
         notes.extend(Box::pin(client.show_on_board()).await);
-        for note in notes {
-            told(&note);
-        }
     }
-    Ok(end)
+    notes.extend(Box::pin(client.leave_board()).await);
+    for note in notes {
+        told(&note);
+    }
+    end
 }
 
 #[cfg(not(feature = "github"))]

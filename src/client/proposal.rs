@@ -167,6 +167,12 @@ impl Client {
         Ok(found)
     }
 
+    /// Returns the names of the tasks that are proposed, as far as they can be read.
+    pub(super) async fn proposed_names(&self) -> Vec<TaskName> {
+        let refs = self.repository.refs(PROPOSALS).await.unwrap_or_default();
+        refs.into_keys().filter_map(|name| name.parse().ok()).collect()
+    }
+
     /// Accepts a proposal: its file is committed as that of any new task.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub events: Sighting<Vec<Event>>,
     /// The conflicts between branches that the last forecast found and that still stand.
     pub conflicts: Vec<Conflict>,
+    /// The tasks that are proposed and wait for a person, as far as that can be read.
+    pub proposals: Vec<TaskName>,
 }
 
 /// Whether the loop of this repository runs on this machine.
@@ -60,8 +62,9 @@ impl Client {
         let loop_state = self.loop_state();
         let events = Sighting::from(self.events());
         let conflicts = self.known_conflicts(&look.observed);
+        let proposals = self.proposed_names().await;
         let (desired, observed) = (look.desired, look.observed);
-        Snapshot { desired, observed, plan, loop_state, events, conflicts }
+        Snapshot { desired, observed, plan, loop_state, events, conflicts, proposals }
     }
 
     /// Returns that the disk is full, if it is: then why an effect failed is recorded nowhere.

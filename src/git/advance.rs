@@ -1,8 +1,8 @@
 //! A branch moves forward: from the commit that is expected to one that contains it. Where a person
 //! has it checked out, their files follow, and nothing that they have not committed is touched.
 
-use super::command::{LONG_DEADLINE, Place};
-use super::{Error, Moved, Repository};
+use super::command::{LONG_DEADLINE, Place, one_line};
+use super::{Error, MOVE_VARIABLE, Moved, Repository};
 use crate::api::name::{BranchName, CommitId};
 use std::path::PathBuf;
 
@@ -62,6 +62,7 @@ impl Repository {
         let _alone = self.moving.lock().await;
         // git itself keeps what is not committed, or refuses.
         let call = self.write_at(Place::Directory(&work_tree), LONG_DEADLINE)?;
+        let call = call.env(MOVE_VARIABLE, to.as_str());
         let merge = ["merge", "--ff-only", "--quiet", "--no-autostash", "--no-verify-signatures"];
         let answer = call.args(merge).arg(to.as_str()).output().await?;
         let now = self.reader().resolve(&name).await?;
@@ -71,7 +72,7 @@ impl Repository {
         if now.as_ref() != Some(from) {
             return Ok(Advanced::Moved);
         }
-        let said = said(&[answer.stderr, answer.stdout]);
+        let said = one_line(&[answer.stderr, answer.stdout]);
         Ok(Advanced::InTheWay { work_tree, said })
     }
 
@@ -94,7 +95,7 @@ impl Repository {
         drop(git()?.args(["update-index", "-q", "--refresh"]).output().await?);
         let dry = git()?.args(["read-tree", "--dry-run", "-m", "-u", from.as_str(), to.as_str()]);
         let answer = dry.output().await?;
-        let said = said(&[answer.stderr, answer.stdout]);
+        let said = one_line(&[answer.stderr, answer.stdout]);
         Ok((!answer.status.success()).then_some(Advanced::InTheWay { work_tree, said }))
     }
 
@@ -116,12 +117,6 @@ impl Repository {
         let unknown = Advanced::InTheWay { work_tree: path, said };
         Ok(self.work_tree.clone().map(Some).ok_or(unknown))
     }
-}
-
-fn said(outputs: &[Vec<u8>]) -> String {
-    let text = outputs.concat();
-    let text = String::from_utf8_lossy(&text);
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -84,6 +84,21 @@ impl Repository {
     }
 }
 
+/// How much is told of what git and its hooks said, in characters.
+const SAID_MAX: usize = 600;
+
+/// Returns what was said in one line, and not more of it than a person reads.
+pub(super) fn one_line(outputs: &[Vec<u8>]) -> String {
+    let text = outputs.concat();
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SAID_MAX) {
+        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
 /// Prepares a command that needs no repository.
 pub(super) fn plain() -> Call {
     quiet(DEADLINE)

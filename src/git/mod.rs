@@ -39,7 +39,7 @@ pub use branch::FileChange;
 pub use bundle::Files;
 pub use candidate::{Built, CANDIDATES, Clash, Work};
 pub use commit::Staged;
-pub use hook::{GENERATION_FILE, HookPlace, Operation, Stamp};
+pub use hook::{GENERATION_FILE, HookPlace, MOVE_VARIABLE, Operation, Stamp};
 pub use landed::{FileVersion, Landed};
 pub use merge::{Marked, Tried};
 pub use object::{BlobError, EntryKind, Reader, TreeEntry, Version};
@@ -156,7 +156,7 @@ pub enum Error {
         branch: crate::api::name::BranchName,
         /// To where.
         remote: crate::api::name::RemoteName,
-        /// All that git and the remote said.
+        /// What git, hooks and the remote said, in one line.
         said: String,
     },
     /// git or a hook of the user refused a commit.

@@ -2,7 +2,7 @@
 //! by reading again; nothing is ever moved from a value that was not named.
 
 use super::worktree::beside_adds;
-use super::{Error, Repository};
+use super::{Error, MOVE_VARIABLE, Repository};
 use crate::api::name::{BranchName, CommitId};
 use crate::process::spawn;
 use std::collections::BTreeMap;
@@ -190,7 +190,7 @@ impl Repository {
         // `--no-deref`: a symbolic ref of this name must not move the one it stands for.
         let call = self.write()?.args(["update-ref", "--no-deref", "-m", "reconciler"]);
         let call = match new {
-            Some(new) => call.args([name, new.as_str(), expected]),
+            Some(new) => call.env(MOVE_VARIABLE, new.as_str()).args([name, new.as_str(), expected]),
             None => call.args(["-d", name, expected]),
         };
         Ok(call.run().await.map(drop))

@@ -1,8 +1,8 @@
 //! A branch at a remote: read, and moved by compare-and-swap. Nothing there is replaced but what was seen
 //! there and is named, and an answer that was lost is settled by reading again.
 
-use super::command::LONG_DEADLINE;
-use super::{Error, Repository};
+use super::command::{LONG_DEADLINE, one_line};
+use super::{Error, MOVE_VARIABLE, Repository};
 use crate::api::name::{BranchName, CommitId, RemoteName};
 use crate::process::spawn::Call;
 
@@ -74,7 +74,8 @@ impl Repository {
         let lease = format!("--force-with-lease={name}:{}", from.map_or("", CommitId::as_str));
         let push = ["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", &lease];
         let what = format!("{to}:{name}");
-        let answer = self.afar()?.args(push).args([remote.as_str(), &what]).output().await?;
+        let call = self.afar()?.args(push).args([remote.as_str(), &what]);
+        let answer = call.env(MOVE_VARIABLE, to.as_str()).output().await?;
         if answer.status.success() {
             return Ok(());
         }
@@ -84,8 +85,7 @@ impl Repository {
         {
             return Ok(());
         }
-        let said = [answer.stderr, answer.stdout].concat();
-        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        let said = one_line(&[answer.stderr, answer.stdout]);
         Err(Error::NotPushed { branch: branch.clone(), remote: remote.clone(), said })
     }
 

@@ -15,6 +15,8 @@ pub enum Change {
     LinkProject,
     /// A field is made.
     CreateField,
+    /// The options of a field are these from now on: all of them, those that are to stay with their ids.
+    EditField,
     /// A view is made.
     CreateView,
     /// A draft is made.
@@ -52,77 +54,40 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the mutation, the type of its input, and what is read of its answer.
-    pub(super) fn words(self) -> (&'static str, &'static str, &'static str) {
+    /// Returns the mutation, and what is read of its answer.
+    pub(super) fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::CreateProject => (
-                "createProjectV2",
-                "CreateProjectV2Input",
-                "projectV2 { id number title closed viewerCanUpdate url }",
-            ),
-            Self::LinkProject => {
-                ("linkProjectV2ToRepository", "LinkProjectV2ToRepositoryInput", "repository { id }")
+            Self::CreateProject => {
+                ("createProjectV2", "projectV2 { id number title closed viewerCanUpdate url }")
             }
+            Self::LinkProject => ("linkProjectV2ToRepository", "repository { id }"),
             Self::CreateField => (
                 "createProjectV2Field",
-                "CreateProjectV2FieldInput",
                 "projectV2Field { ... on ProjectV2FieldCommon { id name } }",
             ),
-            Self::CreateView => {
-                ("createProjectV2View", "CreateProjectV2ViewInput", "projectV2View { id }")
+            Self::EditField => {
+                ("updateProjectV2Field", "projectV2Field { ... on ProjectV2FieldCommon { id } }")
             }
+            Self::CreateView => ("createProjectV2View", "projectV2View { id }"),
             Self::AddDraft => (
                 "addProjectV2DraftIssue",
-                "AddProjectV2DraftIssueInput",
                 "projectItem { id content { ... on DraftIssue { id } } }",
             ),
-            Self::AddItem => ("addProjectV2ItemById", "AddProjectV2ItemByIdInput", "item { id }"),
-            Self::EditDraft => {
-                ("updateProjectV2DraftIssue", "UpdateProjectV2DraftIssueInput", "draftIssue { id }")
-            }
-            Self::SetValue => (
-                "updateProjectV2ItemFieldValue",
-                "UpdateProjectV2ItemFieldValueInput",
-                "projectV2Item { id }",
-            ),
-            Self::ClearValue => (
-                "clearProjectV2ItemFieldValue",
-                "ClearProjectV2ItemFieldValueInput",
-                "projectV2Item { id }",
-            ),
-            Self::Archive => ("archiveProjectV2Item", "ArchiveProjectV2ItemInput", "item { id }"),
-            Self::Unarchive => {
-                ("unarchiveProjectV2Item", "UnarchiveProjectV2ItemInput", "item { id }")
-            }
-            Self::CreateIssue => ("createIssue", "CreateIssueInput", "issue { id number url }"),
-            Self::UpdateRefs => ("updateRefs", "UpdateRefsInput", "clientMutationId"),
-            Self::OpenPull => {
-                ("createPullRequest", "CreatePullRequestInput", "pullRequest { id number }")
-            }
-            Self::MergePull => {
-                ("mergePullRequest", "MergePullRequestInput", "pullRequest { id number }")
-            }
-            Self::AutoMerge => (
-                "enablePullRequestAutoMerge",
-                "EnablePullRequestAutoMergeInput",
-                "pullRequest { id number }",
-            ),
-            Self::NoAutoMerge => (
-                "disablePullRequestAutoMerge",
-                "DisablePullRequestAutoMergeInput",
-                "pullRequest { id number }",
-            ),
-            Self::Enqueue => {
-                ("enqueuePullRequest", "EnqueuePullRequestInput", "mergeQueueEntry { id }")
-            }
-            Self::Dequeue => {
-                ("dequeuePullRequest", "DequeuePullRequestInput", "mergeQueueEntry { id }")
-            }
-            Self::UpdatePull => (
-                "updatePullRequestBranch",
-                "UpdatePullRequestBranchInput",
-                "pullRequest { id number }",
-            ),
+            Self::AddItem => ("addProjectV2ItemById", "item { id }"),
+            Self::EditDraft => ("updateProjectV2DraftIssue", "draftIssue { id }"),
+            Self::SetValue => ("updateProjectV2ItemFieldValue", "projectV2Item { id }"),
+            Self::ClearValue => ("clearProjectV2ItemFieldValue", "projectV2Item { id }"),
+            Self::Archive => ("archiveProjectV2Item", "item { id }"),
+            Self::Unarchive => ("unarchiveProjectV2Item", "item { id }"),
+            Self::CreateIssue => ("createIssue", "issue { id number url }"),
+            Self::UpdateRefs => ("updateRefs", "clientMutationId"),
+            Self::OpenPull => ("createPullRequest", "pullRequest { id number }"),
+            Self::MergePull => ("mergePullRequest", "pullRequest { id number }"),
+            Self::AutoMerge => ("enablePullRequestAutoMerge", "pullRequest { id number }"),
+            Self::NoAutoMerge => ("disablePullRequestAutoMerge", "pullRequest { id number }"),
+            Self::Enqueue => ("enqueuePullRequest", "mergeQueueEntry { id }"),
+            Self::Dequeue => ("dequeuePullRequest", "mergeQueueEntry { id }"),
+            Self::UpdatePull => ("updatePullRequestBranch", "pullRequest { id number }"),
         }
     }
 
@@ -138,6 +103,7 @@ impl Change {
             // GitHub gives the item that is there.
             Self::AddItem
             | Self::LinkProject
+            | Self::EditField
             | Self::EditDraft
             | Self::SetValue
             | Self::ClearValue

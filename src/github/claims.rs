@@ -27,6 +27,8 @@ pub struct Home {
     pub viewer: String,
     /// Whether the token may write there, as far as GitHub says.
     pub writable: bool,
+    /// Whether it has issues.
+    pub has_issues: bool,
 }
 
 /// Who has a claim after it was tried to change it.
@@ -47,6 +49,8 @@ struct RawHome {
     default_branch: String,
     #[serde(default)]
     permissions: Option<Permissions>,
+    #[serde(default)]
+    has_issues: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -79,20 +83,39 @@ struct Viewer {
 }
 
 impl Github {
-    /// Returns what must be known of a repository to make claims in it.
+    /// Returns what must be known of a repository to make claims in it; one that was renamed is found by its
+    /// old name too.
     ///
     /// # Errors
     /// When it cannot be read, or has no commit yet.
     pub async fn home(&self, repository: &str) -> Result<Home, Error> {
         let what = format!("repository {repository}");
-        let raw: RawHome = self.read(&format!("/repos/{repository}")).await?.json(&what)?;
+        let found = self.read(&format!("/repos/{repository}")).await?.json(&what);
+        let raw: RawHome = match found {
+            Err(Error::Renamed(to)) => match self.by_number(&to) {
+                Some(path) => self.read(&path).await?.json(&what)?,
+                None => return Err(Error::Renamed(to)),
+            },
+            found => found?,
+        };
         let name = raw.full_name;
         let branch = format!("/repos/{name}/git/ref/heads/{}", raw.default_branch);
         let tip: RawRef = self.read(&branch).await?.json(&format!("a commit in {name}"))?;
         let commit = self.commit(&name, &tip.object.sha).await?;
         let viewer: Viewer = self.read("/user").await?.json("the user of the token")?;
         let writable = raw.permissions.is_none_or(|permissions| permissions.push);
-        Ok(Home { name, id: raw.node_id, tree: commit.tree.sha, viewer: viewer.login, writable })
+        let (id, tree, viewer) = (raw.node_id, commit.tree.sha, viewer.login);
+        let has_issues = raw.has_issues.unwrap_or(true);
+        Ok(Home { name, id, tree, viewer, writable, has_issues })
+    }
+
+    /// Returns the path to which a renamed repository leads, if it is one of this server: the token goes
+    /// nowhere else.
+    fn by_number(&self, to: &str) -> Option<String> {
+        let path = to.strip_prefix(self.server().rest())?;
+        let number = path.strip_prefix("/repositories/")?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| path.to_owned())
     }
 
     /// Makes the commit of a claim. One that no ref is moved to is nothing.
@@ -114,7 +137,8 @@ impl Github {
         let path = format!("/repos/{}/git/refs", home.name);
         let reply = self.send((Verb::Post, &path), &json!({ "ref": name, "sha": commit })).await;
         let trouble = match reply {
-            Ok(reply) => reply.trouble(name),
+            // An answer that is none of GitHub's says nothing of what was done.
+            Ok(reply) => reply.json::<RawRef>(name).err(),
             Err(error) => Some(error),
         };
         match trouble {

@@ -13,15 +13,17 @@ pub(super) const PROJECT: &str = "query Project($login: String!, $number: Int!) 
 }";
 
 pub(super) const PROJECTS: &str = "query Projects($login: String!, $title: String!) {
-  repositoryOwner(login: $login) { id ... on ProjectV2Owner { projectsV2(first: 100, query: $title) {
-    nodes { id number title closed viewerCanUpdate url } } } }
+  repositoryOwner(login: $login) { __typename id ... on User { databaseId }
+    ... on ProjectV2Owner { projectsV2(first: 100, query: $title) {
+      nodes { id number title closed viewerCanUpdate url } } } }
 }";
 
 pub(super) const FIELDS: &str = "query Fields($project: ID!, $after: String) {
   node(id: $project) { ... on ProjectV2 { id title closed viewerCanUpdate
     fields(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { __typename
-      ... on ProjectV2FieldCommon { id name dataType }
-      ... on ProjectV2SingleSelectField { options { id name } } } } } }
+      ... on ProjectV2FieldCommon { id databaseId name dataType }
+      ... on ProjectV2SingleSelectField { options { id name color description } } } } } }
+  optionInput: __type(name: \"ProjectV2SingleSelectFieldOptionInput\") { inputFields { name } }
 }";
 
 /// Returns the question for a page of items, of these alone.
@@ -59,6 +61,12 @@ pub(super) const ISSUE: &str = "query Issue($owner: String!, $name: String!, $nu
   repository(owner: $owner, name: $name) { issue(number: $number) { id title } }
 }";
 
+/// The items that stand for an issue, on all boards.
+pub(super) const ITEMS_OF: &str = "query ItemsOf($issue: ID!) {
+  node(id: $issue) { ... on Issue { projectItems(first: 100, includeArchived: true) {
+    nodes { id project { id } } } } }
+}";
+
 /// All of one branch into another in one question: what is there, and how far it is.
 pub(super) const PULLS: &str =
     "query Pulls($owner: String!, $name: String!, $head: String!, $base: String!) {
@@ -75,7 +83,7 @@ pub(super) const PULLS: &str =
 }";
 
 /// Every fixed document, and whether it needs what is newer than the published schema.
-pub const DOCUMENTS: [(&str, bool); 8] = [
+pub const DOCUMENTS: [(&str, bool); 9] = [
     (PROJECT, true),
     (PROJECTS, false),
     (FIELDS, false),
@@ -83,14 +91,16 @@ pub const DOCUMENTS: [(&str, bool); 8] = [
     (ALL_ITEMS, true),
     (VIEWS, true),
     (ISSUE, false),
+    (ITEMS_OF, false),
     (PULLS, false),
 ];
 
 /// Every kind of change.
-pub const CHANGES: [Change; 20] = [
+pub const CHANGES: [Change; 21] = [
     Change::CreateProject,
     Change::LinkProject,
     Change::CreateField,
+    Change::EditField,
     Change::CreateView,
     Change::AddDraft,
     Change::AddItem,
@@ -112,7 +122,10 @@ pub const CHANGES: [Change; 20] = [
 
 /// Returns the document of so many changes of one kind at once.
 pub fn batch_document(kind: Change, count: usize) -> String {
-    let (name, input, answer) = kind.words();
+    let (name, answer) = kind.words();
+    // The type of its input is always called so.
+    let (first, rest) = name.split_at(1);
+    let input = format!("{}{rest}Input", first.to_uppercase());
     let mut text = "mutation Batch(".to_owned();
     for number in 0..count {
         let between = if number == 0 { "" } else { ", " };

@@ -5,20 +5,56 @@ use super::envelope::Reply;
 use super::send::Verb;
 use super::{Error, Github};
 use crate::api::issue::{Comment, Issue};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// How many entries a page has, at most.
 const PAGE: usize = 100;
 /// The most pages that are read of one list.
 const PAGES_MAX: usize = 50;
 
+/// How far a look reaches back before the newest change that was seen: clocks and answers have their time.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
+/// How soon all is read again: what lost a label is not among what changed.
+const WHOLE: Duration = Duration::from_hours(1);
+
+/// The open issues with a label, as they were seen last: a look asks only for what changed since, and what
+/// has not costs nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// By number. One that lost the label is here until all are read again: look at it before it is used.
+    issues: BTreeMap<u64, Issue>,
+    /// The newest change that was seen.
+    newest: Option<Timestamp>,
+    /// When all of them were read, since boot.
+    whole: Option<Duration>,
+    /// What was asked for last, and its pages.
+    asked: String,
+    pages: Vec<Page>,
+}
+
+/// What is where an issue was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is there.
+    Issue(Issue),
+    /// It was deleted, or its repository has no issues any more.
+    Gone,
+    /// It is in another repository, or its own has another name.
+    Moved,
+}
+
 /// A page of a list, as it was when it had this tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+struct Page {
     tag: Option<String>,
     has_next: bool,
+    /// The newest change of anything on it.
+    newest: Option<Timestamp>,
     issues: Vec<Issue>,
 }
 
@@ -32,6 +68,13 @@ struct Raw {
     labels: Vec<Label>,
     #[serde(default)]
     assignees: Vec<Person>,
+    /// Nobody, where the account is gone.
+    #[serde(default)]
+    user: Option<Person>,
+    #[serde(default)]
+    author_association: String,
+    #[serde(default)]
+    updated_at: Option<Timestamp>,
     state: String,
     #[serde(default)]
     html_url: String,
@@ -57,6 +100,8 @@ struct RawComment {
     id: u64,
     #[serde(default)]
     body: Option<String>,
+    #[serde(default)]
+    user: Option<Person>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +120,9 @@ impl From<Raw> for Issue {
             body: raw.body.unwrap_or_default(),
             labels: raw.labels.into_iter().map(name).collect(),
             assignees: raw.assignees.into_iter().map(|one| one.login).collect(),
+            author: raw.user.map(|one| one.login).unwrap_or_default(),
+            is_by_member: ["OWNER", "MEMBER", "COLLABORATOR"]
+                .contains(&raw.author_association.as_str()),
             is_open: raw.state == "open",
             url: raw.html_url,
         }
@@ -82,42 +130,59 @@ impl From<Raw> for Issue {
 }
 
 impl Github {
-    /// Returns the open issues that have a label, oldest first. `pages` is what they were the last time: what
-    /// has not changed since costs nothing.
+    /// Returns the open issues that have a label, oldest first; `None` where the repository has issues switched
+    /// off. `listing` is what was known of them, `now` the time since boot.
     ///
     /// # Errors
     /// When a page cannot be read: then it is unknown which there are.
     pub async fn open_issues(
         &self,
-        repository: &str,
-        label: &str,
-        pages: &mut Vec<Page>,
-    ) -> Result<Vec<Issue>, Error> {
+        (repository, label): (&str, &str),
+        listing: &mut Listing,
+        now: Duration,
+    ) -> Result<Option<Vec<Issue>>, Error> {
+        let since = listing.since(now);
+        // All of them by an order in which none moves while they are read.
+        let which = since.map_or("&sort=created".to_owned(), |since| {
+            format!("&sort=updated&since={}", escaped(&format!("{since:.0}")))
+        });
         let list = format!(
-            "/repos/{repository}/issues?state=open&labels={}&sort=created&direction=asc&per_page={PAGE}",
+            "/repos/{repository}/issues?state=open&labels={}{which}&direction=asc&per_page={PAGE}",
             escaped(label)
         );
+        if listing.asked != list {
+            listing.asked.clone_from(&list);
+            listing.pages.clear();
+        }
         let what = format!("the issues of {repository}");
         for at in 0..PAGES_MAX {
-            let known = pages.get(at);
+            let known = listing.pages.get(at);
             let path = format!("{list}&page={}", at + 1);
             let tag = known.and_then(|page| page.tag.as_deref());
             let reply = self.read_again(&path, tag).await?;
+            if reply.status == 410 {
+                return Ok(None);
+            }
             let page = match known {
                 Some(known) if reply.status == 304 => known.clone(),
                 Some(_) | None => page(&reply, &what)?,
             };
             let has_next = page.has_next;
-            match pages.get_mut(at) {
+            match listing.pages.get_mut(at) {
                 Some(known) => *known = page,
-                None => pages.push(page),
+                None => listing.pages.push(page),
             }
             if !has_next {
-                pages.truncate(at + 1);
+                listing.pages.truncate(at + 1);
                 break;
             }
         }
-        Ok(pages.iter().flat_map(|page| page.issues.clone()).collect())
+        if since.is_none() {
+            listing.issues.clear();
+            listing.whole = Some(now);
+        }
+        listing.learn();
+        Ok(Some(listing.issues.values().cloned().collect()))
     }
 
     /// Returns every issue that has a label, closed ones too.
@@ -141,13 +206,20 @@ impl Github {
         Ok(all)
     }
 
-    /// Returns an issue.
+    /// Returns what is where an issue was.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub async fn issue(&self, repository: &str, number: u64) -> Result<Issue, Error> {
+    /// When it cannot be read, or may not be seen.
+    pub async fn issue(&self, repository: &str, number: u64) -> Result<Found, Error> {
         let reply = self.read(&format!("/repos/{repository}/issues/{number}")).await?;
-        Ok(reply.json::<Raw>(&format!("issue {number} of {repository}"))?.into())
+        match reply.status {
+            301 => Ok(Found::Moved),
+            410 => Ok(Found::Gone),
+            _ => {
+                let raw: Raw = reply.json(&format!("issue {number} of {repository}"))?;
+                Ok(Found::Issue(raw.into()))
+            }
+        }
     }
 
     /// Makes an issue. Whoever gets no answer looks for it before it makes it again.
@@ -197,13 +269,21 @@ impl Github {
         }
     }
 
-    /// Has a person shown as who does it. GitHub does so only for who may push, and says nothing otherwise.
+    /// Has a person shown as who does it, and returns who is. GitHub says that it was done also where it did
+    /// not: only who may push is shown, and only by who may.
     ///
     /// # Errors
     /// When it was refused, or that is unknown: it can be done again.
-    pub async fn assign(&self, repository: &str, number: u64, login: &str) -> Result<(), Error> {
+    pub async fn assign(
+        &self,
+        repository: &str,
+        number: u64,
+        login: &str,
+    ) -> Result<Vec<String>, Error> {
         let path = format!("/repos/{repository}/issues/{number}/assignees");
-        self.written((Verb::Post, &path), &json!({ "assignees": [login] })).await
+        let reply = self.send((Verb::Post, &path), &json!({ "assignees": [login] })).await?;
+        let raw: Raw = reply.json(&format!("issue {number} of {repository}"))?;
+        Ok(Issue::from(raw).assignees)
     }
 
     /// Returns the comments below an issue, oldest first.
@@ -268,16 +348,35 @@ impl Github {
     }
 }
 
+impl Listing {
+    /// Returns since when changes are asked for; `None` when all are read again.
+    fn since(&self, now: Duration) -> Option<Timestamp> {
+        let whole = self.whole?;
+        let newest = self.newest.filter(|_| now < whole + WHOLE)?;
+        newest.checked_sub(OVERLAP).ok()
+    }
+
+    /// Takes in what the pages say.
+    fn learn(&mut self) {
+        for page in &self.pages {
+            self.newest = self.newest.max(page.newest);
+            self.issues.extend(page.issues.iter().map(|one| (one.number, one.clone())));
+        }
+    }
+}
+
 fn page(reply: &Reply, what: &str) -> Result<Page, Error> {
     let all: Vec<Raw> = reply.json(what)?;
+    let newest = all.iter().filter_map(|one| one.updated_at).max();
     // GitHub lists pull requests among the issues.
     let issues = all.into_iter().filter(|one| one.pull_request.is_none()).map(Issue::from);
     let issues = issues.collect();
-    Ok(Page { tag: reply.etag.clone(), has_next: reply.has_next, issues })
+    Ok(Page { tag: reply.etag.clone(), has_next: reply.has_next, newest, issues })
 }
 
 fn comment(raw: RawComment) -> Comment {
-    Comment { id: raw.id, body: raw.body.unwrap_or_default() }
+    let author = raw.user.map(|one| one.login).unwrap_or_default();
+    Comment { id: raw.id, author, body: raw.body.unwrap_or_default() }
 }
 
 /// Returns a text as part of an address.
@@ -312,5 +411,16 @@ mod tests {
         let labels: Vec<&str> = page.issues[0].labels.iter().map(String::as_str).collect();
         assert_eq!((page.issues.len(), page.issues[0].number), (1, 1));
         assert_eq!(labels, ["x", "y"]);
+    }
+
+    #[test]
+    fn what_changed_is_asked_for_again_and_all_of_it_once_an_hour() {
+        let at = Duration::from_secs;
+        let mut listing = Listing { whole: Some(at(100)), ..Listing::default() };
+        // Nothing was seen, so nothing is left out.
+        assert_eq!(listing.since(at(101)), None);
+        listing.newest = Some("2026-01-01T00:10:00Z".parse().unwrap());
+        assert_eq!(listing.since(at(101)).unwrap().to_string(), "2026-01-01T00:05:00Z");
+        assert_eq!(listing.since(at(100) + WHOLE), None);
     }
 }

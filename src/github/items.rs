@@ -92,6 +92,20 @@ impl Github {
             }
         }
     }
+
+    /// Returns the item of a board that stands for an issue, in the archive or not.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub async fn item_of(&self, project: &str, issue: &str) -> Result<Option<String>, Error> {
+        let variables = json!({ "issue": issue });
+        let envelope = self.query(documents::ITEMS_OF, &variables, "the issue").await?;
+        let data = Value::Object(envelope.data.unwrap_or_default());
+        let nodes = data.pointer("/node/projectItems/nodes").and_then(Value::as_array);
+        let mut nodes = nodes.into_iter().flatten();
+        let found = nodes.find(|node| node["project"]["id"] == project);
+        Ok(found.and_then(|node| node["id"].as_str()).map(str::to_owned))
+    }
 }
 
 fn item(node: Node) -> Item {

@@ -11,15 +11,17 @@ mod pace;
 mod project;
 mod pulls;
 mod send;
+mod views;
 
 pub use batch::{Change, Done};
 pub use claims::{Grip, Home};
 pub use documents::{CHANGES, DOCUMENTS, batch_document};
-pub use issues::Page;
+pub use issues::{Found, Listing};
 pub use pace::{Limits, Pace};
-pub use project::{Budget, Project, View, Write};
+pub use project::{Budget, Owner, Project, Write};
 pub use pulls::Pulls;
 pub use send::Github;
+pub use views::{Layout, View};
 
 use std::fmt;
 use std::time::Duration;

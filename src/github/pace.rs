@@ -3,6 +3,7 @@
 //!
 //! The figures: <https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api>.
 
+use super::Error;
 use crate::process::clock;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,15 +45,21 @@ impl Pace {
         Self(Arc::new(Mutex::new(Asked::new(limits))))
     }
 
-    /// Waits until a change may be made.
-    pub(super) async fn turn(&self) -> Turn {
+    /// Waits until a change may be made, if that is soon.
+    ///
+    /// # Errors
+    /// [`Error::Limited`] when it is not: whoever asks has something better to do, or is to end.
+    pub(super) async fn turn(&self) -> Result<Turn, Error> {
         let mut asked = Arc::clone(&self.0).lock_owned().await;
         let wait = asked.wait(clock::since_boot());
+        if wait > WAIT_MAX {
+            return Err(Error::Limited(wait));
+        }
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
         asked.changed(clock::since_boot());
-        Turn { _asked: asked }
+        Ok(Turn { _asked: asked })
     }
 }
 
@@ -64,6 +71,8 @@ struct Asked {
     changes: VecDeque<Duration>,
 }
 
+/// How long a change waits for its turn.
+const WAIT_MAX: Duration = MINUTE;
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -123,10 +132,17 @@ mod tests {
     async fn who_shares_a_pace_changes_nothing_while_another_does() {
         let pace = Pace::new(Limits { between: Duration::ZERO, ..Limits::DOCUMENTED });
         let other = pace.clone();
-        let first = pace.turn().await;
+        let first = pace.turn().await.unwrap();
         assert!(other.turn().now_or_never().is_none());
         drop(first);
-        drop(other.turn().now_or_never().unwrap());
+        drop(other.turn().now_or_never().unwrap().unwrap());
         assert_eq!(pace.0.lock().await.changes.len(), 2);
+    }
+    #[tokio::test]
+    async fn who_would_wait_for_long_is_told_so_at_once() {
+        let pace = Pace::new(Limits { per_hour: 1, ..Limits::DOCUMENTED });
+        drop(pace.turn().await.unwrap());
+        let told = pace.turn().now_or_never().unwrap().err();
+        assert!(matches!(told, Some(Error::Limited(wait)) if wait > WAIT_MAX), "{told:?}");
     }
 }

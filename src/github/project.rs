@@ -3,7 +3,7 @@
 use super::batch::value_of;
 use super::items::{Page, PageInfo};
 use super::{Change, Done, Error, Github, documents};
-use crate::api::board::{Board, Field, FieldKey, Holds, Mapped, Shape, Value as Held};
+use crate::api::board::{Board, Choice, Field, FieldKey, Holds, Mapped, Shape, Value as Held};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,22 +97,18 @@ struct FieldNode {
     #[serde(default)]
     data_type: String,
     #[serde(default)]
-    options: Vec<OptionNode>,
+    database_id: Option<u64>,
+    #[serde(default)]
+    options: Vec<Choice>,
 }
 
-#[derive(Debug, Deserialize)]
-struct OptionNode {
-    id: String,
-    name: String,
-}
-
-/// A view of a board, as people look at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
-    /// What it is called.
-    pub name: &'static str,
-    /// `TABLE_LAYOUT`, `BOARD_LAYOUT` or `ROADMAP_LAYOUT`.
-    pub layout: &'static str,
+/// Whose projects they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The node id.
+    pub id: String,
+    /// Where REST has what is theirs: `orgs/acme`, or `users/583231`.
+    pub(super) place: String,
 }
 
 impl Github {
@@ -138,15 +134,11 @@ impl Github {
         Ok(Project { lists_archive, budget, ..node.into() })
     }
 
-    /// Returns the node id of a person or an organization, and their projects of a title.
+    /// Returns a person or an organization, and their projects of a title.
     ///
     /// # Errors
     /// When there is no such owner, or the token may not see its projects.
-    pub async fn projects(
-        &self,
-        login: &str,
-        title: &str,
-    ) -> Result<(String, Vec<Project>), Error> {
+    pub async fn projects(&self, login: &str, title: &str) -> Result<(Owner, Vec<Project>), Error> {
         let what = format!("the projects of {login}");
         let variables = json!({ "login": login, "title": title });
         let envelope = self.query(documents::PROJECTS, &variables, &what).await?;
@@ -158,15 +150,20 @@ impl Github {
         let nodes: Result<Vec<Node>, _> = nodes.collect();
         let nodes = nodes.map_err(|error| Error::Unknown(format!("{what}: {error}")))?;
         let all = nodes.into_iter().map(Project::from);
-        Ok((owner.to_owned(), all.filter(|one| one.title == title).collect()))
+        let place = match data.pointer("/repositoryOwner/databaseId").and_then(Value::as_u64) {
+            Some(number) => format!("users/{number}"),
+            None => format!("orgs/{login}"),
+        };
+        let owner = Owner { id: owner.to_owned(), place };
+        Ok((owner, all.filter(|one| one.title == title).collect()))
     }
 
     /// Makes a project.
     ///
     /// # Errors
     /// When it was not made. After [`Error::Unknown`] it may be there: look for it first.
-    pub async fn create_project(&self, owner_id: &str, title: &str) -> Result<Project, Error> {
-        let input = json!({ "ownerId": owner_id, "title": title });
+    pub async fn create_project(&self, owner: &Owner, title: &str) -> Result<Project, Error> {
+        let input = json!({ "ownerId": owner.id, "title": title });
         let answer = self.change_one(Change::CreateProject, input).await?;
         let node = Node::deserialize(&answer["projectV2"])
             .map_err(|error| Error::Unknown(format!("the new project: {error}")))?;
@@ -190,6 +187,8 @@ impl Github {
                 .map_err(|error| Error::Unknown(format!("the fields of the board: {error}")))?;
             let is = |name: &str| node[name].as_bool().unwrap_or(false);
             (board.closed, board.writable) = (is("closed"), is("viewerCanUpdate"));
+            let inputs = data.pointer("/optionInput/inputFields").and_then(Value::as_array);
+            board.keeps_options = inputs.into_iter().flatten().any(|one| one["name"] == "id");
             project.clone_into(&mut board.id);
             node["title"].as_str().unwrap_or_default().clone_into(&mut board.title);
             let known = page.nodes.into_iter().flatten().filter(|one| !one.id.is_empty());
@@ -220,26 +219,22 @@ impl Github {
         self.change_one(Change::CreateField, input).await.map(drop)
     }
 
-    /// Makes a view, where the server can.
+    /// Adds options to a field; those that it has are sent with their ids, and stay as they are. Only for a
+    /// board that says so: elsewhere every value of the field would be lost.
     ///
     /// # Errors
-    /// When it was not made.
-    pub async fn create_view(&self, project: &str, view: View) -> Result<(), Error> {
-        let input = json!({ "projectId": project, "name": view.name, "layout": view.layout });
-        self.change_one(Change::CreateView, input).await.map(drop)
-    }
-
-    /// Returns whether this server makes views, and the names of those that are there.
-    ///
-    /// # Errors
-    /// When the board cannot be read.
-    pub async fn views(&self, project: &str) -> Result<(bool, Vec<String>), Error> {
-        let variables = json!({ "project": project });
-        let envelope = self.query(documents::VIEWS, &variables, "the board").await?;
-        let data = Value::Object(envelope.data.unwrap_or_default());
-        let nodes = data.pointer("/node/views/nodes").and_then(Value::as_array);
-        let names = nodes.into_iter().flatten().filter_map(|node| node["name"].as_str());
-        Ok((!data["viewInput"].is_null(), names.map(str::to_owned).collect()))
+    /// When they were not added, or that is unknown: read the board again first.
+    pub async fn add_options(
+        &self,
+        (field, there): (&str, &[Choice]),
+        names: &[&str],
+    ) -> Result<(), Error> {
+        let old = there.iter().map(|one| json!(one));
+        let new =
+            names.iter().map(|name| json!({ "name": name, "color": "GRAY", "description": "" }));
+        let options: Vec<Value> = old.chain(new).collect();
+        let input = json!({ "fieldId": field, "singleSelectOptions": options });
+        self.change_one(Change::EditField, input).await.map(drop)
     }
 
     /// Returns the node id of an issue.
@@ -331,10 +326,8 @@ fn field(node: FieldNode) -> Field {
     let holds = match node.data_type.as_str() {
         "TEXT" => Holds::Text,
         "NUMBER" => Holds::Number,
-        "SINGLE_SELECT" => {
-            Holds::Choice(node.options.into_iter().map(|one| (one.id, one.name)).collect())
-        }
+        "SINGLE_SELECT" => Holds::Choice(node.options),
         other => Holds::Other(other.to_owned()),
     };
-    Field { id: node.id, name: node.name, holds }
+    Field { id: node.id, number: node.database_id, name: node.name, holds }
 }

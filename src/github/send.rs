@@ -7,9 +7,11 @@ use super::{Error, Server, Token};
 use crate::process::clock;
 use http::header::{HeaderMap, HeaderValue, IF_NONE_MATCH};
 use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
 use octocrab::Octocrab;
 use serde_json::{Value, json};
 use std::fmt;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// How long an answer may take: GitHub itself gives up after ten seconds.
@@ -21,6 +23,9 @@ pub struct Github {
     rest: Octocrab,
     pace: Pace,
     server: Server,
+    deadline: Duration,
+    /// What time it was there, and when here since boot.
+    time: std::sync::Mutex<Option<(Timestamp, Duration)>>,
 }
 
 impl fmt::Debug for Github {
@@ -45,12 +50,43 @@ impl Github {
             builder.build().map_err(|error| Error::Unknown(error.to_string()))
         };
         let (graphql, rest) = (client(server.graphql())?, client(server.rest())?);
-        Ok(Self { graphql, rest, pace, server })
+        let time = std::sync::Mutex::default();
+        Ok(Self { graphql, rest, pace, server, deadline: DEADLINE, time })
+    }
+
+    /// Has answers be there in this time.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Returns where it is.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Returns what time it is there; `None` before the first answer.
+    pub fn now(&self) -> Option<Timestamp> {
+        let (then, at) = (*self.time.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let passed = clock::since_boot().saturating_sub(at);
+        Some(then + SignedDuration::try_from(passed).ok()?)
+    }
+
+    async fn answered<B>(
+        &self,
+        sent: impl Future<Output = octocrab::Result<http::Response<B>>>,
+    ) -> Result<Reply, Error>
+    where
+        B: http_body_util::BodyExt<Error = octocrab::Error>,
+    {
+        let late = || Error::Unknown("it took too long".to_owned());
+        let reply = tokio::time::timeout(self.deadline, answered(sent)).await;
+        let reply = reply.map_err(|_elapsed| late())??;
+        if let Some(date) = reply.date {
+            let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
+            *time = Some((date, clock::since_boot()));
+        }
+        Ok(reply)
     }
 
     /// Asks by GraphQL; `what` names it for people.
@@ -73,24 +109,24 @@ impl Github {
     ) -> Result<Envelope, Error> {
         let body = json!({ "query": document, "variables": variables });
         // Whoever comes next waits for this answer.
-        let _turn = self.pace.turn().await;
+        let _turn = self.pace.turn().await?;
         self.post(&body).await?.envelope(what)
     }
 
     async fn post(&self, body: &Value) -> Result<Reply, Error> {
-        answered(self.graphql._post("/graphql", Some(body))).await
+        self.answered(self.graphql._post("/graphql", Some(body))).await
     }
 
     /// Reads by REST.
     pub(super) async fn read(&self, path: &str) -> Result<Reply, Error> {
-        answered(self.rest._get(path)).await
+        self.answered(self.rest._get(path)).await
     }
 
     /// Reads by REST what may be as it was when it had this tag: that costs nothing.
     pub(super) async fn read_again(&self, path: &str, tag: Option<&str>) -> Result<Reply, Error> {
         let tag = tag.and_then(|tag| HeaderValue::from_str(tag).ok());
         let headers = tag.map(|tag| HeaderMap::from_iter([(IF_NONE_MATCH, tag)]));
-        answered(self.rest._get_with_headers(path, headers)).await
+        self.answered(self.rest._get_with_headers(path, headers)).await
     }
 
     /// Changes by REST, once, and not faster than is allowed.
@@ -99,12 +135,12 @@ impl Github {
         (verb, path): (Verb, &str),
         body: &Value,
     ) -> Result<Reply, Error> {
-        let _turn = self.pace.turn().await;
+        let _turn = self.pace.turn().await?;
         let body = (!body.is_null()).then_some(body);
         match verb {
-            Verb::Post => answered(self.rest._post(path, body)).await,
-            Verb::Patch => answered(self.rest._patch(path, body)).await,
-            Verb::Delete => answered(self.rest._delete(path, body)).await,
+            Verb::Post => self.answered(self.rest._post(path, body)).await,
+            Verb::Patch => self.answered(self.rest._patch(path, body)).await,
+            Verb::Delete => self.answered(self.rest._delete(path, body)).await,
         }
     }
 }
@@ -127,24 +163,23 @@ async fn answered<B>(
 where
     B: http_body_util::BodyExt<Error = octocrab::Error>,
 {
-    let read = async {
-        let answer = sent.await.map_err(|error| lost(&error))?;
-        let mut reply = head(answer.status().as_u16(), |name| {
-            answer.headers().get(name)?.to_str().ok().map(str::to_owned)
-        });
-        reply.body =
-            answer.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes().to_vec();
-        Ok(reply)
-    };
-    tokio::time::timeout(DEADLINE, read)
-        .await
-        .unwrap_or_else(|_late| Err(Error::Unknown("it took too long".to_owned())))
+    let answer = sent.await.map_err(|error| lost(&error))?;
+    let mut reply = head(answer.status().as_u16(), |name| {
+        answer.headers().get(name)?.to_str().ok().map(str::to_owned)
+    });
+    reply.body =
+        answer.into_body().collect().await.map_err(|error| lost(&error))?.to_bytes().to_vec();
+    Ok(reply)
 }
 
 fn lost(error: &octocrab::Error) -> Error {
-    // Its source says what happened; itself it says only that something did.
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    Error::Unknown(source.unwrap_or_else(|| error.to_string()))
+    // Itself it says only that something happened; what it was its sources say.
+    let (mut said, mut source) = (Vec::new(), std::error::Error::source(error));
+    while let Some(one) = source {
+        said.push(one.to_string());
+        source = one.source();
+    }
+    Error::Unknown(if said.is_empty() { error.to_string() } else { said.join(": ") })
 }
 
 /// Reads what headers say.

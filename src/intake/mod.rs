@@ -82,13 +82,24 @@ pub enum Work {
     Unknown,
 }
 
+/// What was seen of an issue just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// It was not looked at.
+    NotLooked,
+    /// It is there, like this.
+    There(Issue),
+    /// It was deleted, or moved to another repository.
+    Gone,
+}
+
 /// All that a decision about an issue of ours depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     /// What is remembered of it.
     pub taken: &'a Taken,
-    /// The issue, if it was looked at just now.
-    pub issue: Option<&'a Issue>,
+    /// The issue.
+    pub issue: &'a Sight,
     /// How far its task is.
     pub work: &'a Work,
     /// How long a claim holds.
@@ -148,10 +159,8 @@ impl Remark {
 
 /// Returns what is to be done, in order.
 pub fn decide(scene: Scene<'_>) -> Vec<Step> {
-    if let Some(issue) = scene.issue
-        && !(issue.is_open && issue.labels.contains(&scene.taken.ticket.label))
-    {
-        return taken_back(scene, issue);
+    if let Some(why) = why_taken_back(scene) {
+        return taken_back(scene, why);
     }
     let mut steps = Vec::new();
     let is_over = matches!(scene.taken.stage, Stage::Completed | Stage::Failed);
@@ -162,23 +171,36 @@ pub fn decide(scene: Scene<'_>) -> Vec<Step> {
     steps
 }
 
-/// Returns what is done when people close an issue, or take its label away.
-fn taken_back(scene: Scene<'_>, issue: &Issue) -> Vec<Step> {
+/// Returns why people do not want an issue done here any more, if that is so.
+fn why_taken_back(scene: Scene<'_>) -> Option<&'static str> {
+    match scene.issue {
+        Sight::There(issue) if !issue.is_open => Some("its issue was closed"),
+        Sight::There(issue) if !issue.labels.contains(&scene.taken.ticket.label) => {
+            Some("its issue lost its label")
+        }
+        Sight::NotLooked | Sight::There(_) => None,
+        Sight::Gone => Some("its issue was deleted, or moved to another repository"),
+    }
+}
+
+/// Returns what is done when people close an issue, take its label away, or take it away itself.
+fn taken_back(scene: Scene<'_>, why: &'static str) -> Vec<Step> {
     let mut steps = Vec::new();
     let is_over = matches!(scene.taken.stage, Stage::Completed | Stage::Failed);
     match scene.work {
         Work::Unknown => return steps,
-        Work::Open { .. } if !is_over && issue.is_open => {
-            steps.push(Step::Suspend("its issue lost its label"));
-        }
-        Work::Open { .. } if !is_over => steps.push(Step::Suspend("its issue was closed")),
+        Work::Open { .. } if !is_over => steps.push(Step::Suspend(why)),
         Work::Open { .. }
         | Work::Absent
         | Work::Proposed
         | Work::Completed(_)
         | Work::Failed(_) => {}
     }
-    if issue.is_open && issue.labels.contains(IN_PROGRESS) && scene.taken.stage == Stage::Told {
+    let says_so = match scene.issue {
+        Sight::There(issue) => issue.is_open && issue.labels.contains(IN_PROGRESS),
+        Sight::NotLooked | Sight::Gone => false,
+    };
+    if says_so && scene.taken.stage == Stage::Told {
         steps.push(Step::Unlabel(IN_PROGRESS));
     }
     steps.push(Step::Release);

@@ -15,6 +15,8 @@ fn issue(labels: &[&str]) -> Issue {
         body: String::new(),
         labels: labels.iter().map(|label| (*label).to_owned()).collect::<BTreeSet<_>>(),
         assignees: Vec::new(),
+        author: "ada".to_owned(),
+        is_by_member: true,
         is_open: true,
         url: String::new(),
     }
@@ -33,6 +35,7 @@ fn taken(stage: Stage) -> Taken {
         commit: "c".to_owned(),
         moving: None,
         expires_at: at(60),
+        sure: None,
         since: at(0),
         stage,
         proposed: false,
@@ -42,6 +45,11 @@ fn taken(stage: Stage) -> Taken {
 }
 
 fn steps(taken: &Taken, work: &Work, issue: Option<&Issue>, minute: i64) -> String {
+    let sight = issue.map_or(Sight::NotLooked, |issue| Sight::There(issue.clone()));
+    steps_at(taken, work, &sight, minute)
+}
+
+fn steps_at(taken: &Taken, work: &Work, issue: &Sight, minute: i64) -> String {
     let lease = SignedDuration::from_mins(60);
     let steps = decide(Scene { taken, issue, work, lease, now: at(minute) });
     let told = |step: Step| match step {
@@ -139,6 +147,8 @@ fn an_issue_that_people_close_or_unlabel_is_stopped_without_a_word() {
     let over = taken(Stage::Completed);
     assert_eq!(steps(&over, &Work::Completed(Proof::default()), Some(&closed), 0), "release");
     assert_eq!(steps(&told, &open(), Some(&issue(&["cc01"])), 0), "");
+    assert_eq!(steps_at(&told, &open(), &Sight::Gone, 0), "suspend, release");
+    assert_eq!(steps_at(&told, &Work::Unknown, &Sight::Gone, 0), "");
 }
 
 #[test]

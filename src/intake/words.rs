@@ -139,6 +139,8 @@ mod tests {
             body: body.to_owned(),
             labels: std::collections::BTreeSet::new(),
             assignees: Vec::new(),
+            author: "ada".to_owned(),
+            is_by_member: true,
             is_open: true,
             url: String::new(),
         }

@@ -54,13 +54,24 @@ impl Guard {
     /// # Errors
     /// When the file cannot be opened or locked; then it is unknown whether it is held.
     pub fn take(common_dir: &Path, holder: &Holder) -> Result<Taken, disk::Error> {
-        let path = Self::path(common_dir);
-        let fail = |source| disk::Error::new("lock", &path, source);
+        Self::take_at(&Self::path(common_dir), holder)
+    }
+
+    /// Takes the guard of the project board, if nobody has it: one process of this repository writes there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked; then it is unknown whether it is held.
+    pub fn take_board(common_dir: &Path, holder: &Holder) -> Result<Taken, disk::Error> {
+        Self::take_at(&common_dir.join("reconciler.board.guard"), holder)
+    }
+
+    fn take_at(path: &Path, holder: &Holder) -> Result<Taken, disk::Error> {
+        let fail = |source| disk::Error::new("lock", path, source);
         let mut open = OpenOptions::new();
         let open = open.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = open.open(&path).map_err(fail)?;
+        let mut file = open.open(path).map_err(fail)?;
         if !lock(fs2::FileExt::try_lock_exclusive(&file)).map_err(fail)? {
-            return Ok(Taken::No(read_holder(&path)));
+            return Ok(Taken::No(read_holder(path)));
         }
         fault::during("take the guard");
         let text = to_json(holder);

@@ -44,6 +44,9 @@ fn what_a_person_holds_is_not_merged_by_github_and_goes_on_when_they_let_it() {
     drop(running);
 }
 
+/// What a person does.
+type Deed = Box<dyn Fn(&Shop)>;
+
 #[test]
 fn what_is_ejected_stopped_deleted_or_taken_over_is_not_merged_by_github() {
     let suspend = |shop: &Shop| shop.writes("ours", &json!({ "suspend": true }));
@@ -51,14 +54,11 @@ fn what_is_ejected_stopped_deleted_or_taken_over_is_not_merged_by_github() {
         let said = shop.scene.ask(words);
         assert!(said.status.success(), "{said:?}");
     };
-    let deeds: [(&str, Box<dyn Fn(&Shop)>); 4] = [
-        ("ejected", Box::new(|shop| says(shop, &["merge", "eject", "ours"]))),
-        ("suspended", Box::new(suspend)),
-        ("deleted", Box::new(|shop| shop.env().delete_task("ours"))),
-        (
-            "taken over",
-            Box::new(|shop| says(shop, &["claim", "ours", "--force", "--reason", "mine"])),
-        ),
+    let deeds: [(&str, &dyn Fn(&Shop)); 4] = [
+        ("ejected", &|shop| says(shop, &["merge", "eject", "ours"])),
+        ("suspended", &suspend),
+        ("deleted", &|shop| shop.env().delete_task("ours")),
+        ("taken over", &|shop| says(shop, &["claim", "ours", "--force", "--reason", "mine"])),
     ];
     for (what, deed) in deeds {
         let shop = automatic();

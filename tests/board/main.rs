@@ -16,6 +16,8 @@ mod github;
 mod holds;
 mod kills;
 mod landed;
+mod lease;
+mod make;
 mod oracle;
 mod pulls;
 mod real;

@@ -6,19 +6,6 @@ use crate::scene::Scene;
 use serde_json::json;
 
 #[test]
-fn a_board_is_made_once_with_all_fields_and_views() {
-    let scene = Scene::bare(Server::start());
-    let first = scene.ask(&["board", "init", "acme"]);
-    assert!(first.stdout.contains("project 1 of acme"), "{first:?}");
-    assert!(first.stdout.contains("made     field `Worktree Path`"), "{first:?}");
-    assert!(first.stdout.contains("by hand  view `By Worker`: group it by Worker"), "{first:?}");
-    let before = scene.server.mutations();
-    let again = scene.ask(&["board", "init", "acme"]);
-    assert!(again.stdout.contains("has all that is needed"), "{again:?}");
-    assert_eq!(scene.server.mutations(), before);
-}
-
-#[test]
 fn cards_show_where_tasks_are_and_follow_them_to_the_end() {
     let scene = Scene::new();
     scene
@@ -120,4 +107,32 @@ fn an_enterprise_server_is_asked_at_its_own_address_and_for_what_it_knows() {
     let scene = Scene::on(Server::with(Flavor::Ghes));
     scene.resting(3);
     assert_eq!(scene.titles().len(), 3);
+}
+
+#[test]
+fn what_was_asked_in_one_round_counts_in_the_next() {
+    let mut scene = Scene::new();
+    scene.env.commit_policy(&json!({
+        "github": { "board": { "owner": "acme", "number": 1 }, "intervalSeconds": 1 },
+    }));
+    scene.without_board(|scene| scene.resting(3));
+    scene.env.odd.insert("RECONCILER_TEST_HOURLY".to_owned(), Some("3".to_owned()));
+    let before = scene.server.mutations();
+    let running = scene.env.start_loop();
+    // One request makes the cards, one fills them: the third is that of another round.
+    scene.env.wait_until("the cards", || scene.server.mutations() - before == 2);
+    let changed = |number: usize| {
+        let spec = json!({
+            "title": format!("Task {number}"), "command": "true", "suspend": true,
+            "files": [format!("src/{number}.rs")], "priority": 5, "estimatedDurationMinutes": 30,
+        });
+        scene.env.commit_task(&format!("t{number}"), &spec);
+    };
+    changed(0);
+    scene.env.wait_until("a third request", || scene.server.mutations() - before == 3);
+    changed(1);
+    let said = || std::fs::read_to_string(scene.env.out("loop.stdout")).unwrap();
+    scene.env.wait_until("the loop to wait", || said().contains("GitHub asks to wait for 3"));
+    assert_eq!(scene.server.mutations() - before, 3);
+    drop(running);
 }

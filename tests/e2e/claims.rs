@@ -152,7 +152,10 @@ fn who_takes_a_task_over_has_it_in_one_step_and_its_agent_ends() {
 #[test]
 fn a_worker_that_stands_still_for_a_whole_lease_loses_its_claim_and_the_task_goes_on() {
     let env = TestEnvironment::new();
-    env.commit_policy(&json!({ "intervals": { "heartbeatSeconds": 1, "resyncSeconds": 5 } }));
+    // The shortest lease: the machine may have been started a few minutes ago.
+    env.commit_policy(&json!({
+        "intervals": { "heartbeatSeconds": 1, "resyncSeconds": 5 }, "locks": { "expirySeconds": 60 },
+    }));
     let running = env.start_loop();
     task(&env, "a", &["src/"]);
     let agent = env.wait_for_start("a", 1);

@@ -164,3 +164,21 @@ fn a_killed_loop_and_somebody_who_pushes_lose_nothing_and_land_each_once() {
     env.git(&["fetch", "-q", "origin"]);
     env.git(&["merge-base", "--is-ancestor", "main", "origin/main"]);
 }
+
+#[test]
+fn work_under_a_lock_lands_though_our_own_hooks_watch_what_is_moved_and_pushed() {
+    for strictly in [vec![], vec!["--strict"]] {
+        let shared = Shared::new(json!({}));
+        let install = [vec!["hooks", "install"], strictly].concat();
+        let said = crate::common::said(&mut shared.env.reconciler(&install));
+        assert!(said.status.success(), "{said:?}");
+        let command = "mkdir src; echo ours > src/a.txt; git add -A; git commit -qm ours";
+        shared.env.write_task("ours", &json!({ "command": command, "files": ["src/"] }));
+        shared.env.commit("a task");
+        shared.env.git(&["push", "-q", "origin", "main"]);
+        let said = shared.env.run_until_settled();
+        assert!(said.status.success(), "{said:?}");
+        assert_eq!(shared.there(&["log", "--format=%s", "-1", "main"]).trim(), "ours");
+        assert!(shared.are_one());
+    }
+}

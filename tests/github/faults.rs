@@ -212,7 +212,7 @@ fn the_log_tells_what_was_asked_and_answered() {
     let (server, board) = scene();
     server.query(ITEMS, &json!({ "p": board }));
     server.batch(ADD.0, ADD.1, &drafts(&board, 3));
-    server.get("/repos/acme/nothing?page=2");
+    server.get("/repos/acme/nothing/issues?page=2");
     let [query, batch, rest] = &server.log()[..] else {
         return assert_eq!(server.requests(), 3);
     };
@@ -220,5 +220,8 @@ fn the_log_tells_what_was_asked_and_answered() {
     assert_eq!(query.body["variables"]["p"], json!(board));
     assert_eq!((batch.count(ADD.0), batch.mutating, batch.status), (3, true, Some(200)));
     assert_eq!((rest.method.as_str(), rest.status), ("GET", Some(404)));
-    assert_eq!((rest.path.as_str(), rest.query["page"].as_str()), ("/repos/acme/nothing", "2"));
+    assert_eq!(
+        (rest.path.as_str(), rest.query["page"].as_str()),
+        ("/repos/acme/nothing/issues", "2")
+    );
 }

@@ -38,6 +38,7 @@ fn issues_are_listed_by_label_state_and_time_in_pages() {
     let path = url.strip_prefix(&server.rest()).unwrap();
     assert_eq!((numbers(&first.body), numbers(&server.get(path).body)), (vec![4, 3, 2], vec![1]));
     assert_eq!(list("lables=x").status, 422);
+    assert_eq!(server.odd(), ["GET /repos/{owner}/{repo}/issues: there is no query `lables`"]);
 }
 
 #[test]
@@ -95,6 +96,45 @@ fn a_key_that_rest_does_not_have_is_refused() {
     assert!(answer.status == 422 && answer.text.contains("lables"), "{}", answer.text);
     assert_eq!(server.ask(&format!("POST {HOME}/issues"), &json!({ "body": "x" })).status, 422);
     assert!(server.store().repository_mut("shop").issues.is_empty());
+    let odd = server.odd();
+    assert!(odd.len() == 2 && odd[0].contains("'lables' was unexpected"), "{odd:?}");
+    assert!(odd[1].contains("\"title\" is a required property"), "{odd:?}");
+}
+
+#[test]
+fn what_github_does_not_publish_is_odd_whatever_is_answered() {
+    let server = scene();
+    server.store().open_issue("shop", "one", &[]);
+    for (line, body, why) in [
+        ("POST /repos/acme/shop/issues/1/labels", json!({ "labels": [1] }), "is not valid"),
+        (
+            "POST /repos/acme/shop/git/refs",
+            json!({ "ref": "refs/heads/a" }),
+            "\"sha\" is a required",
+        ),
+        ("PATCH /repos/acme/shop/issues/1", json!({ "state": "shut" }), "is not one of"),
+        ("GET /repos/acme/shop/issues?sort=number", Value::Null, "query `sort` is never `number`"),
+        ("GET /repos/acme/shop/issues?since=today", Value::Null, "query `since` is a time"),
+        ("PUT /repos/acme/shop/issues/1", Value::Null, "is not in GitHub's OpenAPI"),
+        ("GET /repos/acme/shop/branches-of", Value::Null, "is not in GitHub's OpenAPI"),
+        ("GET /user", json!({ "login": "ada" }), "it has no body"),
+    ] {
+        server.ask(line, &body);
+        let odd = server.odd();
+        assert!(odd.len() == 1 && odd[0].contains(why), "{line} {body}: {odd:?}");
+    }
+    // A renamed repository is asked by its number; a ref has a name of several parts.
+    let number = server.store().repository_mut("shop").database_id;
+    server.get(&format!("/repositories/{number}/issues/1"));
+    server.get(&format!("{HOME}/git/ref/heads/main"));
+    assert_eq!(server.odd(), [""; 0]);
+}
+
+#[test]
+#[should_panic(expected = "not as GitHub's OpenAPI has it")]
+fn a_test_fails_that_sends_what_github_does_not_publish() {
+    let server = scene();
+    server.ask(&format!("POST {HOME}/issues"), &json!({ "title": "one", "lables": [] }));
 }
 
 #[test]
@@ -213,6 +253,27 @@ fn a_renamed_repository_leads_to_its_new_name() {
 }
 
 #[test]
+fn an_issue_that_was_moved_or_deleted_leads_elsewhere_or_nowhere() {
+    let server = scene();
+    server.store().add_repository("acme", "other");
+    let mallory = server.store().open_as_stranger("shop", "one", "x");
+    server.store().open_issue("shop", "two", &[]);
+    let one = |number: u64| server.get(&format!("{HOME}/issues/{number}"));
+    let by =
+        |answer: &Value| (answer["user"]["login"].clone(), answer["author_association"].clone());
+    assert_eq!(by(&one(mallory).body), (json!("mallory"), json!("NONE")));
+    assert_eq!(by(&one(2).body), (json!("ada"), json!("OWNER")));
+    server.store().comment_as_stranger("shop", 2, "hello");
+    assert_eq!(by(&server.get(&format!("{HOME}/issues/2/comments")).body[0]).0, "mallory");
+    server.store().transfer_issue("shop", 1, "other");
+    server.store().delete_issue("shop", 2);
+    assert_eq!((one(1).status, one(2).status), (301, 410));
+    let to = one(1).header("location").unwrap().to_owned();
+    let moved = server.get(to.strip_prefix(&server.rest()).unwrap()).body;
+    assert_eq!((&moved["number"], &moved["title"]), (&json!(1), &json!("one")));
+}
+
+#[test]
 fn issues_that_are_disabled_are_gone() {
     let server = scene();
     server.store().set_repository("shop", "hasIssuesEnabled", Setting::Off);
@@ -230,6 +291,7 @@ fn a_grouped_view_is_made_for_organizations_and_people() {
     let view = |field: u64| json!({ "name": "By status", "layout": "board", "filter": "is:open", "group_by": [field], "sort_by": [[field, "asc"]] });
     assert_eq!((make("/orgs/acme", view(status)), make("/orgs/acme", view(9_999))), (201, 422));
     assert_eq!(make("/orgs/acme", json!({ "name": "x", "layout": "BOARD_LAYOUT" })), 422);
+    assert!(server.odd()[0].contains("is not one of \"table\""));
     assert_eq!(server.store().boards[&board].views[1].rest["group_by"], json!([status]));
     let ada = server.store().owners["ada"].clone();
     server.store().create_board(&ada.id, "mine").unwrap();

@@ -73,6 +73,17 @@ fn a_worker_takes_over_what_main_has_and_pushes_only_what_is_its_own() {
     scene.git(&around);
     let said = refused(scene.try_git(&push));
     assert!(said.contains("reconciler: push refused. 1 of 1 file"), "{said}");
+    // The loop says to which commit it pushes what has landed: to no other, and no worker says so.
+    let tip = scene.git(&["-C", at, "rev-parse", "docs"]);
+    let saying = |to: &str, more: &[(&str, &str)]| {
+        let mut git = scene.program("git");
+        git.args(push).env("RECONCILER_MOVES_TO", to).envs(more.iter().copied());
+        super::scene::said(git.output().unwrap())
+    };
+    let before = scene.git(&["-C", at, "rev-parse", "docs~1"]);
+    refused(saying(before.trim(), &[]));
+    refused(saying(tip.trim(), &[("RECONCILER_OWNER", "reconciler:docs:0")]));
+    assert_eq!(saying(tip.trim(), &[]).code, 0);
 }
 
 #[test]

@@ -6,20 +6,6 @@ use serde_json::json;
 use std::time::Duration;
 
 #[test]
-fn an_idle_look_at_issues_is_one_request_that_costs_nothing() {
-    let server = server();
-    server.store().open_issue("shop", "other", &["bug"]);
-    let mut node = Node::new(&server, 1);
-    node.round().unwrap();
-    let before = server.requests();
-    node.round().unwrap();
-    let log = server.log();
-    let (idle, last) = (log.len() - before, log.last().unwrap());
-    assert_eq!((idle, last.status), (1, Some(304)));
-    assert_eq!(server.mutations(), 0);
-}
-
-#[test]
 fn a_claim_whose_answer_is_lost_is_found_and_not_made_twice() {
     for moment in [Moment::Before, Moment::After] {
         for path in ["git/refs", "git/commits"] {
@@ -211,16 +197,6 @@ fn the_limits_of_github_and_a_revoked_token_end_a_round_and_lose_nothing() {
         assert_eq!(labels(&server, number), ["cc01", "in-progress"]);
         assert_eq!(comments(&server, number).len(), 1);
     }
-}
-
-#[test]
-fn issues_that_are_disabled_are_told_of() {
-    use crate::github::store::person::Setting;
-    let server = server();
-    let mut node = Node::new(&server, 1);
-    server.store().set_repository("shop", "hasIssuesEnabled", Setting::Off);
-    let error = node.round().unwrap_err().to_string();
-    assert!(error.contains("disabled"), "{error}");
 }
 
 #[test]

@@ -8,9 +8,14 @@ mod claims;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
 mod contend;
+mod emulate;
+mod faults;
+mod fence;
 #[path = "../github/server/mod.rs"]
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;
 mod life;
+mod people;
+mod poll;
 mod scene;
 mod verbs;

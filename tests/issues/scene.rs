@@ -45,10 +45,15 @@ impl Node {
     }
 
     pub(crate) fn with(server: &Server, seats: usize, policy: &Value, script: &str) -> Self {
+        Self::at(&server.rest(), seats, policy, script)
+    }
+
+    /// The same with whatever answers there.
+    pub(crate) fn at(address: &str, seats: usize, policy: &Value, script: &str) -> Self {
         let mut env = TestEnvironment::new();
         for (name, value) in [
             ("GITHUB_TOKEN", TOKEN.to_owned()),
-            ("GITHUB_API_URL", server.rest()),
+            ("GITHUB_API_URL", address.to_owned()),
             ("RECONCILER_TEST_UNPACED", "1".to_owned()),
         ] {
             env.odd.insert(name.to_owned(), Some(value));
@@ -79,9 +84,15 @@ impl Node {
 
     /// Does rounds until two of them are undisturbed, and take nothing.
     pub(crate) fn settle(&mut self) -> Pulled {
-        let (mut all, mut quiet) = (Pulled::default(), 0);
+        let (mut all, mut quiet, mut last) = (Pulled::default(), 0, String::new());
         for _ in 0..12 {
-            let Ok(pulled) = self.round() else { continue };
+            let pulled = match self.round() {
+                Ok(pulled) => pulled,
+                Err(error) => {
+                    last = error.to_string();
+                    continue;
+                }
+            };
             quiet = if pulled.claimed.is_empty() { quiet + 1 } else { 0 };
             all.claimed.extend(pulled.claimed);
             all.notes.extend(pulled.notes);
@@ -89,7 +100,7 @@ impl Node {
                 return all;
             }
         }
-        assert!(all.claimed.len() > 9999, "it does not settle: {all:?}");
+        assert!(all.claimed.len() > 9999, "it does not settle: {all:?} {last}");
         all
     }
 

@@ -242,7 +242,8 @@ async fn who_says_its_progress_without_end_is_slowed_down_and_its_last_word_stan
         agent.ok("report_progress", json!({ "done": done, "total": 9, "note": "on" })).await;
     }
     let took = clock::now().duration_since(start).as_millis();
-    assert!(took >= 800, "{took} ms");
+    // Eight pauses of 100 ms, each shorter by as much as the time of a file is behind the clock.
+    assert!(took >= 8 * 90, "{took} ms");
     let progress = world.records.progress(&world.attempt.id).unwrap().unwrap();
     assert_eq!(progress.steps_completed, Some(9));
 }

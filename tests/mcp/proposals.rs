@@ -36,6 +36,8 @@ async fn a_proposal_changes_nothing_before_a_person_accepts_it() {
 
     let table = world.scene.run(&["proposals"]).ok();
     assert!(table.contains("codegen-1 in docs#1") && table.contains("Fix logout"), "{table}");
+    let status = world.scene.run(&["status"]).ok();
+    assert!(status.contains("fix-logout  proposed: it becomes a task when"), "{status}");
     let json = world.scene.run(&["proposals", "-o", "json"]).ok();
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["object"]["spec"]["files"], json!(["src/logout/**"]));

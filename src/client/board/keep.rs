@@ -1,6 +1,7 @@
 //! The board beside the loop: it follows what is there, at its own pace. When GitHub is away nothing here
 //! waits for it.
 
+use crate::api::board::Shadow;
 use crate::client::{Client, Error};
 use crate::github;
 use std::collections::BTreeSet;
@@ -40,6 +41,22 @@ impl Client {
         self.keep_once(None).await.0
     }
 
+    /// Lets others have the board, where we have it; returns what a person should know.
+    pub async fn leave_board(&self) -> Vec<String> {
+        let left = async {
+            let is_held = |shadow: Shadow| shadow.hold.is_some_and(|hold| hold.until.is_some());
+            if !self.records().board()?.is_some_and(is_held) {
+                return Ok(());
+            }
+            let hub = self.hub(&self.wanted().await?.policy().github)?;
+            let _guard = self.board_guard().await?;
+            self.give_back(&hub).await
+        };
+        let left: Result<(), Error> = left.await;
+        let note = |error| format!("others wait ten minutes for the board: {error}");
+        left.err().map(note).into_iter().collect()
+    }
+
     /// Keeps the board up to date until it is over; a request under way then is the last. `told` is given
     /// what a person should know, once while it stays so.
     pub async fn keep_board(&self, over: Receiver<bool>, told: impl FnMut(&str)) {
@@ -67,7 +84,11 @@ impl Client {
         let hub = self.hub_until(&policy, over)?;
         let snapshot = self.snapshot().await;
         let outcome = self.board_follow(&hub, &snapshot).await?;
-        Ok((outcome.notes, wait))
+        Ok(match outcome.held_by {
+            None if outcome.is_whole => (outcome.notes, wait),
+            None => (outcome.notes, wait.max(AGAIN)),
+            Some(other) => (vec![format!("the board is not up to date: {other}")], AGAIN),
+        })
     }
 }
 

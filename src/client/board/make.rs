@@ -1,11 +1,11 @@
 //! A board is made: the project, its fields and its views, each only when it is not there. It is asked for
 //! by a person, never done because something was not found.
 
-use super::Hub;
-use crate::api::board::FieldKey;
+use super::{Hub, views};
+use crate::api::board::{Board, Choice, FieldKey, Holds, Mapped};
 use crate::board::{self, Gap};
 use crate::client::{Client, Error};
-use crate::github::{self, Project, View};
+use crate::github::{self, Project};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -25,14 +25,6 @@ pub struct Made {
     pub by_hand: Vec<String>,
 }
 
-/// The views of the founding document, and what of each no interface can set.
-const VIEWS: [(View, &str); 4] = [
-    (View { name: "By Worker", layout: "TABLE_LAYOUT" }, "group it by Worker"),
-    (View { name: "By Status", layout: "BOARD_LAYOUT" }, "its columns are those of Status"),
-    (View { name: "By Priority", layout: "TABLE_LAYOUT" }, "sort it by Priority"),
-    (View { name: "Timeline", layout: "ROADMAP_LAYOUT" }, "choose its date fields"),
-];
-
 impl Client {
     /// Makes a project of this title, or takes the one that is there, and gives it our fields and views.
     ///
@@ -40,11 +32,11 @@ impl Client {
     /// When something could not be made. What was made before stays, and is found the next time.
     pub async fn board_init(&self, hub: &Hub, (owner, title): (&str, &str)) -> Result<Made, Error> {
         let mut made = Vec::new();
-        let (owner_id, there) = hub.github.projects(owner, title).await?;
+        let (account, there) = hub.github.projects(owner, title).await?;
         let project = match there.as_slice() {
             [] => {
                 made.push(format!("project `{title}`"));
-                hub.github.create_project(&owner_id, title).await?
+                hub.github.create_project(&account, title).await?
             }
             [one] if !one.closed => one.clone(),
             [one] => {
@@ -70,7 +62,8 @@ impl Client {
         };
         let mut by_hand = Vec::new();
         self.make_fields(hub, &project, (&mut made, &mut by_hand)).await?;
-        make_views(hub, &project, (&mut made, &mut by_hand)).await?;
+        let board = hub.github.board(&project.id).await?;
+        views::make(hub, (&account, &project), &board, (&mut made, &mut by_hand)).await?;
         let Project { number, url, .. } = project;
         Ok(Made { owner: owner.to_owned(), number, url, new: made, by_hand })
     }
@@ -90,10 +83,32 @@ impl Client {
                     make_field(hub, project, key).await?;
                     made.push(format!("field `{key}`"));
                 }
-                Gap::Other(..) | Gap::Options(..) => by_hand.push(gap.to_string()),
+                Gap::Options(key, names) if board.keeps_options => {
+                    let there = options_of(&board, key, &known).unwrap_or_default();
+                    hub.github.add_options(there, &names).await?;
+                    made.push(format!("option `{}` of field `{key}`", names.join("`, `")));
+                }
+                Gap::Options(key, names) => by_hand.push(format!(
+                    "field `{key}`: add the option {} in the settings of the project",
+                    names.join(" or ")
+                )),
+                Gap::Other(..) => by_hand.push(gap.to_string()),
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the field that is one of ours, and its options.
+pub(super) fn options_of<'a>(
+    board: &'a Board,
+    key: FieldKey,
+    known: &BTreeMap<FieldKey, Mapped>,
+) -> Option<(&'a str, &'a [Choice])> {
+    let field = board::find(board, key, known)?;
+    match &field.holds {
+        Holds::Choice(there) => Some((field.id.as_str(), there.as_slice())),
+        Holds::Text | Holds::Number | Holds::Other(_) => None,
     }
 }
 
@@ -107,26 +122,4 @@ async fn make_field(hub: &Hub, project: &Project, key: FieldKey) -> Result<(), E
         }
         done => Ok(done?),
     }
-}
-
-async fn make_views(
-    hub: &Hub,
-    project: &Project,
-    (made, by_hand): (&mut Vec<String>, &mut Vec<String>),
-) -> Result<(), Error> {
-    let (can, there) = hub.github.views(&project.id).await?;
-    for (view, click) in VIEWS {
-        let name = view.name;
-        if there.iter().any(|one| one == name) {
-            continue;
-        }
-        if !can {
-            by_hand.push(format!("make a view `{name}`: {click}"));
-            continue;
-        }
-        hub.github.create_view(&project.id, view).await?;
-        made.push(format!("view `{name}`"));
-        by_hand.push(format!("view `{name}`: {click}"));
-    }
-    Ok(())
 }

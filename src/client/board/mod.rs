@@ -3,27 +3,35 @@
 
 mod adopt;
 mod cards;
+mod changes;
 mod keep;
+mod lease;
 mod make;
 mod sync;
+mod views;
 
 pub(super) use keep::{keep, wait_after};
 pub use make::Made;
 
-use super::{Client, Environment, Error, Snapshot};
-use crate::api::board::{Shadow, mark};
+use super::{Client, Environment, Error, LoopState, Snapshot};
+use crate::api::board::{Board, Shadow, mark};
 use crate::api::policy::{BoardRef, Github as Policy};
+use crate::board::lease::Other;
 use crate::board::{self, Edit, Step};
 use crate::github::{self, Github, Limits, Pace, Project, Server, Token};
 use serde::Serialize;
 use std::time::Duration;
-use sync::Sync;
+use sync::{Failure, Sync};
 use tokio::sync::watch::Receiver;
 
 /// The variable of the environment that holds the address, as in GitHub Actions.
 const ADDRESS_VARIABLE: &str = "GITHUB_API_URL";
-/// Variables by which tests say that the clock of the server is not ours.
+/// The variable by which tests say that the clock of the server is not ours.
 const UNPACED_VARIABLE: &str = "RECONCILER_TEST_UNPACED";
+/// The variable by which tests say how long an answer may take, in milliseconds.
+const DEADLINE_VARIABLE: &str = "RECONCILER_TEST_DEADLINE";
+/// The variable by which tests say how many changes an hour has.
+const HOURLY_VARIABLE: &str = "RECONCILER_TEST_HOURLY";
 
 /// GitHub, as the policy and the environment say.
 #[derive(Debug)]
@@ -46,8 +54,11 @@ impl Hub {
 
 /// Returns how fast GitHub may be asked, as the environment says.
 pub(super) fn pace(environment: &Environment) -> Pace {
-    let unpaced = environment.variables.contains_key(UNPACED_VARIABLE);
-    Pace::new(if unpaced { Limits::NONE } else { Limits::DOCUMENTED })
+    let variables = &environment.variables;
+    let unpaced = variables.contains_key(UNPACED_VARIABLE);
+    let limits = if unpaced { Limits::NONE } else { Limits::DOCUMENTED };
+    let hourly = variables.get(HOURLY_VARIABLE).and_then(|text| text.parse().ok());
+    Pace::new(Limits { per_hour: hourly.unwrap_or(limits.per_hour), ..limits })
 }
 
 /// What a sync did.
@@ -68,6 +79,12 @@ pub struct Outcome {
     pub adopted: usize,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Who writes to the board, when that is another machine: what is left here is to be done later.
+    #[serde(skip)]
+    pub held_by: Option<Other>,
+    /// Whether nothing was left out that GitHub does not take.
+    #[serde(skip)]
+    pub is_whole: bool,
 }
 
 /// What a sync would do.
@@ -133,10 +150,16 @@ impl Client {
         };
         let address = variables.get(ADDRESS_VARIABLE).filter(|text| !text.is_empty());
         let server = address.map_or(Ok(Server::dotcom()), |text| Server::parse(text))?;
-        let unpaced = variables.contains_key(UNPACED_VARIABLE);
-        let pause = if unpaced { Duration::from_millis(10) } else { sync::PAUSE };
-        let github = Github::new(server, &token, self.pace.clone())?;
-        let patience = Duration::from_mins(5);
+        let mut github = Github::new(server, &token, self.pace.clone())?;
+        let deadline = variables.get(DEADLINE_VARIABLE).and_then(|text| text.parse().ok());
+        if let Some(deadline) = deadline {
+            github = github.within(Duration::from_millis(deadline));
+        }
+        let (pause, patience) = if variables.contains_key(UNPACED_VARIABLE) {
+            (Duration::from_millis(10), Duration::from_secs(1))
+        } else {
+            (sync::PAUSE, Duration::from_mins(5))
+        };
         Ok(Hub { github, policy: policy.clone(), pause, patience, over: None })
     }
 
@@ -154,8 +177,9 @@ impl Client {
     /// # Errors
     /// When the board or the tasks cannot be read.
     pub async fn board_plan(&self, hub: &Hub, snapshot: &Snapshot) -> Result<BoardPlan, Error> {
-        let (mut sync, mut notes) = self.prepared(hub, snapshot).await?;
-        sync.items = Some(hub.github.items(&sync.project).await?);
+        let (mut sync, board) = self.prepared(hub, snapshot).await?;
+        let mut notes = lacks(&sync, &board);
+        sync.read().await?;
         let mut changes = Vec::new();
         // What is only learned is learned at once, so that what follows from it shows.
         let mut steps = sync.steps();
@@ -176,12 +200,48 @@ impl Client {
     /// Brings the board up to where the tasks are.
     ///
     /// # Errors
-    /// When it could not be finished. Nothing is made twice: run it again.
+    /// When it could not be finished, or another machine writes to the board. Nothing is made twice: run it
+    /// again.
     pub async fn board_sync(&self, hub: &Hub, snapshot: &Snapshot) -> Result<Outcome, Error> {
-        let (mut sync, notes) = self.prepared(hub, snapshot).await?;
+        let guard = self.board_guard().await?;
+        let done = self.sync_whole(hub, snapshot).await;
+        let left = match snapshot.loop_state {
+            // It goes on with it, and gives it back when it ends.
+            LoopState::Running { .. } => Ok(()),
+            LoopState::NotRunning | LoopState::Unknown(_) => self.give_back(hub).await,
+        };
+        drop(guard);
+        let mut outcome = done?;
+        if let Err(error) = left {
+            outcome.notes.push(format!("others wait ten minutes for the board: {error}"));
+        }
+        let Some(other) = &outcome.held_by else { return Ok(outcome) };
+        let until = other.until.map(|until| format!(", until {until:.0} unless it goes on"));
+        Err(Error::Refused {
+            what: format!("{other}{}: nothing is changed from here", until.unwrap_or_default()),
+            help: "run it again then; `reconciler run` does so by itself".to_owned(),
+        })
+    }
+
+    async fn sync_whole(&self, hub: &Hub, snapshot: &Snapshot) -> Result<Outcome, Error> {
+        let (mut sync, mut board) = self.prepared(hub, snapshot).await?;
+        let mut notes = Vec::new();
+        match sync.add_options(&board).await {
+            Ok(added) if added.is_empty() => {}
+            Ok(added) => {
+                notes = added;
+                (sync, board) = self.prepared(hub, snapshot).await?;
+            }
+            Err(Failure::Github(error)) => notes.push(format!("no option could be added: {error}")),
+            Err(Failure::Ours(error)) => return Err(error),
+            Err(Failure::Held(other)) => sync.outcome.held_by = Some(other),
+        }
+        notes.extend(lacks(&sync, &board));
         sync.outcome.notes = notes;
-        sync.items = Some(hub.github.items(&sync.project).await?);
-        sync.read_whole();
+        if sync.outcome.held_by.is_some() {
+            return Ok(sync.outcome);
+        }
+        sync.read_whole().await?;
         sync.run().await
     }
 
@@ -191,27 +251,28 @@ impl Client {
         hub: &Hub,
         snapshot: &Snapshot,
     ) -> Result<Outcome, Error> {
+        let _guard = self.board_guard().await?;
         let shadow = self.records().board()?.unwrap_or_default();
         let read = jiff::SignedDuration::from_secs(i64::from(hub.policy.read_seconds));
         let is_due = board::next_scan(&shadow, read).is_none_or(|due| due <= snapshot.now());
         if is_due || snapshot.why_blind().is_some() {
-            return self.board_sync(hub, snapshot).await;
+            return self.sync_whole(hub, snapshot).await;
         }
         let cards = cards::cards(snapshot, &hub.policy, &shadow.fields);
         let project = Project::known(&shadow.project);
         let sync = Sync::new((self, hub), project, (cards, shadow));
         if sync.steps().contains(&Step::Scan) {
-            return self.board_sync(hub, snapshot).await;
+            return self.sync_whole(hub, snapshot).await;
         }
         sync.run().await
     }
 
-    /// Reads what is needed to decide; returns what a person should know with it.
+    /// Reads what is needed to decide.
     async fn prepared<'a>(
         &'a self,
         hub: &'a Hub,
         snapshot: &Snapshot,
-    ) -> Result<(Sync<'a>, Vec<String>), Error> {
+    ) -> Result<(Sync<'a>, Board), Error> {
         if let Some(why) = snapshot.why_blind() {
             return Err(Error::Unknown(why.to_owned()));
         }
@@ -230,10 +291,9 @@ impl Client {
         let mut shadow =
             shadow.unwrap_or_else(|| Shadow { project: project.id.clone(), ..Shadow::default() });
         let board = hub.github.board(&project.id).await?;
-        let notes = board::gaps(&board, &shadow.fields).iter().map(ToString::to_string).collect();
         shadow.fields = board::map(&board, &shadow.fields);
         let cards = cards::cards(snapshot, &hub.policy, &shadow.fields);
-        Ok((Sync::new((self, hub), project, (cards, shadow)), notes))
+        Ok((Sync::new((self, hub), project, (cards, shadow)), board))
     }
 }
 
@@ -245,6 +305,11 @@ fn board_of(policy: &Policy) -> Result<&BoardRef, Error> {
                \"owner\": \"acme\", \"number\": 1 } }"
             .to_owned(),
     })
+}
+
+/// Says what a board lacks.
+fn lacks(sync: &Sync<'_>, board: &Board) -> Vec<String> {
+    board::gaps(board, &sync.shadow.fields).iter().map(ToString::to_string).collect()
 }
 
 enum Told {
@@ -262,7 +327,8 @@ fn told(step: &Step, sync: &Sync<'_>) -> Told {
     };
     match step {
         Step::Note(note) => Told::Note(note.clone()),
-        Step::Scan | Step::Learn { .. } | Step::Missed(_) => Told::Note(String::new()),
+        Step::Scan | Step::Learn { .. } => Told::Note(String::new()),
+        Step::Missed(uid) => change(uid, "its card is looked for, and made anew".to_owned()),
         Step::Create(uid) => change(uid, "its card is made".to_owned()),
         Step::Set { uid, key, value: Some(value), .. } => change(uid, format!("{key}: {value}")),
         Step::Set { uid, key, value: None, .. } => change(uid, format!("{key} is emptied")),

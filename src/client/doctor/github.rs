@@ -2,7 +2,7 @@
 
 use super::{Findings, REPOSITORY};
 use crate::api::policy::Github as Policy;
-use crate::board;
+use crate::board::{self, lease::lease_ref};
 use crate::client::{Client, Environment, Finding, Hub};
 use crate::github;
 use crate::plan::observed::Sighting;
@@ -101,6 +101,30 @@ async fn issues_health(found: &mut Findings, hub: &Hub) {
     }
 }
 
+/// Says what keeps two machines from writing to the board at once.
+async fn lease_health(found: &mut Findings, hub: &Hub, lease: &str) {
+    let Some(repository) = &hub.policy.repository else {
+        let what = "state/policy.json names no `repository`: nothing keeps a second machine from writing to \
+                    the board at the same time";
+        let fix =
+            "name one: \"github\": { \"repository\": \"acme/shop\" }; not needed for one machine";
+        return found.warn(GITHUB, what, fix);
+    };
+    match hub.github.home(repository).await {
+        Ok(home) if home.writable => {
+            let branch = lease.trim_start_matches("refs/heads/");
+            let name = home.name;
+            found.ok(GITHUB, format!("who writes to the board is said by {branch} of {name}"));
+        }
+        Ok(home) => {
+            let what =
+                format!("the token may not write to {}: the board is not written", home.name);
+            found.fail(GITHUB, what, HOW);
+        }
+        Err(error) => found.fail(GITHUB, error.to_string(), HOW),
+    }
+}
+
 async fn board_health(found: &mut Findings, hub: &Hub) {
     let Some(at) = &hub.policy.board else {
         let fix = "`reconciler board init OWNER` makes one and says how to name it";
@@ -122,6 +146,7 @@ async fn board_health(found: &mut Findings, hub: &Hub) {
     if let Some(budget) = &project.budget {
         found.ok(GITHUB, budget.to_string());
     }
+    lease_health(found, hub, &lease_ref(owner, number)).await;
     match hub.github.board(&project.id).await {
         Ok(board) => {
             for gap in board::gaps(&board, &BTreeMap::new()) {

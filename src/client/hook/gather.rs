@@ -84,6 +84,12 @@ async fn moved(place: &HookPlace, line: &str) -> Result<Option<Change>, Error> {
     Ok(Some(Change::Moved { old, new: new.to_owned() }))
 }
 
+/// Returns to which commit a line of a hook moves a branch, if it does.
+pub(super) fn moves_to(line: &str) -> Option<&str> {
+    let [_, new, name, _] = words(line);
+    is_branch(name).then_some(new)
+}
+
 /// Returns the first four words of a line; those that are missing are empty.
 fn words(line: &str) -> [&str; 4] {
     let mut words = line.split(' ');

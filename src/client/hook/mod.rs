@@ -17,13 +17,13 @@ use crate::api::attempt::OWNER_VARIABLE;
 use crate::api::event::{Event, EventKind};
 use crate::api::name::{Owner, Seat, TaskName};
 use crate::api::path::{Case, PathPattern};
-use crate::git::{HookPlace, Operation};
+use crate::git::{HookPlace, MOVE_VARIABLE, Operation};
 use crate::locks::Claims;
 use crate::plan::observed::ClaimSighting;
 use crate::plan::verdict::{Author, Presumed, Refusal, verdict};
 use crate::process::clock;
 use crate::records::Records;
-use gather::{admission, author_of, changes_of, keep_unsettled, lock_root, paths_of};
+use gather::{admission, author_of, changes_of, keep_unsettled, lock_root, moves_to, paths_of};
 use jiff::Timestamp;
 use own::without_own;
 use presumed::presumed;
@@ -145,6 +145,9 @@ pub async fn judge_hook(
     if call.hook == HookName::ReferenceTransaction && !is_pending {
         return Ok(Ruling::Passed);
     }
+    if is_our_move(call, &environment) {
+        return Ok(Ruling::Passed);
+    }
     let place = HookPlace::of(directory).await?;
     let root = lock_root(&place)?;
     let (locks, author) = (Claims::at(&root), author_of(&place)?);
@@ -189,6 +192,16 @@ pub async fn judge_hook(
     };
     note_bypass(&root, &refused, reason)?;
     Ok(Ruling::Bypassed(refused))
+}
+
+/// Returns whether it is we who move or push a branch, and to nothing but what we said. No worker does.
+fn is_our_move(call: &HookCall, environment: &Environment) -> bool {
+    let variable = |name: &str| environment.variables.get(name);
+    let (Some(ours), None) = (variable(MOVE_VARIABLE), variable(OWNER_VARIABLE)) else {
+        return false;
+    };
+    call.hook.has_input()
+        && call.input.lines().all(|line| moves_to(line).is_none_or(|to| to == ours))
 }
 
 /// Returns the refusal for a worker that commits where no task is worked on, as in the main checkout.

@@ -13,7 +13,7 @@ pub use push::{OpenIssue, OpenState, Push, Pushed};
 use super::board::Hub;
 use super::{Client, Error};
 use crate::api::issue::Seen;
-use crate::github::{Home, Page};
+use crate::github::{self, Home, Listing};
 use crate::process::clock;
 use jiff::{SignedDuration, Timestamp};
 use round::Round;
@@ -25,14 +25,20 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Intake {
     home: Option<Home>,
-    pages: BTreeMap<String, Vec<Page>>,
+    /// The issues with each label.
+    listed: BTreeMap<String, Listing>,
     /// What the commits of claims say, by their ids.
     seen: BTreeMap<String, Seen>,
     /// What time it was at GitHub, and when here since boot.
     clock: Option<(Timestamp, Duration)>,
     /// When issues were looked at last, since boot.
     polled: Option<Duration>,
+    /// When it was seen, since boot, that the repository has issues switched off.
+    off: Option<Duration>,
 }
+
+/// How long a repository is not asked for issues after it said that it has none.
+const OFF: Duration = Duration::from_hours(1);
 
 impl Intake {
     /// Returns what time it is at GitHub, as far as that was told.
@@ -44,6 +50,11 @@ impl Intake {
 
     fn tell_time(&mut self, date: Timestamp) {
         self.clock = Some((date, clock::since_boot()));
+    }
+
+    /// Returns whether the repository said not long ago that it has no issues.
+    fn is_off(&self) -> bool {
+        self.off.is_some_and(|at| clock::since_boot() < at + OFF)
     }
 
     /// Has issues looked at in any case the next time.
@@ -75,10 +86,11 @@ impl Client {
         if hub.policy.pull.is_empty() && book.taken.is_empty() {
             return Ok(Pulled::default());
         }
+        let named = repository(hub)?;
         let home = if let Some(home) = &intake.home {
             home.clone()
         } else {
-            let home = hub.github.home(repository(hub)?).await?;
+            let home = hub.github.home(named).await?;
             if !home.writable {
                 return Err(Error::Refused {
                     what: format!("the token may not write to {}: nothing can be claimed", home.name),
@@ -88,9 +100,20 @@ impl Client {
             }
             intake.home.insert(home).clone()
         };
-        let round =
-            Round { client: self, hub, intake, home, book, snapshot, out: Pulled::default() };
-        round.run(&proposals).await
+        let mut out = Pulled::default();
+        if !home.name.eq_ignore_ascii_case(named) {
+            let now = &home.name;
+            out.notes.push(format!(
+                "{named} is called {now} by now: name it so in state/policy.json (github.repository)"
+            ));
+        }
+        let round = Round { client: self, hub, intake, home, book, snapshot, out };
+        let done = round.run(&proposals).await;
+        if let Err(Error::Github(github::Error::Renamed(_))) = done {
+            // It is asked for what it is called now, and nothing was done under its old name.
+            intake.home = None;
+        }
+        done
     }
 }
 

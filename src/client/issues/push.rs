@@ -6,8 +6,9 @@ use crate::api::name::TaskName;
 use crate::api::policy::PolicySpec;
 use crate::client::board::Hub;
 use crate::client::{Client, Error};
-use crate::github;
+use crate::github::{self, Listing};
 use crate::intake;
+use crate::process::clock;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -140,7 +141,14 @@ impl Client {
         mark: &str,
     ) -> Result<Option<Pushed>, Error> {
         let all = hub.github.all_issues(name, label).await?;
-        let found = all.into_iter().find(|one| one.is_open && one.body.contains(mark));
+        let mut marked: Vec<Issue> =
+            all.into_iter().filter(|one| one.is_open && one.body.contains(mark)).collect();
+        // Anybody can write the mark: it counts of who may work there, and of who asks.
+        if marked.iter().any(|one| !one.is_by_member) {
+            let (viewer, _) = hub.github.who().await?;
+            marked.retain(|one| one.is_by_member || one.author == viewer);
+        }
+        let found = marked.into_iter().next();
         Ok(found.map(|one| Pushed { number: one.number, url: one.url, was_there: true }))
     }
 
@@ -153,7 +161,11 @@ impl Client {
         let (claims, now) = hub.github.claims(name, "issue-").await?;
         let mut all = Vec::new();
         for label in labels {
-            for issue in hub.github.open_issues(name, label, &mut Vec::new()).await? {
+            let listed = hub
+                .github
+                .open_issues((name, label), &mut Listing::default(), clock::since_boot())
+                .await?;
+            for issue in listed.unwrap_or_default() {
                 let ticket = Ticket { issue: issue.number, label: label.clone() };
                 let commit = claims.get(&ticket.claim_ref());
                 all.push(seen(issue, ticket, claim_at(hub, name, commit).await?, now));

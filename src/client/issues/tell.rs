@@ -2,7 +2,7 @@
 //! here is decided by them.
 
 use super::round::{Going, Round};
-use crate::api::issue::{LeaseState, Seen, Stage, Taken, Ticket};
+use crate::api::issue::{Comment, LeaseState, Seen, Stage, Taken, Ticket};
 use crate::api::key::Key;
 use crate::client::{Commit, Error, Record, Suspension};
 use crate::github;
@@ -41,17 +41,24 @@ impl Round<'_> {
         Ok(false)
     }
 
-    /// Shows whose token it is as who does it. Without the right to push nobody is, which is no harm.
+    /// Shows whose token it is as who does it. Where GitHub does not, that is told and no harm: only the
+    /// claim counts.
     pub(super) async fn assign(&mut self, taken: &Taken) -> Result<(), Error> {
-        let done = self.hub.github.assign(&self.home.name, taken.ticket.issue, &self.home.viewer);
-        match done.await {
+        let (name, number, viewer) = (&self.home.name, taken.ticket.issue, &self.home.viewer);
+        let assigned = match self.hub.github.assign(name, number, viewer).await {
             Err(
                 github::Error::Refused(_)
                 | github::Error::NotFound(_)
                 | github::Error::Forbidden { .. },
-            ) => Ok(()),
-            done => Ok(done?),
+            ) => Vec::new(),
+            done => done?,
+        };
+        if !assigned.iter().any(|one| one.eq_ignore_ascii_case(viewer)) {
+            self.out.notes.push(format!(
+                "issue #{number} is claimed here, and GitHub does not show {viewer} as its assignee"
+            ));
         }
+        Ok(())
     }
 
     /// Makes a comment; one whose making nobody confirmed is looked for first.
@@ -69,7 +76,10 @@ impl Round<'_> {
         let number = taken.ticket.issue;
         if taken.saying.as_deref() == Some(word) {
             let there = self.hub.github.comments(&self.home.name, number).await?;
-            if let Some(found) = there.iter().rev().find(|one| one.body.contains(&mark)) {
+            // Anybody can write our mark.
+            let is_ours =
+                |one: &&Comment| one.author == self.home.viewer && one.body.contains(&mark);
+            if let Some(found) = there.iter().rev().find(is_ours) {
                 return Ok(found.id);
             }
         }
@@ -128,7 +138,10 @@ impl Round<'_> {
         let Some(task) = taken.ticket.task() else { return Ok(()) };
         let desired = self.snapshot.desired.known();
         let spec = desired.and_then(|desired| desired.tasks.get(&task)?.spec.as_ref());
-        if spec.is_some_and(|spec| spec.suspend) {
+        let claim = spec.and_then(|spec| spec.issue_claim.as_ref());
+        // By now it can be the task of another claim.
+        let is_of_another = claim.is_some_and(|claim| claim.nonce != taken.nonce);
+        if spec.is_some_and(|spec| spec.suspend) || is_of_another {
             return Ok(());
         }
         let key = Key::Task(task);

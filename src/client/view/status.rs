@@ -3,6 +3,7 @@
 use super::task::{TaskView, tasks};
 use super::worker::{WorkerView, workers};
 use super::{LoopState, Snapshot};
+use crate::api::name::TaskName;
 use crate::api::task::TaskState;
 use crate::client::Conflict;
 use crate::plan::report::Reason;
@@ -114,7 +115,7 @@ pub fn status(snapshot: &Snapshot, zone: &TimeZone) -> StatusView {
             LoopState::Unknown(why) => LoopView::Unknown { message: why.clone() },
         },
         health: health(snapshot, &tasks),
-        needs_you: needs(&tasks),
+        needs_you: needs(&tasks).into_iter().chain(proposed(&snapshot.proposals)).collect(),
         workers: workers(snapshot),
         completed_today: completed.filter(|task| task.status.since.is_some_and(today)).count(),
         tasks: count,
@@ -135,6 +136,15 @@ fn health(snapshot: &Snapshot, tasks: &[TaskView]) -> Health {
     } else {
         Health::InProgress
     }
+}
+
+/// Returns what is to be done about tasks that are proposed.
+fn proposed(proposals: &[TaskName]) -> Option<Need> {
+    (!proposals.is_empty()).then(|| Need {
+        tasks: proposals.iter().map(ToString::to_string).collect(),
+        message: "proposed: it becomes a task when you accept it".to_owned(),
+        command: "reconciler proposals".to_owned(),
+    })
 }
 
 /// Gathers the tasks that need a person, those with the same trouble together.

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 
 /// The file of a worktree's private git directory that says the generation it works under.
 pub const GENERATION_FILE: &str = "reconciler-generation";
+/// The variable by which our own hooks are told to which commit we move or push a branch ourselves, as
+/// when work lands that its holder has done. Hooks of the user run as for everybody.
+pub const MOVE_VARIABLE: &str = "RECONCILER_MOVES_TO";
 
 /// Where a hook was called.
 #[derive(Debug, Clone, PartialEq, Eq)]

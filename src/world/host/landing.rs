@@ -285,6 +285,26 @@ impl HostWorld {
         Ok(Outcome::Done)
     }
 
+    /// Returns whether a task came of no issue, or of one whose claim nobody else can have by now.
+    async fn is_of_our_issue(&self, task: &TaskName) -> Result<bool, ActionError> {
+        let desired = self.desired().await;
+        let spec = desired.known().and_then(|desired| desired.tasks.get(task)?.spec.as_ref());
+        let Some(claim) = spec.and_then(|spec| spec.issue_claim.as_ref()) else {
+            return self.is_certain(task);
+        };
+        let book = self.records.issues()?;
+        let is_held = book.taken.get(task.as_str()).is_some_and(|one| one.is_held(&claim.nonce));
+        Ok(is_held && self.is_certain(task)?)
+    }
+
+    /// Returns whether nobody else can have the claim of a task's issue by now, if one is remembered.
+    pub(super) fn is_certain(&self, task: &TaskName) -> Result<bool, ActionError> {
+        let book = self.records.issues()?;
+        let Some(taken) = book.taken.get(task.as_str()) else { return Ok(true) };
+        let now = clock::boot_time().map_err(|error| ActionError(error.to_string()))?;
+        Ok(taken.is_certain(&now))
+    }
+
     pub(super) async fn land(
         &self,
         target: Destination<'_>,
@@ -297,6 +317,11 @@ impl HostWorld {
             let held = held.map_err(ActionError)?;
             if !held.is_some_and(|claim| may_land(&claim, id, *generation)) {
                 return refused("a claim is another by now");
+            }
+        }
+        for (id, _) in landed {
+            if !self.is_of_our_issue(&id.owner.task).await? {
+                return refused("the claim of its issue is not certain to be ours");
             }
         }
         if let Shared::Followed = self.share(target, commit).await? {

@@ -7,12 +7,14 @@ use super::faults::{self, Fault, Moment, Tamper, When};
 use super::graphql::{self, Request};
 use super::limits::{Cost, Limited, Limits, Resource};
 use super::log::Entry;
-use super::{Flavor, Hub, TOKEN, rest, schema};
+use super::{Flavor, Hub, TOKEN, openapi, rest, schema};
 
 /// What is remembered of the requests, and what is to happen to those that come.
 pub(super) struct Control {
     pub(super) log: Vec<Entry>,
     pub(super) faults: Vec<(When, Fault)>,
+    /// What was asked or answered that GitHub's `OpenAPI` does not have.
+    pub(super) odd: Vec<String>,
     pub(super) limits: Limits,
     /// At which request nobody is served any more.
     pub(super) stop: Option<(usize, Moment)>,
@@ -51,7 +53,8 @@ impl Control {
             Flavor::Ghes => Limited::No,
         };
         let limits = Limits::new(limited, clock);
-        Self { log: Vec::new(), faults: Vec::new(), limits, stop: None, is_stopped: false }
+        let (log, faults, odd) = (Vec::new(), Vec::new(), Vec::new());
+        Self { log, faults, odd, limits, stop: None, is_stopped: false }
     }
 }
 
@@ -146,7 +149,7 @@ impl Hub {
             if [course.dropped, course.gateway].contains(&Some(Moment::Half)) {
                 return faults::page(502);
             }
-            let reply = rest::answer(&mut self.store(), call);
+            let reply = self.rest(call);
             if reply.status == 304 {
                 self.control().limits.refund(course.cost);
             }
@@ -161,6 +164,20 @@ impl Hub {
             faults::unknown_member(&mut answer);
         }
         Reply::json(200, &answer)
+    }
+
+    /// Answers a request of REST; what is not as GitHub publishes it is written down, and fails the test.
+    fn rest(&self, call: &Call) -> Reply {
+        let operation = openapi::of(call);
+        let reply = rest::answer(&mut self.store(), call);
+        let odd: Vec<String> = match operation {
+            Err(odd) => vec![odd],
+            Ok(operation) => {
+                operation.odd(call).into_iter().chain(operation.odd_status(reply.status)).collect()
+            }
+        };
+        self.control().odd.extend(odd);
+        reply
     }
 
     /// Adds the headers that every answer has, and writes down how it ended.

@@ -26,6 +26,8 @@
 //! * `Server::clock()`: the only time it knows; each request moves it by `Clock::set_step`, at first
 //!   one second, as if every client paced itself. The limits judge by it: `Server::limit` switches them,
 //!   `spend` takes points away, `usage` tells what was used and how busy the busiest minute was.
+//! * Each request of REST is held against GitHub's `OpenAPI`, and each status that is answered: what does not
+//!   fit fails the test when the server is dropped, unless `Server::odd()` took it.
 //! * `Server::log()`, `requests()`, `mutations()`: what was asked, with the kind of each alias.
 //! * Outside this folder: `#[path = "../github/server/mod.rs"] #[expect(dead_code, reason = "..")] mod
 //!   github;`, with `clippy::unwrap_used` expected for the whole crate.
@@ -40,6 +42,7 @@ mod http;
 mod limits;
 mod log;
 mod mutations;
+mod openapi;
 mod resolve;
 mod rest;
 pub(crate) mod schema;
@@ -200,6 +203,11 @@ impl Server {
         self.hub.control().faults.is_empty()
     }
 
+    /// Takes what was asked or answered so far that GitHub's `OpenAPI` does not have.
+    pub(crate) fn odd(&self) -> Vec<String> {
+        std::mem::take(&mut self.hub.control().odd)
+    }
+
     /// Lets answers go that `Fault::Held` holds back.
     pub(crate) fn release(&self) {
         self.hub.released.notify_waiters();
@@ -279,5 +287,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.hub.ends.notify_one();
         self.thread.take().map(JoinHandle::join);
+        let odd = self.odd();
+        // A test that has failed already says why.
+        assert!(
+            odd.is_empty() || std::thread::panicking(),
+            "not as GitHub's OpenAPI has it: {odd:#?}"
+        );
     }
 }

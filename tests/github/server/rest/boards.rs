@@ -15,6 +15,10 @@ pub(super) fn create_view(
     (area, who): (&str, &str),
     board: &str,
 ) -> Answer {
+    // GitHub Enterprise Server has no such path.
+    if !call.prefix.is_empty() {
+        return Err(missing());
+    }
     let owner = store.owners.values().find(|owner| match area {
         "orgs" => owner.is_organization && owner.login == who,
         _ => !owner.is_organization && owner.database_id.to_string() == who,

@@ -41,6 +41,15 @@ pub(super) fn answer(store: &mut Store, ask: &Ask<'_>) -> Answer {
 }
 
 fn one(store: &mut Store, ask: &Ask<'_>, (method, rest): (&str, &[&str]), issue: u64) -> Answer {
+    match store.repository(&ask.repository)?.gone.get(&issue) {
+        Some(None) => return Err(Reply::error(410, "This issue was deleted")),
+        Some(Some((repository, issue))) => {
+            let to = format!("{}/repositories/{repository}/issues/{issue}", ask.call.base());
+            let body = json!({ "message": "Moved Permanently", "url": to });
+            return Ok(Reply::json(301, &body).header("location", to));
+        }
+        None => {}
+    }
     store.issue(&ask.repository, issue)?;
     match (method, rest) {
         ("GET", []) => shown(store, ask, issue, 200),

@@ -2,7 +2,7 @@
 //! decides nothing.
 
 use super::super::call::Call;
-use super::super::store::{Comment, Commit, Issue, Owner, Repository, State, Store};
+use super::super::store::{Comment, Commit, Issue, Owner, Repository, State, Store, VIEWER};
 use serde_json::{Value, json};
 
 pub(super) fn user(owner: &Owner, call: &Call) -> Value {
@@ -77,7 +77,7 @@ pub(super) fn issue(store: &Store, repository: &Repository, issue: &Issue, call:
         "user": author(store, &issue.author, call), "labels": labels,
         "assignee": assignees.first(), "assignees": assignees, "milestone": null, "locked": false,
         "comments": issue.comments.len(), "created_at": issue.created_at,
-        "updated_at": issue.updated_at, "closed_at": issue.closed_at, "author_association": "OWNER",
+        "updated_at": issue.updated_at, "closed_at": issue.closed_at, "author_association": association(repository, &issue.author),
     });
     if issue.pull.is_some() {
         let url = format!("{home}/pulls/{}", issue.number);
@@ -86,6 +86,11 @@ pub(super) fn issue(store: &Store, repository: &Repository, issue: &Issue, call:
         });
     }
     json
+}
+
+/// Says what somebody is to a repository: here only who has the token may work on any.
+fn association(repository: &Repository, login: &str) -> &'static str {
+    if login == VIEWER && repository.is_writable() { "OWNER" } else { "NONE" }
 }
 
 fn state(issue: &Issue) -> &'static str {
@@ -110,7 +115,7 @@ pub(super) fn comment(
         "url": format!("{home}/comments/{}", comment.database_id), "html_url": page,
         "issue_url": format!("{home}/{}", of.1), "user": author(store, &comment.author, call),
         "created_at": comment.created_at, "updated_at": comment.updated_at,
-        "author_association": "OWNER",
+        "author_association": association(of.0, &comment.author),
     })
 }
 

@@ -194,7 +194,7 @@ impl Store {
         people: &[&str],
     ) -> Result<(), Refusal> {
         self.issue(repository, number)?;
-        if !self.repository(repository)?.is_writable() {
+        if !self.repository(repository)?.is_writable() || self.rules.assigns_nobody {
             return Ok(());
         }
         let known: Vec<String> = people

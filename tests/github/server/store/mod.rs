@@ -54,6 +54,8 @@ pub(crate) struct Rules {
     pub(crate) content_must_be_new: bool,
     /// How many of the next scans of `items` miss an item that is created from now on.
     pub(crate) scans_behind: u32,
+    /// Who is assigned is not, and nothing is said.
+    pub(crate) assigns_nobody: bool,
     /// What stands in the way of pull requests that are opened from now on; `None` is nothing.
     pub(crate) pulls_open_as: Option<&'static str>,
 }

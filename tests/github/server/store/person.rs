@@ -180,6 +180,40 @@ impl Store {
         number
     }
 
+    /// Lets somebody who may not work on the repository open an issue there; returns its number.
+    pub(crate) fn open_as_stranger(&mut self, repository: &str, title: &str, body: &str) -> u64 {
+        let id = self.repository_mut(repository).id.clone();
+        self.add_person("mallory");
+        let number = self.create_issue(&id, title, body).unwrap();
+        "mallory".clone_into(&mut self.issue_mut(&id, number).unwrap().author);
+        number
+    }
+
+    /// Lets somebody who may not work on the repository comment.
+    pub(crate) fn comment_as_stranger(&mut self, repository: &str, number: u64, body: &str) {
+        let id = self.repository_mut(repository).id.clone();
+        self.add_person("mallory");
+        self.comment(repository, number, body);
+        let comments = &mut self.issue_mut(&id, number).unwrap().comments;
+        "mallory".clone_into(&mut comments.last_mut().unwrap().author);
+    }
+
+    /// Moves an issue to another repository of the same owner; its old address leads there.
+    pub(crate) fn transfer_issue(&mut self, repository: &str, number: u64, to: &str) {
+        let issue = self.repository_mut(repository).issues.remove(&number).unwrap();
+        let there = self.repository_mut(to);
+        let new = there.issues.keys().last().copied().unwrap_or(0) + 1;
+        there.issues.insert(new, super::Issue { number: new, ..issue });
+        let place = (there.database_id, new);
+        self.repository_mut(repository).gone.insert(number, Some(place));
+    }
+
+    pub(crate) fn delete_issue(&mut self, repository: &str, number: u64) {
+        let repository = self.repository_mut(repository);
+        repository.issues.remove(&number).unwrap();
+        repository.gone.insert(number, None);
+    }
+
     pub(crate) fn label(&mut self, repository: &str, number: u64, label: &str) {
         let id = self.repository_mut(repository).id.clone();
         self.add_label(&id, number, label).unwrap();

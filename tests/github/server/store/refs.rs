@@ -31,6 +31,9 @@ pub(crate) struct Repository {
     pub(crate) labels: BTreeMap<String, String>,
     /// Issues and pull requests, by number.
     pub(crate) issues: BTreeMap<u64, Issue>,
+    /// Issues that are there no more: where each is now, as the number of its repository and its own there;
+    /// `None` of one that was deleted.
+    pub(crate) gone: BTreeMap<u64, Option<(u64, u64)>>,
     /// The git repository that has its branches, if there is one.
     pub(crate) mirror: Option<Mirror>,
 }
@@ -106,6 +109,7 @@ impl Store {
             trees: BTreeMap::new(),
             labels: BTreeMap::new(),
             issues: BTreeMap::new(),
+            gone: BTreeMap::new(),
             mirror: None,
         };
         self.repositories.insert(id.clone(), repository);
