@@ -83,7 +83,7 @@ pub struct Github {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub board: Option<BoardRef>,
     /// The repository whose issues the cards of tasks with an `issueNumber` stand for, as `owner/name`;
-    /// without it every card is a draft.
+    /// without it every card is a draft. A branch there says which machine writes to the board.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"))]
     pub repository: Option<String>,

@@ -213,7 +213,8 @@ fn content_that_is_there_already_is_taken_and_a_collision_is_tried_again() {
     // The first try is done, and its answer is lost; the second is told that it is there.
     rounds.scene.server.store().rules.content_must_be_new = true;
     rounds.scene.server.fault(When::Mutation(KINDS[1]), Fault::AliasNull(0));
-    rounds.settle("content exists", None);
+    let done = rounds.scene.sync();
+    assert_eq!((&done["created"], &done["notes"]), (&json!(3), &json!([])), "{done}");
     rounds.next();
     rounds.scene.server.fault(When::Mutation(KINDS[1]), Fault::priority_not_unique());
     rounds.settle("priority", None);
@@ -252,6 +253,39 @@ fn what_may_not_be_seen_any_more_and_what_nobody_knows_yet_changes_nothing() {
     rounds.scene.server.store().edit_draft(&draft, "New a1", "all other text");
     rounds.settle("a mark that is gone", None);
     assert_eq!(rounds.scene.titles().len(), 3);
+}
+
+#[test]
+fn an_item_that_could_not_be_seen_is_not_taken_for_a_second_card() {
+    let mut rounds = Rounds::new();
+    rounds.next();
+    rounds.settle("without a fault", None);
+    let item = rounds.scene.item("i1");
+    rounds.scene.server.store().redact(&item);
+    std::fs::remove_file(rounds.scene.env.path(".reconciler/board.json")).unwrap();
+    rounds.scene.server.store().move_branch("shop", crate::scene::LEASE, None);
+    rounds.settle("redacted, and forgotten here", None);
+    assert_eq!(rounds.scene.titles().len(), 3);
+    assert!(!rounds.scene.server.store().item(&item).unwrap().is_archived);
+}
+
+#[test]
+fn what_github_says_nothing_of_again_and_again_is_told_and_not_sent_for_ever() {
+    let mut scene = Scene::new();
+    scene.without_board(|scene| scene.resting(1));
+    // Five of the six values are written at once; then the last one is tried six times.
+    for (kind, fault, times) in [
+        (CREATE, (|| Fault::ResourceLimits(0)) as fn() -> Fault, 6),
+        (SET, || Fault::AliasNull(0), 7),
+    ] {
+        for _ in 0..times {
+            scene.server.fault(When::Mutation(kind), fault());
+        }
+        let told = scene.ask(&["board", "sync"]);
+        assert!(told.stderr.contains("GitHub gave no answer that can be understood"), "{told:?}");
+        assert!(scene.server.faults_done(), "{kind}");
+    }
+    assert_eq!(scene.sync()["requests"], 0, "it was done");
 }
 
 #[test]

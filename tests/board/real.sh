@@ -2,14 +2,15 @@
 # Tries the project board on a real GitHub and prints what it checked. Run it once with a token of a throw-away
 # account or organization:
 #
-#   GITHUB_TOKEN=... tests/board/real.sh OWNER [PATH-OF-reconciler]
+#   GITHUB_TOKEN=... tests/board/real.sh OWNER [PATH-OF-reconciler] [OWNER/REPOSITORY]
 #
-# It makes one project, `reconciler trial`, with three cards, and puts them into its archive at the end; delete
+# With a repository each sync has a lease there: a branch below reconciler/lease/. It makes one project, `reconciler trial`, with three cards, and puts them into its archive at the end; delete
 # the project yourself. It works in a temporary folder and leaves nothing on this machine.
 set -eu
 
 owner=${1:?usage: GITHUB_TOKEN=... real.sh OWNER [PATH-OF-reconciler]}
 program=${2:-reconciler}
+repository=${3:+",\"repository\":\"$3\""}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
@@ -39,7 +40,7 @@ sed 's/^/      /' made
 number=$(sed -n 's/^project \([0-9]*\) of .*/\1/p' made)
 check 'a second init makes nothing' "$(ask board init "$owner" --title 'reconciler trial' | grep -c '^  made' || true)" 0
 cat > state/policy.json <<END
-{"apiVersion":"reconciler.dev/v1alpha1","kind":"Policy","metadata":{"name":"policy"},"spec":{"github":{"board":{"owner":"$owner","number":$number}}}}
+{"apiVersion":"reconciler.dev/v1alpha1","kind":"Policy","metadata":{"name":"policy"},"spec":{"github":{"board":{"owner":"$owner","number":$number}$repository}}}
 END
 for name in one two three; do task "$name" 3; done
 commit 'three tasks'

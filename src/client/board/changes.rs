@@ -92,6 +92,9 @@ impl Sync<'_> {
                 self.batch = BATCH_MAX;
                 Ok(Some(vec![Done::No(github::Error::Refused(why))]))
             }
+            Ok(done) if done.iter().all(|one| *one == Done::Unknown) => {
+                Err(github::Error::Unknown("it says nothing of what was asked".to_owned()))
+            }
             done => done.map(Some),
         }
     }
@@ -151,6 +154,12 @@ impl Sync<'_> {
         }
     }
 
+    /// Takes an item for what it is, if it was seen already and did not say so.
+    fn is_seen(&mut self, id: &str, content: &Content) -> bool {
+        let item = self.items.iter_mut().flatten().find(|one| one.id == id);
+        item.map(|item| item.content.clone_from(content)).is_some()
+    }
+
     /// Puts an issue onto the board. Twice is once.
     async fn link(&mut self, card: &Card, number: u64) -> Result<(), Failure> {
         let repository = self.hub.policy.repository.clone().unwrap_or_default();
@@ -177,8 +186,11 @@ impl Sync<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        self.outcome.created += 1;
-        self.found(card, &item, Content::Issue { id, number });
+        let content = Content::Issue { id, number };
+        if !self.is_seen(&item, &content) {
+            self.outcome.created += 1;
+            self.found(card, &item, content);
+        }
         Ok(self.remember()?)
     }
 

@@ -83,13 +83,16 @@ impl<'a> Sync<'a> {
                 self.outcome.is_whole = self.left_out.is_empty();
                 return Ok(self.outcome);
             };
-            let done = self.advance(&first.clone(), &steps).await;
+            let first = first.clone();
+            let done = self.advance(&first, &steps).await;
             if self.shadow.is_doubted {
                 // Whoever wrote that, it may have been another machine.
                 self.outcome.notes.truncate(noted);
             }
             match done {
-                Ok(()) => self.tries = 0,
+                // To have looked again is no progress.
+                Ok(()) if first.writes() => self.tries = 0,
+                Ok(()) => {}
                 Err(Failure::Github(error)) => self.again(error).await?,
                 Err(Failure::Ours(error)) => return Err(error),
                 Err(Failure::Held(other)) => {
