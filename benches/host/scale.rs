@@ -157,6 +157,7 @@ fn records(desired: &Desired) -> Observed {
         rescues: Sighting::Known(std::collections::BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
+        issues: Sighting::Known(BTreeMap::new()),
         holds: Sighting::Known(reconciler::api::hold::Holds::default()),
         machine: reconciler::plan::observed::Machine::idle(),
         empty_state: EmptyState::Doubted,

@@ -412,6 +412,8 @@ pub enum StopReason {
     Lapsed,
     /// Its worker is drained.
     Drained,
+    /// The claim of its issue is not held here any more.
+    HeldElsewhere,
     /// A person wants it to start again.
     Restarted,
     /// What it verifies is not what would land any more.
@@ -428,6 +430,7 @@ impl fmt::Display for StopReason {
             Self::TakenOver => "somebody else holds the task",
             Self::Lapsed => "its claim lapsed, because nothing renewed it",
             Self::Drained => "its worker is drained",
+            Self::HeldElsewhere => "the claim of its issue is not held here any more",
             Self::Restarted => "it is to start again",
             Self::Outdated => "what it verifies is not what would land any more",
         })

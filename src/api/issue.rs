@@ -1,6 +1,7 @@
 //! Issue: work that people put into labelled issues, who holds it, and what is remembered of it here. It
 //! knows nothing of how GitHub is asked.
 
+use super::claim::BootTime;
 use super::name::{TaskName, WorkerName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -193,6 +194,9 @@ pub struct Taken {
     pub moving: Option<String>,
     /// When the claim lapses, by GitHub's clock.
     pub expires_at: Timestamp,
+    /// When it was seen to be ours last, and for how long it is from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sure: Option<Sure>,
     /// Since when it is ours, by GitHub's clock.
     pub since: Timestamp,
     /// How far it is told.
@@ -206,6 +210,41 @@ pub struct Taken {
     /// What its worker said so far.
     #[serde(default)]
     pub progress: ProgressNotes,
+}
+
+/// For how long a claim that was seen to be ours is nobody else's, by the clock of this boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sure {
+    /// Before it was seen.
+    #[serde(flatten)]
+    pub from: BootTime,
+    /// How long it had to go, by GitHub's clock.
+    pub left_millis: u64,
+}
+
+impl Sure {
+    /// Returns until when, in milliseconds of its boot.
+    pub fn until(&self) -> u64 {
+        self.from.boot_millis.saturating_add(self.left_millis)
+    }
+}
+
+impl Taken {
+    /// Returns whether this is the claim with this nonce, and it is ours.
+    pub fn is_held(&self, nonce: &str) -> bool {
+        self.nonce == nonce && self.stage > Stage::Claiming
+    }
+
+    /// Returns whether nobody else can have taken the claim over by now. One that says that it is over never
+    /// lapses.
+    pub fn is_certain(&self, now: &BootTime) -> bool {
+        let is_over = matches!(self.stage, Stage::Completed | Stage::Failed);
+        is_over
+            || self.sure.as_ref().is_some_and(|sure| {
+                sure.from.boot_id == now.boot_id && now.boot_millis < sure.until()
+            })
+    }
 }
 
 /// The comment that says how far the work is: there is one, and it grows.

@@ -43,6 +43,10 @@ pub struct TaskSpec {
     /// The number of the issue this task answers; it becomes part of the branch name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issue_number: Option<u64>,
+    /// Of a task that came of a labelled issue: by which claim. It is done where that claim is held, and lands
+    /// only while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue_claim: Option<IssueClaim>,
     /// The only worker that may take this task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<WorkerName>,
@@ -74,6 +78,18 @@ pub struct TaskSpec {
     /// Stops the task and keeps it stopped. Its worktree and branch stay.
     #[serde(default, skip_serializing_if = "is_false")]
     pub suspend: bool,
+}
+
+/// The claim by which a labelled issue became a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssueClaim {
+    /// What the machine that holds it calls itself; for people.
+    #[schemars(length(max = 255))]
+    pub node: String,
+    /// Drawn for the claim: by it who holds it is known.
+    #[schemars(length(min = 1, max = 100))]
+    pub nonce: String,
 }
 
 fn default_priority() -> u8 {

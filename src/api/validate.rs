@@ -6,7 +6,7 @@ use super::agent::AgentSpec;
 use super::key::{Key, file_of};
 use super::name::TaskName;
 use super::placeholder::{self, IN_ARGV, IN_BRANCH};
-use super::policy::{By, PolicySpec};
+use super::policy::{By, PolicySpec, RequiredChecks};
 use super::position::child;
 use super::problem::{Report, did_you_mean, steers};
 use super::task::{Class, TaskSpec, TaskType};
@@ -217,13 +217,29 @@ fn policy(spec: &PolicySpec, report: &mut Report<'_>) {
     }
 }
 
-/// A pull request is somewhere.
+/// A pull request is somewhere, and only it has checks.
 fn lands_by(spec: &PolicySpec, report: &mut Report<'_>) {
     let merge = &spec.merge;
-    if merge.by == By::PullRequest && (merge.remote.is_none() || spec.github.repository.is_none()) {
-        let message = "a pull request needs a remote, and its repository on GitHub".to_owned();
-        let help = "add `\"remote\": \"origin\"` here, and `\"github\": { \"repository\": \"owner/name\" }`";
-        report.at_value("/spec/merge/by", message, Some(help.to_owned()));
+    if merge.by == By::Push {
+        if merge.checks == RequiredChecks::All {
+            let help = "write `\"by\": \"pullRequest\"` beside it, or remove `checks`".to_owned();
+            let message = "what the loop pushes itself has no checks".to_owned();
+            report.at_value("/spec/merge/checks", message, Some(help));
+        }
+        return;
+    }
+    let remote = ("a remote to be pushed to", "`\"remote\": \"origin\"` here");
+    let repository =
+        ("its repository on GitHub", "`\"github\": { \"repository\": \"owner/name\" }` in spec");
+    let lacking = [
+        merge.remote.is_none().then_some(remote),
+        spec.github.repository.is_none().then_some(repository),
+    ];
+    let (what, help): (Vec<&str>, Vec<&str>) = lacking.into_iter().flatten().unzip();
+    if !what.is_empty() {
+        let message = format!("a pull request needs {}", what.join(", and "));
+        let help = format!("add {}", help.join(", and "));
+        report.at_value("/spec/merge/by", message, Some(help));
     }
 }
 

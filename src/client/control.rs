@@ -7,7 +7,7 @@ use crate::api::event::Event;
 use crate::api::name::CommitId;
 use crate::disk;
 use crate::engine;
-use crate::git::WatchPath;
+use crate::git::{Repository, WatchPath};
 use crate::locks::{Guard, Holder, Taken};
 use crate::plan::observed::EmptyState;
 use crate::plan::report::Report;
@@ -16,7 +16,7 @@ use crate::records::Records;
 use crate::store::Watch;
 use crate::tmux;
 use crate::world::host::{HostWorld, Role};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often the guard is asked for before it counts as held: whoever only looks holds it for
@@ -90,6 +90,37 @@ pub struct End {
     pub unread: bool,
 }
 
+/// The repository as a loop of this process has it, while there is one: each of its git commands that
+/// writes holds the guard until it ends, however the loop does.
+#[derive(Debug, Default)]
+pub(super) struct Guarded(Mutex<Option<Repository>>);
+
+/// The time in which a repository is guarded.
+#[must_use = "it is guarded as long as this is there"]
+pub(super) struct GuardedTime<'a>(&'a Guarded);
+
+impl Guarded {
+    /// Returns it, while there is one.
+    pub(super) fn get(&self) -> Option<Repository> {
+        self.slot().clone()
+    }
+
+    pub(super) fn by(&self, repository: Repository) -> GuardedTime<'_> {
+        *self.slot() = Some(repository);
+        GuardedTime(self)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Repository>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for GuardedTime<'_> {
+    fn drop(&mut self) {
+        *self.0.slot() = None;
+    }
+}
+
 impl Client {
     /// Runs the loop until it ends by itself or `stop` is done. `told` is given every turn.
     ///
@@ -108,6 +139,7 @@ impl Client {
         Records::at(self.root()).make_root()?;
         let handed_on = guard.hand_on().map_err(RunError::HandOn)?;
         let repository = self.repository.clone().with_guard(handed_on);
+        let guarded = self.guarded.by(repository.clone());
         let empty_state = match if_empty {
             IfEmpty::Keep => EmptyState::Doubted,
             IfEmpty::Delete => EmptyState::Meant,
@@ -155,6 +187,7 @@ impl Client {
         if let Err(error) = world.shut_down().await {
             tracing::debug!(%error, "our tmux server was not asked to end");
         }
+        drop(guarded);
         drop(guard);
         Ok(last.unwrap_or_default())
     }

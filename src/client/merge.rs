@@ -14,6 +14,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] when nothing keeps it from landing.
     pub async fn retry_merge(&self, task: &TaskName) -> Result<(), Error> {
+        let turn = self.ownership().turn().await?;
         let mut landing = self.landing(task)?;
         if landing.refused.remove(&landing.attempt).is_none() {
             return Err(Error::Refused {
@@ -25,6 +26,7 @@ impl Client {
         landing.onto = landing.tip.clone();
         (landing.stage, landing.at) = (Stage::Waiting { paths: Vec::new() }, clock::now());
         self.records().set_landing(task, &landing)?;
+        drop(turn);
         self.note_words(task, "MergeRetried", &format!("by {}", self.speaker().await));
         Ok(())
     }
@@ -35,6 +37,9 @@ impl Client {
     /// [`Error::Refused`] when it is not in the queue.
     pub async fn eject(&self, task: &TaskName, reason: Option<&str>) -> Result<(), Error> {
         let snapshot = self.snapshot().await;
+        let by = self.speaker().await;
+        // Whoever speaks with GitHub writes the same record.
+        let turn = self.ownership().turn().await?;
         // What nothing was done about yet has no record.
         let recorded = self.landing(task);
         let mut landing = match queued(&snapshot, task, recorded.as_ref().ok()) {
@@ -54,12 +59,12 @@ impl Client {
         if let Some(ordered) = landing.pull.as_mut().and_then(|pull| pull.ordered.as_mut()) {
             ordered.state = OrderState::Leaving;
         }
-        let by = self.speaker().await;
         let by = reason.map_or_else(|| by.clone(), |reason| format!("{by}: {reason}"));
         let why = Obstacle::Ejected { by }.to_string();
         landing.refused.insert(landing.attempt, why.clone());
         (landing.stage, landing.at) = (Stage::Refused, clock::now());
         self.records().set_landing(task, &landing)?;
+        drop(turn);
         self.note_words(task, "MergeRefused", &why);
         Ok(())
     }

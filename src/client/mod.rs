@@ -188,6 +188,7 @@ pub struct Client {
     state_ref: String,
     environment: Environment,
     visitor: HostWorld,
+    guarded: control::Guarded,
     /// How fast GitHub may be asked, by all of this program that ask it.
     #[cfg(feature = "github")]
     pace: crate::github::Pace,
@@ -211,6 +212,7 @@ impl Client {
             state_ref,
             environment,
             visitor,
+            guarded: control::Guarded::default(),
         })
     }
 

@@ -107,6 +107,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::EffectFailed
             | Reason::Unknown
             | Reason::MachineBusy
+            | Reason::ClaimUnsure
             | Reason::Deleting => false,
             Reason::Succeeded
             | Reason::AttemptsUsedUp
@@ -122,6 +123,7 @@ pub fn is_settled(plan: &Plan) -> bool {
             | Reason::HeldByPerson
             | Reason::LimitReached
             | Reason::NotTrusted
+            | Reason::HeldElsewhere
             | Reason::Suspended
             | Reason::Invalid
             | Reason::PlaceTaken
@@ -183,6 +185,7 @@ mod tests {
                 rescues: Sighting::Known(BTreeSet::new()),
                 trusted: Sighting::Known(BTreeSet::new()),
                 leftovers: Sighting::Known(Leftovers::default()),
+                issues: Sighting::Known(BTreeMap::new()),
                 holds: Sighting::Known(crate::api::hold::Holds::default()),
                 machine: crate::plan::observed::Machine::idle(),
                 empty_state: EmptyState::Doubted,

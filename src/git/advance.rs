@@ -58,6 +58,8 @@ impl Repository {
                 Moved::Lost { .. } => Advanced::Moved,
             });
         };
+        // Two at once would meet on the lock of its index, and one would take that for a person's.
+        let _alone = self.moving.lock().await;
         // git itself keeps what is not committed, or refuses.
         let call = self.write_at(Place::Directory(&work_tree), LONG_DEADLINE)?;
         let call = call.env(MOVE_VARIABLE, to.as_str());
@@ -197,5 +199,19 @@ mod tests {
         let advanced = scratch.repository.advance(&main, &from, &to).await.unwrap();
         assert!(matches!(advanced, Advanced::InTheWay { .. }), "{advanced:?}");
         assert_eq!(scratch.id("main").await, from);
+    }
+
+    #[tokio::test]
+    async fn two_who_move_a_checked_out_branch_at_once_do_not_meet() {
+        for _ in 0..20 {
+            let (scratch, main, from, to) = ahead().await;
+            // Each as it is used beside the loop: another handle of the same repository.
+            let (one, other) = (scratch.repository.clone(), scratch.repository.clone());
+            let both = (one.advance(&main, &from, &to), other.advance(&main, &from, &to));
+            let both = tokio::join!(both.0, both.1);
+            let both = [both.0.unwrap(), both.1.unwrap()];
+            let is_there = |one: &Advanced| matches!(one, Advanced::Done | Advanced::AlreadySo);
+            assert!(both.iter().all(is_there), "{both:?}");
+        }
     }
 }

@@ -231,6 +231,8 @@ pub struct Repository {
     object_format: ObjectFormat,
     by_library: bool,
     guard: Option<Arc<File>>,
+    /// Held while a branch that is checked out moves with its files: by whoever in this process does it.
+    moving: Arc<tokio::sync::Mutex<()>>,
     /// Where objects are written, when none of the repository is to be.
     scratch: Option<Arc<TempDir>>,
 }
@@ -264,6 +266,7 @@ impl Repository {
             object_format,
             by_library,
             guard,
+            moving: Arc::default(),
             scratch,
         };
         if !linked && !is_bare && found.root == found.common_dir {

@@ -137,7 +137,8 @@ impl Github {
         let path = format!("/repos/{}/git/refs", home.name);
         let reply = self.send((Verb::Post, &path), &json!({ "ref": name, "sha": commit })).await;
         let trouble = match reply {
-            Ok(reply) => reply.trouble(name),
+            // An answer that is none of GitHub's says nothing of what was done.
+            Ok(reply) => reply.json::<RawRef>(name).err(),
             Err(error) => Some(error),
         };
         match trouble {

@@ -35,6 +35,7 @@ fn taken(stage: Stage) -> Taken {
         commit: "c".to_owned(),
         moving: None,
         expires_at: at(60),
+        sure: None,
         since: at(0),
         stage,
         proposed: false,

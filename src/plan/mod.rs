@@ -18,6 +18,7 @@ mod claim;
 mod cleanup;
 mod hold;
 mod index;
+mod issue;
 mod landing;
 mod order;
 mod person;

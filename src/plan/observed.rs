@@ -4,6 +4,7 @@
 use crate::api::attempt::{Attempt, AttemptId, Exit, Failure, ProcessId, StopRequest, TaskRecord};
 use crate::api::claim::{BootTime, Claim};
 use crate::api::hold::{Holds, Retrial};
+use crate::api::issue::Taken;
 use crate::api::landing::Landing;
 use crate::api::name::{BranchName, CommitId, Owner, Seat, TaskName};
 use crate::api::report::{Outcome, Progress, Silence};
@@ -90,6 +91,8 @@ pub struct Observed {
     pub trusted: Sighting<BTreeSet<String>>,
     /// What was retired and is kept for a while.
     pub leftovers: Sighting<Leftovers>,
+    /// The issues that are claimed here, by the names of their tasks.
+    pub issues: Sighting<BTreeMap<String, Taken>>,
     /// What people hold back on this machine.
     pub holds: Sighting<Holds>,
     /// How much of this machine is free.

@@ -111,6 +111,10 @@ pub enum Reason {
     LimitReached,
     /// Its agent is not approved on this machine.
     NotTrusted,
+    /// It came of an issue whose claim is not held here.
+    HeldElsewhere,
+    /// It is done, and whether the claim of its issue is still ours is to be seen first.
+    ClaimUnsure,
     /// A person stopped it.
     Suspended,
     /// A person lets it not start for now, on this machine.
@@ -170,6 +174,8 @@ impl Reason {
             | Self::FilesHeld
             | Self::WorkersBusy
             | Self::LimitReached
+            | Self::HeldElsewhere
+            | Self::ClaimUnsure
             | Self::Suspended
             | Self::Paused
             | Self::WorkersHeld
@@ -226,6 +232,7 @@ impl Reason {
             | Self::Paused
             | Self::WorkersHeld
             | Self::MachineBusy
+            | Self::HeldElsewhere
             | Self::Suspended => ConditionType::Scheduled,
             Self::Starting
             | Self::Running
@@ -239,6 +246,7 @@ impl Reason {
             | Self::Stopping
             | Self::Ending
             | Self::Landing
+            | Self::ClaimUnsure
             | Self::RetryBackOff
             | Self::RestartBackOff
             | Self::CrashLoop

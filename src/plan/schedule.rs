@@ -6,7 +6,7 @@ use super::claim::{self, Held};
 use super::order;
 use super::revive::Next;
 use super::seats::Seats;
-use super::{Row, Scene, hold, spawn};
+use super::{Row, Scene, hold, issue, spawn};
 use crate::api::attempt::TaskRecord;
 use crate::api::name::{Seat, TaskName, Uid};
 use crate::api::path::PathPattern;
@@ -137,7 +137,8 @@ impl<'a> Queue<'a> {
         let cycle = || Some((Reason::DependencyCycle, waits.cycles.get(facts.name)?.clone()));
         // Until it is tried again, it takes nobody's seat.
         let failed = || Some((Reason::EffectFailed, facts.failing.as_ref()?.message()));
-        cycle()
+        issue::keeps_back(self.scene, facts.name, spec)
+            .or_else(cycle)
             .or_else(|| order::unmet(spec, |one| waits.states.get(one).copied()))
             .or_else(|| spawn::place_taken(waits.scene, facts.found, (spec, record)))
             .or_else(failed)

@@ -44,8 +44,8 @@ fn what_a_person_holds_is_not_merged_by_github_and_goes_on_when_they_let_it() {
     drop(running);
 }
 
-/// What a person does, by its name.
-type Deed<'a> = (&'a str, &'a dyn Fn(&Shop));
+/// What a person does.
+type Deed = Box<dyn Fn(&Shop)>;
 
 #[test]
 fn what_is_ejected_stopped_deleted_or_taken_over_is_not_merged_by_github() {
@@ -54,7 +54,7 @@ fn what_is_ejected_stopped_deleted_or_taken_over_is_not_merged_by_github() {
         let said = shop.scene.ask(words);
         assert!(said.status.success(), "{said:?}");
     };
-    let deeds: [Deed<'_>; 4] = [
+    let deeds: [(&str, &dyn Fn(&Shop)); 4] = [
         ("ejected", &|shop| says(shop, &["merge", "eject", "ours"])),
         ("suspended", &suspend),
         ("deleted", &|shop| shop.env().delete_task("ours")),

@@ -1,9 +1,14 @@
 //! Work that lands by pull request: opened once, merged when it may be, and what people do with it.
 
+use crate::common::is_there;
 use crate::github::store::person::Setting;
 use crate::github::{Fault, Moment, When};
 use crate::shop::Shop;
+use reconciler::client::LoopState;
 use reconciler::plan::report::Reason;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[test]
@@ -136,5 +141,41 @@ fn what_is_behind_is_brought_up_to_date_by_github_and_merged_by_it_too() {
     shop.env().wait_for_completed(&["ours"]);
     shop.assert_landed_once();
     assert_eq!(shop.there(&["show", "main:theirs.txt"]), "theirs");
+    drop(running);
+}
+
+/// A push that waits at the remote until it is let go, and tells when it came.
+struct SlowRemote {
+    came: PathBuf,
+    go: PathBuf,
+}
+
+impl SlowRemote {
+    fn of(shop: &Shop) -> Self {
+        let (came, go) = (shop.env().out("came"), shop.env().out("go"));
+        let script = format!(
+            "#!/bin/sh\ntouch {}\nwhile [ ! -e {} ]; do sleep 0.05; done\n",
+            came.display(),
+            go.display()
+        );
+        let hook = shop.remote.join("hooks/pre-receive");
+        std::fs::write(&hook, script).unwrap();
+        std::fs::set_permissions(&hook, Permissions::from_mode(0o755)).unwrap();
+        Self { came, go }
+    }
+}
+
+#[test]
+fn a_push_that_outlives_its_loop_lets_no_other_loop_begin() {
+    let shop = Shop::new();
+    let slow = SlowRemote::of(&shop);
+    let running = shop.env().start_loop();
+    shop.env().wait_until("the push to come to the remote", || is_there(&slow.came));
+    running.kill();
+    assert_ne!(shop.env().snapshot().loop_state, LoopState::NotRunning, "git still pushes");
+    std::fs::write(&slow.go, "").unwrap();
+    let running = shop.env().start_loop_when_free();
+    shop.env().wait_for_completed(&["ours"]);
+    shop.assert_landed_once();
     drop(running);
 }

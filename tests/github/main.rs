@@ -10,4 +10,5 @@ mod mirror;
 mod oracle;
 mod rest;
 mod rules;
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod server;

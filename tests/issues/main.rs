@@ -9,6 +9,8 @@ mod claims;
 mod common;
 mod contend;
 mod emulate;
+mod faults;
+mod fence;
 #[path = "../github/server/mod.rs"]
 #[expect(dead_code, reason = "its own tests use the rest of it")]
 mod github;

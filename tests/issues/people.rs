@@ -7,6 +7,9 @@ use crate::scene::{Node, claims, comments, labels, policy, server};
 use reconciler::api::task::TaskState;
 use serde_json::{Value, json};
 
+/// What a person does to an issue, and how it is called.
+type Way = (&'static str, fn(&Server, u64));
+
 /// An issue whose task runs until it is stopped; and the loop.
 fn running(server: &Server) -> (u64, Node, crate::common::Loop) {
     let number = server.store().open_issue("shop", "one", &["cc01"]);
@@ -32,7 +35,7 @@ fn is_stopped(node: &Node) {
 
 #[test]
 fn work_is_stopped_without_a_word_when_a_person_takes_its_issue_away() {
-    let ways: [(&str, fn(&Server, u64)); 4] = [
+    let ways: [Way; 4] = [
         ("label", |server, number| server.store().unlabel("shop", number, "cc01")),
         ("closed", |server, number| server.store().close_issue("shop", number)),
         ("deleted", |server, number| server.store().delete_issue("shop", number)),

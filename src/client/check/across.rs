@@ -284,6 +284,7 @@ fn world_of(draft: &Draft) -> (Desired, Observed) {
         rescues: Sighting::Known(BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
+        issues: Sighting::Known(BTreeMap::new()),
         holds: Sighting::Known(crate::api::hold::Holds::default()),
         machine: crate::plan::observed::Machine::idle(),
         empty_state: EmptyState::Doubted,

@@ -225,6 +225,9 @@ impl Scene<'_> {
                 StopReason::Deleted => "it is stopped".to_owned(),
                 StopReason::TakenOver => "it is stopped, because somebody else holds it".to_owned(),
                 StopReason::Drained => "it is stopped, because its worker is drained".to_owned(),
+                StopReason::HeldElsewhere => {
+                    "it is stopped: the claim of its issue is not held here".to_owned()
+                }
                 StopReason::Outdated => "its verification is stopped".to_owned(),
                 StopReason::Restarted => "it is stopped and started again".to_owned(),
                 StopReason::Lapsed => {
@@ -307,6 +310,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::WorkersHeld
         | Reason::MachineBusy
         | Reason::PlaceTaken
+        | Reason::HeldElsewhere
         | Reason::NotTrusted => format!("it waits: {}", report.message),
         Reason::Starting
         | Reason::Running
@@ -319,6 +323,7 @@ fn words(report: &TaskReport, what: What) -> String {
         | Reason::Stopping
         | Reason::Ending
         | Reason::Landing
+        | Reason::ClaimUnsure
         | Reason::Succeeded
         | Reason::AttemptsUsedUp
         | Reason::RetryBackOff

@@ -19,6 +19,10 @@ impl Round<'_> {
         proposals: &[Proposal],
     ) -> Result<Work, Error> {
         let Some(task) = taken.ticket.task() else { return Ok(Work::Absent) };
+        // It is still that of a claim before ours.
+        if !taken.proposed && self.is_of_another_claim(&task, Some(&taken.nonce)) {
+            return Ok(Work::Absent);
+        }
         let work = self.work_here(&task, proposals);
         if let Work::Completed(proof) = &work
             && taken.stage != Stage::Completed

@@ -2,7 +2,8 @@
 //! it has read that the claim still is ours.
 
 use super::{Intake, Pulled};
-use crate::api::issue::{Book, Lease, LeaseState, Stage, Taken};
+use crate::api::claim::BootTime;
+use crate::api::issue::{Book, Lease, LeaseState, Stage, Sure, Taken};
 use crate::client::board::Hub;
 use crate::client::{Client, Error, Proposal, Snapshot};
 use crate::github::{self, Found, Grip, Home};
@@ -38,6 +39,16 @@ pub(super) enum Going {
     On,
     /// The issue is not ours any more.
     Over,
+}
+
+/// What two reckonings of one end may differ by, in milliseconds: GitHub tells its time to the second.
+const A_LITTLE: u64 = 5_000;
+
+/// Returns for how long a claim is nobody else's that ends then. `from` is a moment of this boot, and `now` is
+/// what GitHub said that it was after that.
+pub(super) fn sure(from: Option<BootTime>, now: Timestamp, ends: Timestamp) -> Option<Sure> {
+    let left_millis = u64::try_from(ends.duration_since(now).as_millis()).ok()?;
+    Some(Sure { from: from?, left_millis })
 }
 
 impl Round<'_> {
@@ -117,18 +128,17 @@ impl Round<'_> {
         let now = if let Some(now) = known {
             now
         } else {
-            let (at, now) = self.look(&taken).await?;
-            if at.as_deref() != Some(&taken.commit) {
-                return self.lose(&taken, &work).await;
+            match self.confirm(&mut taken).await? {
+                Some(now) => now,
+                None => return self.lose(&taken, &work).await,
             }
-            now
         };
         // Where there are no issues nothing can be told; the claim is kept.
         let telling = if self.intake.is_off() { &Work::Unknown } else { &work };
         let (issue, lease) = (&issue, self.lease());
         let scene = Scene { taken: &taken, issue, work: telling, lease, now };
         for step in intake::decide(scene) {
-            if self.look(&taken).await?.0.as_deref() != Some(&taken.commit) {
+            if self.confirm(&mut taken).await?.is_none() {
                 return self.lose(&taken, &work).await;
             }
             if self.perform(&mut taken, &step, &work).await? == Going::Over {
@@ -179,6 +189,28 @@ impl Round<'_> {
         Ok(found)
     }
 
+    /// Looks whether the claim is ours still, and remembers until when that is sure; returns the time at
+    /// GitHub if it is.
+    async fn confirm(&mut self, taken: &mut Taken) -> Result<Option<Timestamp>, Error> {
+        let from = clock::boot_time().ok();
+        let (at, now) = self.look(taken).await?;
+        if at.as_deref() != Some(&taken.commit) {
+            return Ok(None);
+        }
+        let seen = sure(from, now, taken.expires_at);
+        // It tells nothing new unless the claim was moved, or this machine started anew.
+        let is_new = |new: &Sure| {
+            taken.sure.as_ref().is_none_or(|old| {
+                old.from.boot_id != new.from.boot_id || old.until() + A_LITTLE < new.until()
+            })
+        };
+        if seen.as_ref().is_some_and(is_new) {
+            taken.sure = seen;
+            self.remember(taken)?;
+        }
+        Ok(Some(now))
+    }
+
     /// Stops what another works on by now.
     async fn lose(&mut self, taken: &Taken, work: &Work) -> Result<(), Error> {
         let is_over = matches!(taken.stage, Stage::Completed | Stage::Failed);
@@ -204,7 +236,8 @@ impl Round<'_> {
         taken: &mut Taken,
         state: LeaseState,
     ) -> Result<Going, Error> {
-        let lease = self.lease_of(taken, state).await?;
+        let from = clock::boot_time().ok();
+        let (lease, now) = self.lease_of(taken, state).await?;
         let message = lease.message(&taken.ticket);
         let commit = self.hub.github.claim_commit(&self.home, &message).await?;
         taken.moving = Some(commit.clone());
@@ -215,6 +248,7 @@ impl Round<'_> {
             Grip::Ours => {
                 (taken.commit, taken.moving) = (commit, None);
                 taken.expires_at = lease.expires_at;
+                taken.sure = sure(from, now, taken.expires_at);
                 self.remember(taken)?;
                 Ok(Going::On)
             }
@@ -233,18 +267,24 @@ impl Round<'_> {
         }
     }
 
-    async fn lease_of(&mut self, taken: &Taken, state: LeaseState) -> Result<Lease, Error> {
+    /// Returns what the claim is to say, and the time at GitHub.
+    async fn lease_of(
+        &mut self,
+        taken: &Taken,
+        state: LeaseState,
+    ) -> Result<(Lease, Timestamp), Error> {
         let now = match self.intake.now() {
             Some(now) => now,
             None => self.look(taken).await?.1,
         };
-        Ok(Lease {
+        let lease = Lease {
             worker: taken.worker.clone(),
             node: identity::node().to_owned(),
             nonce: taken.nonce.clone(),
             state,
             expires_at: now + self.lease(),
-        })
+        };
+        Ok((lease, now))
     }
 
     /// Returns how long a claim holds: as long as a lock.

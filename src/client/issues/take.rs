@@ -1,15 +1,20 @@
 //! Issues that could be ours: those with a label of ours that nobody has. A claim is remembered before it is
 //! made, and counts only when its ref says so.
 
-use super::round::Round;
+use super::round::{Round, sure};
 use crate::api::issue::{Issue, Lease, LeaseState, ProgressNotes, Seen, Stage, Taken, Ticket};
+use crate::api::key::Key;
 use crate::api::name::TaskName;
 use crate::api::policy::Feed;
-use crate::client::{Error, Proposal, Proposed, draw_secret, spec, task_text};
+use crate::api::task::TaskState;
+use crate::client::edit::Edit;
+use crate::client::{
+    Commit, Error, Proposal, Proposed, Record, Suspension, draw_secret, spec, task_text,
+};
 use crate::github::Grip;
 use crate::intake::{self, Chance, Others, Sight};
 use crate::process::{clock, identity};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Round<'_> {
@@ -38,7 +43,9 @@ impl Round<'_> {
             let tickets: Vec<(Ticket, &Issue)> = intake::tickets(&issues, &feed.label).collect();
             labelled.extend(tickets.iter().map(|(ticket, _)| ticket.clone()));
             let is_here = |task: &TaskName| {
-                desired.tasks.contains_key(task) || proposals.iter().any(|one| one.task == *task)
+                let is_other = self.is_of_another_claim(task, None);
+                let is_known = desired.tasks.contains_key(task) && !is_other;
+                is_known || proposals.iter().any(|one| one.task == *task)
             };
             let is_new = |(ticket, _): &(Ticket, &Issue)| {
                 let is_ours = self.book.taken.contains_key(&ticket.to_string());
@@ -134,6 +141,7 @@ impl Round<'_> {
         feed: &Feed,
         from: Option<String>,
     ) -> Result<Option<Taken>, Error> {
+        let begun = clock::boot_time().ok();
         let Some(now) = self.intake.now() else { return Ok(None) };
         let nonce = draw_secret();
         let lease = Lease {
@@ -151,6 +159,7 @@ impl Round<'_> {
             commit: commit.clone(),
             moving: None,
             expires_at: lease.expires_at,
+            sure: None,
             since: now,
             stage: Stage::Claiming,
             proposed: false,
@@ -168,6 +177,7 @@ impl Round<'_> {
         match grip {
             Ok(Grip::Ours) => {
                 taken.stage = Stage::Claimed;
+                taken.sure = sure(begun, now, taken.expires_at);
                 self.remember(&taken)?;
                 Ok(Some(taken))
             }
@@ -203,10 +213,14 @@ impl Round<'_> {
     async fn propose_as(&mut self, taken: &mut Taken, issue: &Issue) -> Result<(), Error> {
         let number = taken.ticket.issue;
         let Some(task) = taken.ticket.task() else { return Ok(()) };
+        if self.is_of_another_claim(&task, Some(&taken.nonce)) {
+            return self.take_over(taken, &task).await;
+        }
         let spec = spec([
             ("title", Some(json!(intake::title(issue)))),
             ("prompt", Some(json!(intake::prompt(issue, &self.home.name, &taken.nonce)))),
             ("issueNumber", Some(json!(number))),
+            ("issueClaim", Some(claim_of(taken))),
             ("assignedTo", Some(json!(taken.worker))),
         ]);
         let message = format!(
@@ -226,4 +240,37 @@ impl Round<'_> {
         taken.proposed = true;
         self.remember(taken)
     }
+
+    /// Returns whether a task is committed that is not done here, of a claim with another nonce.
+    pub(super) fn is_of_another_claim(&self, task: &TaskName, nonce: Option<&str>) -> bool {
+        let spec = self.snapshot.desired.known();
+        let spec = spec.and_then(|desired| desired.tasks.get(task)?.spec.as_ref());
+        let claim = spec.and_then(|spec| spec.issue_claim.as_ref());
+        let report = self.snapshot.plan.report.tasks.get(task);
+        let is_done = report.is_some_and(|one| one.state == TaskState::Completed);
+        !is_done && claim.is_some_and(|claim| Some(claim.nonce.as_str()) != nonce)
+    }
+
+    /// Lets a task that is committed already be done here: what it says was accepted then.
+    async fn take_over(&mut self, taken: &mut Taken, task: &TaskName) -> Result<(), Error> {
+        let key = Key::Task(task.clone());
+        let reason = format!("The claim of issue #{} is held here now.", taken.ticket.issue);
+        let record = Record { commit: Commit::Yes, reason: Some(&reason) };
+        let already = format!("{key} is of this claim already");
+        let value = Some(claim_of(taken));
+        let edit = Edit { field: "issueClaim", value, verb: "take over", already };
+        self.client.edit(&key, edit, record).await?;
+        let spec = self.snapshot.desired.known();
+        let spec = spec.and_then(|desired| desired.tasks.get(task)?.spec.as_ref());
+        if spec.is_some_and(|spec| spec.suspend) {
+            self.client.suspend(&key, Suspension::Resumed, record).await?;
+        }
+        taken.proposed = true;
+        self.remember(taken)
+    }
+}
+
+/// Returns what a task says of the claim that it is of.
+fn claim_of(taken: &Taken) -> Value {
+    json!({ "node": identity::node(), "nonce": taken.nonce })
 }

@@ -138,7 +138,10 @@ impl Round<'_> {
         let Some(task) = taken.ticket.task() else { return Ok(()) };
         let desired = self.snapshot.desired.known();
         let spec = desired.and_then(|desired| desired.tasks.get(&task)?.spec.as_ref());
-        if spec.is_some_and(|spec| spec.suspend) {
+        let claim = spec.and_then(|spec| spec.issue_claim.as_ref());
+        // By now it can be the task of another claim.
+        let is_of_another = claim.is_some_and(|claim| claim.nonce != taken.nonce);
+        if spec.is_some_and(|spec| spec.suspend) || is_of_another {
             return Ok(());
         }
         let key = Key::Task(task);

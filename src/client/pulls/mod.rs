@@ -5,23 +5,32 @@ mod visit;
 mod withdraw;
 
 use super::board::{keep, wait_after};
-use super::{Client, Error};
+use super::{Client, Error, setting};
 use crate::api::policy::By;
 use crate::plan::merge_target;
-use crate::world::host::Base;
+use crate::plan::observed::EmptyState;
+use crate::world::host::{Base, HostWorld, Role};
 use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use visit::Visit;
 
 /// How soon it is looked whether work lands by pull request.
 const UNNAMED: Duration = Duration::from_secs(30);
+/// How soon it is looked whether the loop has begun.
+const UNGUARDED: Duration = Duration::from_millis(100);
 /// How many steps one pull request takes before the next one has its turn.
 const STEPS_MAX: usize = 5;
 
 impl Client {
     /// Sees once to all work that is to land by pull request; returns what a person should know.
     pub async fn see_to_pulls(&self) -> Vec<String> {
-        self.pulls_once(None).await.0
+        // Whoever else has the guard sees to it.
+        let Ok(guard) = self.take_guard().await else { return Vec::new() };
+        let Ok(handed_on) = guard.hand_on() else { return Vec::new() };
+        let guarded = self.guarded.by(self.repository.clone().with_guard(handed_on));
+        let notes = self.pulls_once(None).await.0;
+        drop(guarded);
+        notes
     }
 
     /// Sees to it until it is over; a request under way then is the last. `told` is given what a person
@@ -41,6 +50,10 @@ impl Client {
         &self,
         over: Option<&Receiver<bool>>,
     ) -> Result<(Vec<String>, Duration), Error> {
+        // Its git commands hold the guard as the loop's do: none of them meets those of another loop.
+        let Some(repository) = self.guarded.get() else { return Ok((Vec::new(), UNGUARDED)) };
+        let setting = setting(&self.environment, Role::Visitor, EmptyState::Doubted);
+        let world = &HostWorld::new(repository, self.state_ref.clone(), setting);
         let snapshot = self.snapshot().await;
         let Some(desired) = snapshot.desired.known() else { return Ok((Vec::new(), UNNAMED)) };
         let (policy, plan) = (desired.policy(), &snapshot.plan);
@@ -69,7 +82,9 @@ impl Client {
             let spec = desired.tasks.get(&work.attempt.owner.task);
             let Some(spec) = spec.and_then(|entry| entry.spec.as_ref()) else { continue };
             let checks = policy.merge.checks;
-            Visit { client: self, hub: &hub, repository, base, checks, work, spec }.go().await?;
+            let visit =
+                Visit { client: self, world, hub: &hub, repository, base, checks, work, spec };
+            visit.go().await?;
         }
         Ok((Vec::new(), wait))
     }

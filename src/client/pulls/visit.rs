@@ -12,7 +12,7 @@ use crate::client::{Client, Error};
 use crate::github::{self, Pulls};
 use crate::plan::action::Candidate;
 use crate::world::ActionError;
-use crate::world::host::Base;
+use crate::world::host::{Base, HostWorld};
 
 /// What comes after a step.
 enum Then {
@@ -55,6 +55,8 @@ impl From<github::Error> for Failure {
 /// One look after the work of one task.
 pub(super) struct Visit<'a> {
     pub(super) client: &'a Client,
+    /// Whose git commands hold the guard.
+    pub(super) world: &'a HostWorld,
     pub(super) hub: &'a Hub,
     /// `owner/name`.
     pub(super) repository: &'a str,
@@ -72,7 +74,7 @@ impl Visit<'_> {
             if self.hub.is_over() {
                 return Ok(());
             }
-            let Ok(Some(landing)) = self.client.visitor.proposed(self.work) else { return Ok(()) };
+            let Ok(Some(landing)) = self.world.proposed(self.work) else { return Ok(()) };
             let remembered = landing.pull.unwrap_or_default();
             let found = self.found().await?;
             let look = self.look(&remembered, &found.all);
@@ -137,7 +139,7 @@ impl Visit<'_> {
             Step::Conflict(pull) => self.conflict(pull, known).await,
             Step::Landed(number, commit) => {
                 let landed = (*number, commit);
-                let done = self.client.visitor.landed_as(self.base, self.work, landed).await;
+                let done = self.world.landed_as(self.base, self.work, landed).await;
                 done.map_err(|why| {
                     Failure::Told(format!("pull request #{number} is merged, but {why}"))
                 })?;
@@ -176,8 +178,8 @@ impl Visit<'_> {
     }
 
     async fn push(&self, known: &Pull) -> Result<(), Failure> {
-        let Self { client, base, work, .. } = self;
-        client.visitor.push_work(*base, work, known.pushed.as_ref()).await?;
+        let Self { base, work, .. } = self;
+        self.world.push_work(*base, work, known.pushed.as_ref()).await?;
         let said = format!("{} is pushed to {}", work.branch, base.remote);
         self.tell(Pull { pushed: Some(work.tip.clone()), said, ..known.clone() }).await;
         Ok(())
@@ -202,7 +204,7 @@ impl Visit<'_> {
 
     async fn conflict(&self, pull: &PullRequest, known: &Pull) -> Result<Then, Failure> {
         let Self { client, base, work, .. } = self;
-        if client.visitor.refuse_conflict(*base, work).await? {
+        if self.world.refuse_conflict(*base, work).await? {
             let why = format!("{} conflicts with {}", name(pull), base.target);
             client.note_words(&work.attempt.owner.task, "MergeRefused", &why);
         } else {
@@ -214,14 +216,14 @@ impl Visit<'_> {
 
     /// Records why a step was not done, beside what was noted for it.
     async fn tell_failure(&self, said: String, known: Pull) {
-        let noted = self.client.visitor.proposed(self.work).ok().flatten();
+        let noted = self.world.proposed(self.work).ok().flatten();
         let noted = noted.and_then(|landing| landing.pull).unwrap_or(known);
         self.tell(Pull { said, ..noted }).await;
     }
 
     /// Records what is known of a pull request before something is done that must be known of.
     async fn note(&self, pull: Pull) -> Result<(), Failure> {
-        if self.client.visitor.record_pull(self.work, pull).await? {
+        if self.world.record_pull(self.work, pull).await? {
             return Ok(());
         }
         Err(Failure::Told("it is not to land any more".to_owned()))
@@ -229,7 +231,7 @@ impl Visit<'_> {
 
     /// Records what is known of a pull request, for whoever looks. What cannot be recorded is found again.
     async fn tell(&self, pull: Pull) {
-        if let Err(error) = self.client.visitor.record_pull(self.work, pull).await {
+        if let Err(error) = self.world.record_pull(self.work, pull).await {
             tracing::warn!(%error, "what is known of a pull request was not recorded");
         }
     }

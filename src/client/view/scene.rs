@@ -57,6 +57,7 @@ impl Scene {
                 rescues: Sighting::Known(BTreeSet::new()),
                 trusted: Sighting::Known(BTreeSet::new()),
                 leftovers: Sighting::Known(Leftovers::default()),
+                issues: Sighting::Known(BTreeMap::new()),
                 holds: Sighting::Known(crate::api::hold::Holds::default()),
                 machine: crate::plan::observed::Machine::idle(),
                 empty_state: EmptyState::Doubted,

@@ -146,6 +146,8 @@ impl TaskStatus {
             | Reason::WorkersBusy
             | Reason::LimitReached
             | Reason::PlaceTaken
+            | Reason::HeldElsewhere
+            | Reason::ClaimUnsure
             | Reason::Suspended
             | Reason::Paused
             | Reason::WorkersHeld

@@ -2,6 +2,7 @@
 //! step, and before execution, where a broken one refuses the whole plan.
 
 mod claims_are_disjoint;
+mod issues_are_done_where_they_are_held;
 mod limits_hold;
 mod nothing_alive_is_removed;
 mod nothing_done_unseen;
@@ -32,8 +33,9 @@ struct Case<'a> {
 type Law = fn(Case<'_>) -> Vec<String>;
 
 /// Every law, by the sentence it keeps.
-const LAWS: [(&str, Law); 14] = [
+const LAWS: [(&str, Law); 15] = [
     ("claims are disjoint", claims_are_disjoint::broken),
+    ("issues are done where they are held", issues_are_done_where_they_are_held::broken),
     ("limits hold", limits_hold::broken),
     ("nothing alive is removed", nothing_alive_is_removed::broken),
     ("nothing is done unseen", nothing_done_unseen::broken),

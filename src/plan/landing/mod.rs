@@ -8,7 +8,7 @@ pub(super) mod withdraw;
 
 use super::admission::{Facts, Wanted};
 use super::revive::Next;
-use super::{Row, Scene, hold, spawn};
+use super::{Row, Scene, hold, issue, spawn};
 use crate::api::attempt::{AttemptId, Exit, ExitReason, TaskRecord};
 use crate::api::claim::Claim;
 use crate::api::landing::{Landing, Stage};
@@ -20,8 +20,11 @@ use crate::plan::action::{Candidate, Withdrawal};
 use crate::plan::desired::{Desired, run_hash};
 use crate::plan::observed::{AttemptState, TaskSighting};
 use crate::plan::report::Reason;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use queue::Queue;
+
+/// How soon it is looked again whether a claim is renewed.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Done work that is not landed.
 struct Member<'a> {
@@ -272,6 +275,12 @@ fn ready(scene: Scene<'_>, rows: &mut [Row<'_>], member: &Member<'_>) -> bool {
             tell(rows, member, Reason::Unknown, why);
             return false;
         }
+    }
+    if let Some((reason, why)) = issue::fences(scene, facts.name, member.spec) {
+        tell(rows, member, reason, why);
+        // Its claim is renewed beside the loop, which nothing tells.
+        wake(rows, member, scene.observed.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX));
+        return false;
     }
     let is_verified = scene.policy.merge.verify.is_some() || member.spec.verify.is_some();
     let taken = spawn::session_taken(scene.index.at(facts.name), facts.name);

@@ -5,7 +5,7 @@ mod over;
 
 use super::admission::{Facts, Wanted};
 use super::telling::works;
-use super::{Row, Scene, claim, hold, landing, person, spawn};
+use super::{Row, Scene, claim, hold, issue, landing, person, spawn};
 use crate::api::attempt::{
     Attempt, AttemptId, Exit, ExitReason, ProcessId, StopReason, StopRequest, TaskRecord,
 };
@@ -343,6 +343,9 @@ impl<'a> Life<'a, '_> {
             Wanted::Invalid | Wanted::Unclear(_) => return None,
             Wanted::Run(spec) => spec,
         };
+        if issue::is_elsewhere(self.scene, &self.record.task, spec) {
+            return Some(StopReason::HeldElsewhere);
+        }
         if attempt.run_hash != run_hash(spec) {
             return Some(StopReason::SpecChanged);
         }

@@ -3,6 +3,7 @@
 mod ending;
 mod forecast;
 mod holds;
+mod issues;
 mod kept;
 mod landing;
 mod people;

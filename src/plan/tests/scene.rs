@@ -77,6 +77,7 @@ pub(super) fn scene() -> Scene {
         rescues: Sighting::Known(BTreeSet::new()),
         trusted: Sighting::Known(trusted),
         leftovers: Sighting::Known(Leftovers::default()),
+        issues: Sighting::Known(BTreeMap::new()),
         holds: Sighting::Known(Holds::default()),
         machine: Machine::idle(),
         empty_state: EmptyState::Doubted,

@@ -86,6 +86,7 @@ impl HostWorld {
             return Err(ActionError(format!("branch {branch} has moved on")));
         }
         let before = self.landing_of(&id.owner)?;
+        let was_refused = before.as_ref().is_some_and(|one| one.refused.contains_key(&id.number));
         let mut refused = before.as_ref().map(|one| one.refused.clone()).unwrap_or_default();
         let stage = if let Some(commit) = self.landed_already(before.as_ref(), (work, seen)).await?
         {
@@ -113,7 +114,7 @@ impl HostWorld {
                 },
             }
         };
-        let landing = Landing {
+        let mut landing = Landing {
             uid: id.owner.uid.clone(),
             attempt: id.number,
             tip: tip.clone(),
@@ -122,9 +123,16 @@ impl HostWorld {
             stage,
             at: clock::now(),
             refused,
-            pull: before.and_then(|one| one.pull),
+            pull: None,
         };
         self.keep_candidate(&id.owner.task, landing.candidate()).await?;
+        let _turn = self.ownership.turn().await?;
+        let now = self.landing_of(&id.owner)?;
+        if !was_refused && now.as_ref().is_some_and(|one| one.refused.contains_key(&id.number)) {
+            // A person took it out meanwhile.
+            return Ok(None);
+        }
+        landing.pull = now.and_then(|one| one.pull);
         self.records.set_landing(&id.owner.task, &landing)?;
         Ok(landing.candidate().cloned())
     }
@@ -259,19 +267,42 @@ impl HostWorld {
     }
 
     pub(super) async fn refuse(&self, id: &AttemptId, why: &Obstacle) -> Answer {
-        let Some(mut landing) = self.landing_of(&id.owner)?.filter(|one| one.attempt == id.number)
-        else {
-            return refused("it is not on its way by now");
-        };
-        if let Stage::Landed { .. } = landing.stage {
-            return refused("it has landed by now");
+        let is_its = |one: &Landing| one.attempt == id.number;
+        match self.landing_of(&id.owner)?.filter(is_its).map(|one| one.stage) {
+            None => return refused("it is not on its way by now"),
+            Some(Stage::Landed { .. }) => return refused("it has landed by now"),
+            Some(_) => {}
         }
         // Before it is recorded: who is cut off between the two comes here again.
         self.keep_candidate(&id.owner.task, None).await?;
+        let _turn = self.ownership.turn().await?;
+        let Some(mut landing) = self.landing_of(&id.owner)?.filter(is_its) else {
+            return refused("it is not on its way by now");
+        };
         landing.refused.insert(id.number, why.to_string());
         (landing.stage, landing.at) = (Stage::Refused, clock::now());
         self.records.set_landing(&id.owner.task, &landing)?;
         Ok(Outcome::Done)
+    }
+
+    /// Returns whether a task came of no issue, or of one whose claim nobody else can have by now.
+    async fn is_of_our_issue(&self, task: &TaskName) -> Result<bool, ActionError> {
+        let desired = self.desired().await;
+        let spec = desired.known().and_then(|desired| desired.tasks.get(task)?.spec.as_ref());
+        let Some(claim) = spec.and_then(|spec| spec.issue_claim.as_ref()) else {
+            return self.is_certain(task);
+        };
+        let book = self.records.issues()?;
+        let is_held = book.taken.get(task.as_str()).is_some_and(|one| one.is_held(&claim.nonce));
+        Ok(is_held && self.is_certain(task)?)
+    }
+
+    /// Returns whether nobody else can have the claim of a task's issue by now, if one is remembered.
+    pub(super) fn is_certain(&self, task: &TaskName) -> Result<bool, ActionError> {
+        let book = self.records.issues()?;
+        let Some(taken) = book.taken.get(task.as_str()) else { return Ok(true) };
+        let now = clock::boot_time().map_err(|error| ActionError(error.to_string()))?;
+        Ok(taken.is_certain(&now))
     }
 
     pub(super) async fn land(
@@ -288,6 +319,11 @@ impl HostWorld {
                 return refused("a claim is another by now");
             }
         }
+        for (id, _) in landed {
+            if !self.is_of_our_issue(&id.owner.task).await? {
+                return refused("the claim of its issue is not certain to be ours");
+            }
+        }
         if let Shared::Followed = self.share(target, commit).await? {
             return refused(MOVED_ON);
         }
@@ -295,8 +331,9 @@ impl HostWorld {
             return refused(MOVED_ON);
         }
         for (id, _) in landed {
-            let Some(mut landing) = self.landing_of(&id.owner)? else { continue };
             self.keep_candidate(&id.owner.task, None).await?;
+            let _turn = self.ownership.turn().await?;
+            let Some(mut landing) = self.landing_of(&id.owner)? else { continue };
             if let (Some(commit), true) =
                 (landing.candidate().cloned(), landing.attempt == id.number)
             {

@@ -4,6 +4,7 @@ use super::{HostWorld, Role, session};
 use crate::api::attempt::{AttemptId, ShimRecord, StopRequest, TaskRecord};
 use crate::api::claim::BootTime;
 use crate::api::hold::Holds;
+use crate::api::issue::Taken;
 use crate::api::name::{BranchName, CommitId};
 use crate::disk;
 use crate::git;
@@ -48,7 +49,7 @@ impl HostWorld {
                 (self.record_sections().await, ledger)
             },);
         let (records, ledger) = records;
-        let (tasks, claims, trusted, attempts, trash, (worktrees, holds)) = records;
+        let (tasks, claims, trusted, attempts, trash, (worktrees, holds, issues)) = records;
         let (worktrees, trash) = self.split_trash(worktrees, trash);
         let leftovers = match (trash, attempts) {
             (Sighting::Known(trash), Sighting::Known(attempts)) => {
@@ -81,6 +82,7 @@ impl HostWorld {
             rescues,
             trusted,
             leftovers,
+            issues,
             holds,
             machine: machine(self.repository.common_dir()),
             empty_state: self.setting.empty_state,
@@ -142,7 +144,8 @@ impl HostWorld {
             let (tasks, claims) = (tasks(&records), claims.list().into());
             // The last word of people: what they said before is heard.
             let holds = records.holds().into();
-            (tasks, claims, trusted.into(), attempts.into(), trash, (worktrees, holds))
+            let issues = records.issues().map(|book| book.taken).into();
+            (tasks, claims, trusted.into(), attempts.into(), trash, (worktrees, holds, issues))
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| {
             let why = error.to_string();
@@ -153,7 +156,11 @@ impl HostWorld {
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
                 Sighting::Unknown(unknown()),
-                (Sighting::Unknown(unknown()), Sighting::Unknown(unknown())),
+                (
+                    Sighting::Unknown(unknown()),
+                    Sighting::Unknown(unknown()),
+                    Sighting::Unknown(unknown()),
+                ),
             )
         })
     }
@@ -246,7 +253,7 @@ type Sections = (
     Sighting<BTreeSet<String>>,
     Sighting<Kept>,
     Sighting<Vec<String>>,
-    (Sighting<Vec<git::Linked>>, Sighting<Holds>),
+    (Sighting<Vec<git::Linked>>, Sighting<Holds>, Sighting<BTreeMap<String, Taken>>),
 );
 
 fn tasks(records: &Records) -> Sighting<BTreeMap<crate::api::name::TaskName, TaskSighting>> {

@@ -168,6 +168,7 @@ impl HostWorld {
             | StopReason::Deleted
             | StopReason::SpecChanged
             | StopReason::WorkerGone
+            | StopReason::HeldElsewhere
             | StopReason::Outdated
             | StopReason::Restarted => true,
         };

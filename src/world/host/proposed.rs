@@ -25,7 +25,8 @@ pub struct Base<'a> {
 
 impl HostWorld {
     /// Returns what is recorded of work that is proposed, as long as it is that: done, under its claim,
-    /// held back by nobody, not refused and not landed; `None` when it is not so any more.
+    /// and that of its issue, held back by nobody, not refused and not landed; `None` when it is not so
+    /// any more.
     ///
     /// # Errors
     /// When the records or the claims cannot be read.
@@ -39,6 +40,9 @@ impl HostWorld {
         }
         let held = self.ownership.claims().get(&owner.task).transpose().map_err(ActionError)?;
         if held.is_none_or(|claim| claim.uid != owner.uid) {
+            return Ok(None);
+        }
+        if !self.is_certain(&owner.task)? {
             return Ok(None);
         }
         let landing = self.records.landing(&owner.task)?;

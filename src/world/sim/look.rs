@@ -129,6 +129,7 @@ impl State {
             rescues: self.seen(rescues),
             trusted: self.seen(trusted),
             leftovers: self.seen(leftovers),
+            issues: Sighting::Known(BTreeMap::new()),
             holds: self.seen(holds),
             machine: crate::plan::observed::Machine::idle(),
             empty_state: EmptyState::Doubted,

@@ -244,6 +244,7 @@ impl State {
             | StopReason::Deleted
             | StopReason::SpecChanged
             | StopReason::WorkerGone
+            | StopReason::HeldElsewhere
             | StopReason::Outdated
             | StopReason::Restarted => true,
         };

@@ -13,7 +13,7 @@ use super::{Flavor, Hub, TOKEN, openapi, rest, schema};
 pub(super) struct Control {
     pub(super) log: Vec<Entry>,
     pub(super) faults: Vec<(When, Fault)>,
-    /// What was asked or answered that GitHub's OpenAPI does not have.
+    /// What was asked or answered that GitHub's `OpenAPI` does not have.
     pub(super) odd: Vec<String>,
     pub(super) limits: Limits,
     /// At which request nobody is served any more.

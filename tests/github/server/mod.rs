@@ -26,7 +26,7 @@
 //! * `Server::clock()`: the only time it knows; each request moves it by `Clock::set_step`, at first
 //!   one second, as if every client paced itself. The limits judge by it: `Server::limit` switches them,
 //!   `spend` takes points away, `usage` tells what was used and how busy the busiest minute was.
-//! * Each request of REST is held against GitHub's OpenAPI, and each status that is answered: what does not
+//! * Each request of REST is held against GitHub's `OpenAPI`, and each status that is answered: what does not
 //!   fit fails the test when the server is dropped, unless `Server::odd()` took it.
 //! * `Server::log()`, `requests()`, `mutations()`: what was asked, with the kind of each alias.
 //! * Outside this folder: `#[path = "../github/server/mod.rs"] #[expect(dead_code, reason = "..")] mod
@@ -203,7 +203,7 @@ impl Server {
         self.hub.control().faults.is_empty()
     }
 
-    /// Takes what was asked or answered so far that GitHub's OpenAPI does not have.
+    /// Takes what was asked or answered so far that GitHub's `OpenAPI` does not have.
     pub(crate) fn odd(&self) -> Vec<String> {
         std::mem::take(&mut self.hub.control().odd)
     }

@@ -1,4 +1,4 @@
-//! GitHub's published OpenAPI: every request of REST is held against it (verb, path, queries, body), and
+//! GitHub's published `OpenAPI`: every request of REST is held against it (verb, path, queries, body), and
 //! every status that the store answers with. What does not fit fails the test. Answers' bodies are not
 //! held against anything.
 

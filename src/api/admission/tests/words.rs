@@ -333,6 +333,39 @@ const OBJECTS: &[(&str, &str, &[&str])] = &[
             "208: error: expected a whole number from 60 to 604800, found 5 (/spec/locks/expirySeconds)",
         ],
     ),
+    (
+        "state/policy.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "policy"}, "spec": {"merge": {"by": "pullRequest"}}}"#,
+        &[
+            r#"118: error: a pull request needs a remote to be pushed to, and its repository on GitHub (/spec/merge/by); add `"remote": "origin"` here, and `"github": { "repository": "owner/name" }` in spec"#,
+        ],
+    ),
+    (
+        "state/policy.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "policy"}, "spec": {"merge": {"by": "pullRequest", "remote": "origin"}}}"#,
+        &[
+            r#"118: error: a pull request needs its repository on GitHub (/spec/merge/by); add `"github": { "repository": "owner/name" }` in spec"#,
+        ],
+    ),
+    (
+        "state/policy.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "policy"}, "spec": {"merge": {"by": "pullRequest"}, "github": {"repository": "acme/shop"}}}"#,
+        &[
+            r#"118: error: a pull request needs a remote to be pushed to (/spec/merge/by); add `"remote": "origin"` here"#,
+        ],
+    ),
+    (
+        "state/policy.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "policy"}, "spec": {"merge": {"checks": "all"}}}"#,
+        &[
+            r#"122: error: what the loop pushes itself has no checks (/spec/merge/checks); write `"by": "pullRequest"` beside it, or remove `checks`"#,
+        ],
+    ),
+    (
+        "state/policy.json",
+        r#"{"apiVersion": "reconciler.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "policy"}, "spec": {"merge": {"by": "pullRequest", "remote": "origin", "checks": "green"}, "github": {"repository": "acme/shop"}}}"#,
+        &[r#"163: error: expected "required" or "all", found "green" (/spec/merge/checks)"#],
+    ),
 ];
 
 #[test]

@@ -80,6 +80,7 @@ impl State {
             // Done work keeps its files until it lands.
             Reason::PlaceTaken if self.has_done(name) => (!idle).then_some("lives"),
             Reason::Suspended
+            | Reason::HeldElsewhere
             | Reason::DependencyPending
             | Reason::DependencyUnmet
             | Reason::DependencyCycle
@@ -110,6 +111,7 @@ impl State {
             | Reason::Stopping
             | Reason::Ending
             | Reason::Landing
+            | Reason::ClaimUnsure
             | Reason::RetryBackOff
             | Reason::RestartBackOff
             | Reason::CrashLoop
