@@ -105,7 +105,9 @@ async fn take_back(client: &Client, context: &Context) {
 }
 
 #[cfg(not(feature = "github"))]
-async fn take_back(_: &Client, _: &Context) {}
+fn take_back(_: &Client, _: &Context) -> std::future::Ready<()> {
+    std::future::ready(())
+}
 
 async fn queue(client: &Client, context: &Context) -> Done {
     let snapshot = client.snapshot().await;

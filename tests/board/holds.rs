@@ -44,9 +44,6 @@ fn what_a_person_holds_is_not_merged_by_github_and_goes_on_when_they_let_it() {
     drop(running);
 }
 
-/// What a person does.
-type Deed = Box<dyn Fn(&Shop)>;
-
 #[test]
 fn what_is_ejected_stopped_deleted_or_taken_over_is_not_merged_by_github() {
     let suspend = |shop: &Shop| shop.writes("ours", &json!({ "suspend": true }));

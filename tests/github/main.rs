@@ -10,5 +10,4 @@ mod mirror;
 mod oracle;
 mod rest;
 mod rules;
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod server;
