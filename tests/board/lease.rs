@@ -5,6 +5,7 @@ use crate::github::{Fault, Moment, When};
 use crate::scene::{LEASE, Scene};
 use jiff::{SignedDuration, Timestamp};
 use reconciler::board::lease::Lease;
+use reconciler::locks::{Guard, Holder, Taken};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -234,4 +235,18 @@ fn without_a_right_to_write_there_the_board_is_not_written_and_it_is_told() {
     assert!(doctor.stdout.contains("acme/shop"), "{doctor:?}");
     let alone = Scene::new().ask(&["doctor", "--for", "github"]);
     assert!(alone.stdout.contains("names no `repository`"), "{alone:?}");
+}
+
+#[test]
+fn of_one_clone_one_process_at_a_time_is_at_the_board() {
+    let (scene, _) = cold(1);
+    let holder = Holder { pid: 1, since: Timestamp::UNIX_EPOCH };
+    let taken = Guard::take_board(&scene.env.path(".git"), &holder).unwrap();
+    assert!(matches!(taken, Taken::Yes(_)));
+    let requests = scene.server.requests();
+    let refused = scene.ask(&["board", "sync"]);
+    assert!(refused.stderr.contains("process 1 on this machine"), "{refused:?}");
+    assert_eq!(scene.server.requests(), requests);
+    drop(taken);
+    assert_eq!(scene.sync()["created"], 1);
 }

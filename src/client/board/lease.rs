@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How often it is tried again when another was faster.
 const TRIES: u32 = 3;
 /// How long is waited for another process of this machine, and how often it is looked.
-const GUARD_TRIES: u32 = 100;
+const GUARD_TRIES: u32 = 50;
 const GUARD_PAUSE: Duration = Duration::from_millis(100);
 
 impl Sync<'_> {
