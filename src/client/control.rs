@@ -101,6 +101,7 @@ pub(super) struct GuardedTime<'a>(&'a Guarded);
 
 impl Guarded {
     /// Returns it, while there is one.
+    #[cfg(feature = "github")]
     pub(super) fn get(&self) -> Option<Repository> {
         self.slot().clone()
     }
