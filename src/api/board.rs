@@ -345,6 +345,18 @@ pub fn marked(text: &str) -> Option<Uid> {
     Uid::parse(rest.split_once(" -->")?.0)
 }
 
+/// Returns the mark by which a card is found from another clone, where the same task has another identity:
+/// `place` is the repository, the pinned ref and the name of the task.
+pub fn place_mark(place: &str) -> String {
+    format!("<!-- reconciler:place={place} -->")
+}
+
+/// Returns the place that a text is marked with.
+pub fn placed(text: &str) -> Option<&str> {
+    let (_, rest) = text.rsplit_once("<!-- reconciler:place=")?;
+    Some(rest.split_once(" -->")?.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,8 +364,13 @@ mod tests {
     #[test]
     fn a_mark_is_found_again_whatever_stands_around_it() {
         let uid = Uid::derive(7, "login");
-        assert_eq!(marked(&format!("Hello\n\n{}\r\nmore", mark(&uid))), Some(uid));
+        assert_eq!(marked(&format!("Hello\n\n{}\r\nmore", mark(&uid))), Some(uid.clone()));
         assert_eq!(marked("<!-- reconciler:task=nonsense -->"), None);
         assert_eq!(marked("nothing"), None);
+        let both = format!("{}\n{}", mark(&uid), place_mark("acme/shop refs/heads/main login"));
+        assert_eq!(
+            (marked(&both), placed(&both)),
+            (Some(uid), Some("acme/shop refs/heads/main login"))
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of a task, as the card that shows it.
 
 use super::mapping::choose;
-use crate::api::board::{Card, FieldKey, Mapped, Shape, Value, mark};
+use crate::api::board::{Card, FieldKey, Mapped, Shape, Value, mark, place_mark};
 use crate::api::name::{TaskName, Uid};
 use crate::api::task::TaskState;
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ pub struct Facts {
     pub task: TaskName,
     /// Its identity.
     pub uid: Uid,
+    /// Where it is wanted, by which other clones know it: repository, pinned ref and name.
+    pub place: Option<String>,
     /// Its title; its name when it has none.
     pub title: String,
     /// The issue that it answers, if its card is to stand for that.
@@ -50,10 +52,12 @@ pub fn card(facts: &Facts, fields: &BTreeMap<FieldKey, Mapped>) -> Card {
         };
         Some((key, value))
     };
+    let place = facts.place.as_deref().map(|place| format!("\n{}", place_mark(place)));
     let body = format!(
-        "Kept up to date by reconciler, as `state/tasks/{}.json` says.\n\n{}",
+        "Kept up to date by reconciler, as `state/tasks/{}.json` says.\n\n{}{}",
         facts.task,
-        mark(&facts.uid)
+        mark(&facts.uid),
+        place.unwrap_or_default()
     );
     Card {
         task: facts.task.clone(),

@@ -13,6 +13,7 @@ pub use mapping::{Gap, find, gaps, map};
 
 use crate::api::board::{
     ARCHIVED_BY_US, Card, Content, FieldKey, Intent, Item, Mapped, Shadow, Synced, Value, marked,
+    placed,
 };
 use crate::api::name::{TaskName, Uid};
 use jiff::{SignedDuration, Timestamp};
@@ -136,7 +137,8 @@ struct Found<'a>(BTreeMap<Uid, Vec<&'a Item>>);
 
 impl<'a> Found<'a> {
     /// What is not found by what it stands for is found by its id: a person may have changed its text, or
-    /// have made an issue of it, or it may not be seen any more.
+    /// have made an issue of it, or it may not be seen any more. What another clone made is found by its
+    /// place, unless it is put away: then it may be that of an earlier task.
     fn of((cards, shadow): (&[Card], &Shadow), items: &'a [Item]) -> Self {
         let known: BTreeMap<&str, &Uid> =
             shadow.cards.iter().map(|(uid, synced)| (synced.item.as_str(), uid)).collect();
@@ -144,10 +146,22 @@ impl<'a> Found<'a> {
             cards.iter().filter(|card| card.issue.is_some()).map(|card| &card.uid).collect();
         let by_issue: BTreeMap<u64, &Uid> =
             cards.iter().filter_map(|card| Some((card.issue?, &card.uid))).collect();
+        let ours: BTreeSet<&Uid> = cards.iter().map(|card| &card.uid).collect();
+        let by_place: BTreeMap<&str, &Uid> =
+            cards.iter().filter_map(|card| Some((placed(&card.body)?, &card.uid))).collect();
+        let of_draft = |item: &Item, body: &str| {
+            let uid = marked(body);
+            if uid.as_ref().is_some_and(|uid| ours.contains(uid) || shadow.cards.contains_key(uid))
+            {
+                return uid;
+            }
+            let place = placed(body).filter(|_| !item.archived);
+            place.and_then(|place| by_place.get(place)).map(|uid| (*uid).clone()).or(uid)
+        };
         let mut found: BTreeMap<Uid, Vec<&Item>> = BTreeMap::new();
         for item in items {
             let uid = match &item.content {
-                Content::Draft { body, .. } => marked(body),
+                Content::Draft { body, .. } => of_draft(item, body),
                 Content::Issue { number, .. } => by_issue.get(number).map(|uid| (*uid).clone()),
                 Content::Other => None,
             };
@@ -158,17 +172,17 @@ impl<'a> Found<'a> {
                 found.entry(uid).or_default().push(item);
             }
         }
-        for all in found.values_mut() {
-            all.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        // The one that is known is kept, else the oldest.
+        for (uid, all) in &mut found {
+            let known = shadow.cards.get(uid).map(|synced| &synced.item);
+            all.sort_by_key(|one| (one.archived, known != Some(&one.id), one.created_at, &one.id));
         }
         Self(found)
     }
 
-    /// Returns the item of a task: the one that is known, else the oldest.
-    fn get(&self, uid: &Uid, known: Option<&Synced>) -> Option<&'a Item> {
-        let all = self.0.get(uid)?;
-        let known = all.iter().find(|one| known.is_some_and(|known| known.item == one.id));
-        known.or(all.first()).copied()
+    /// Returns the item of a task.
+    fn get(&self, uid: &Uid) -> Option<&'a Item> {
+        self.0.get(uid)?.first().copied()
     }
 
     fn duplicates(&self) -> Vec<Step> {
@@ -214,7 +228,7 @@ fn written<'a>(scene: &'a Scene<'_>, synced: &'a Synced) -> impl Iterator<Item =
 /// Three ways: what is wanted, what was written last, and what is there.
 fn merge(scene: &Scene<'_>, card: &Card, found: &Found<'_>) -> Vec<Step> {
     let (uid, known) = (&card.uid, scene.shadow.cards.get(&card.uid));
-    let Some(item) = found.get(uid, known) else {
+    let Some(item) = found.get(uid) else {
         return missing(scene, uid, known);
     };
     let Some(known) = known else {

@@ -25,6 +25,7 @@ fn facts(task: &str) -> Facts {
     Facts {
         task: task.parse().unwrap(),
         uid: uid(task),
+        place: Some(format!("acme/shop refs/heads/main {task}")),
         title: task.to_owned(),
         issue: None,
         state: TaskState::Pending,
@@ -220,4 +221,37 @@ fn a_field_is_known_by_its_id_then_by_its_name_and_only_if_it_holds_what_is_want
     let failed = card(&Facts { state: TaskState::Failed, ..facts("a") }, &mapped);
     let expected = Values::from([(FieldKey::Task, Value::Text("a".to_owned()))]);
     assert_eq!(failed.values, expected);
+}
+
+#[test]
+fn a_card_of_another_clone_is_that_of_the_same_task_unless_it_is_put_away() {
+    let mut world = World::shown("a");
+    let theirs = card(&Facts { uid: Uid::derive(8, "a"), ..facts("a") }, &fields());
+    let Content::Draft { body, .. } = &mut world.items[0].content else { panic!() };
+    body.clone_from(&theirs.body);
+    world.shadow.cards.clear();
+    let steps = world.steps();
+    assert!(matches!(&steps[..], [Step::Learn { uid: one, .. }] if *one == uid("a")), "{steps:?}");
+    world.items[0].archived = true;
+    assert_eq!(world.steps(), [Step::Create(uid("a"))]);
+    // That of the same name in another repository is another task.
+    world.items[0].archived = false;
+    let place = Some("acme/other refs/heads/main a".to_owned());
+    let other = card(&Facts { uid: Uid::derive(8, "a"), place, ..facts("a") }, &fields());
+    let Content::Draft { body, .. } = &mut world.items[0].content else { panic!() };
+    *body = other.body;
+    assert_eq!(world.steps(), [Step::Create(uid("a"))]);
+}
+
+#[test]
+fn of_two_cards_the_one_that_is_known_is_kept_though_it_is_the_younger() {
+    let mut world = World::shown("a");
+    let older = Item {
+        id: "i-older".to_owned(),
+        created_at: Timestamp::from_second(1).unwrap(),
+        ..world.items[0].clone()
+    };
+    world.items.push(older);
+    let item = "i-older".to_owned();
+    assert_eq!(world.steps(), [Step::ArchiveDuplicate { uid: uid("a"), item }]);
 }

@@ -250,3 +250,19 @@ fn of_one_clone_one_process_at_a_time_is_at_the_board() {
     drop(taken);
     assert_eq!(scene.sync()["created"], 1);
 }
+
+#[test]
+fn clones_that_know_the_tasks_by_other_identities_show_them_on_the_same_cards() {
+    let mut scene = Scene::leased();
+    scene.without_board(|scene| scene.resting(5));
+    let other = scene.other_clone();
+    assert_eq!(scene.sync()["created"], 5);
+    assert_eq!(other.sync()["created"], 0);
+    edit(&other, "t1", "priority", &json!(5));
+    other.sync();
+    assert_eq!(scene.shown("t1", "Priority").as_deref(), Some("5"));
+    // Who forgot all that was written finds them as well.
+    std::fs::remove_file(other.env.path(".reconciler/board.json")).unwrap();
+    assert_eq!(other.sync()["created"], 0);
+    scene.assert_one_each(5, "both clones synced");
+}

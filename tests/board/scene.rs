@@ -61,6 +61,20 @@ impl Scene {
     /// Another machine with the same tasks, of the same identities, at the same GitHub; it does not know
     /// what the first one wrote.
     pub(crate) fn twin(&self) -> Self {
+        self.other(&["state", ".reconciler/tasks"])
+    }
+
+    /// Another clone with the same tasks, which have identities of their own there.
+    pub(crate) fn other_clone(&self) -> Self {
+        let mut other = self.other(&["state"]);
+        other.without_board(|other| {
+            let once = other.env.run(&["run", "--once"]);
+            assert!(once.status.success(), "{once:?}");
+        });
+        other
+    }
+
+    fn other(&self, paths: &[&str]) -> Self {
         let twin = Self::at(Rc::clone(&self.server));
         let copy = |path: &str| {
             let (from, to) = (self.env.path(path), twin.env.path(path));
@@ -68,9 +82,10 @@ impl Scene {
             let mut cp = twin.env.command("cp");
             assert!(cp.arg("-aT").args([from, to]).status().unwrap().success(), "{path}");
         };
-        copy("state");
+        for path in paths {
+            copy(path);
+        }
         twin.env.commit("the same tasks");
-        copy(".reconciler/tasks");
         twin
     }
 

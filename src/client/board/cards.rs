@@ -28,6 +28,7 @@ pub(super) fn cards(
         let facts = Facts {
             task: name.clone(),
             uid: record.uid.clone(),
+            place: place(policy, &desired.state_ref, name),
             title,
             issue: spec.issue_number.filter(|_| policy.repository.is_some()),
             state: report.state,
@@ -42,6 +43,13 @@ pub(super) fn cards(
         Some(card(&facts, fields))
     };
     desired.tasks.iter().filter_map(one).collect()
+}
+
+/// Returns by what other clones know a task, where the policy says which repository this is.
+fn place(policy: &Policy, state_ref: &str, task: &crate::api::name::TaskName) -> Option<String> {
+    let place = format!("{} {state_ref} {task}", policy.repository.as_ref()?);
+    // A name of a ref could end the comment that it stands in.
+    (!place.contains("-->")).then_some(place)
 }
 
 /// Returns where the worktree of a task is, from the root of the repository.
