@@ -141,10 +141,7 @@ impl Github {
         head: &CommitId,
         method: Method,
     ) -> Result<(), Error> {
-        let input = json!({
-            "pullRequestId": pull.id, "expectedHeadOid": head.as_str(), "mergeMethod": word(method),
-        });
-        self.change_one(Change::MergePull, input).await.map(drop)
+        self.change_one(Change::MergePull, merging(pull, head, method)).await.map(drop)
     }
 
     /// Has GitHub merge a pull request, whose head is this commit, as soon as it may.
@@ -157,10 +154,7 @@ impl Github {
         head: &CommitId,
         method: Method,
     ) -> Result<(), Error> {
-        let input = json!({
-            "pullRequestId": pull.id, "expectedHeadOid": head.as_str(), "mergeMethod": word(method),
-        });
-        self.change_one(Change::AutoMerge, input).await.map(drop)
+        self.change_one(Change::AutoMerge, merging(pull, head, method)).await.map(drop)
     }
 
     /// Takes back that GitHub merges a pull request by itself.
@@ -192,6 +186,13 @@ impl Github {
         let input = json!({ "pullRequestId": pull.id, "expectedHeadOid": head.as_str() });
         self.change_one(Change::UpdatePull, input).await.map(drop)
     }
+}
+
+/// Returns what is asked for when a pull request is to be merged, now or later: this commit and no other.
+fn merging(pull: &PullRequest, head: &CommitId, method: Method) -> Value {
+    json!({
+        "pullRequestId": pull.id, "expectedHeadOid": head.as_str(), "mergeMethod": word(method),
+    })
 }
 
 fn word(method: Method) -> &'static str {
